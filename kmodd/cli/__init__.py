@@ -1,0 +1,1 @@
+"""kmoddctl: a thin client of the bus, and of the compiler for what needs no daemon."""

@@ -1,0 +1,1 @@
+"""The configuration language: layers of files, the schema, and the compiler child that turns them into a catalog."""

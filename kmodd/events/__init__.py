@@ -1,0 +1,1 @@
+"""Hints that something changed: uevents, inotify, and the trigger that gathers them."""

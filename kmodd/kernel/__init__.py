@@ -1,0 +1,1 @@
+"""What touches the kernel: reading /proc and /sys, libkmod, and the loader with its children."""
