@@ -6,7 +6,6 @@ can help. An error itself adds one sentence, what to do, and where it comes from
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Self
 
 BUS_PREFIX = "org.kmodd1.Error."
 
@@ -61,10 +60,10 @@ class ErrorKind(Enum):
         """Whether the same request can succeed later without a change by a person."""
         return self.value.retryable
 
-    @classmethod
-    def of_bus_name(cls, name: str) -> Self:
+    @staticmethod
+    def of_bus_name(name: str) -> "ErrorKind":
         """Kind for a D-Bus error name; FAILED for one that is not ours."""
-        return next((kind for kind in cls if kind.bus_name == name), cls.FAILED)  # type: ignore[return-value]
+        return next((kind for kind in ErrorKind if kind.bus_name == name), ErrorKind.FAILED)
 
 
 class KmoddError(Exception):

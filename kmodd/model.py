@@ -251,7 +251,8 @@ class ModuleInfo:
     """What the module tree and modprobe.d know of a module (libkmod), for one kernel release.
 
     ``dependencies`` are all that must be in first, in order of loading. ``options`` is what modprobe.d gives
-    for it. ``parameter_types`` are modinfo's ``parmtype`` lines: name -> type, filled where it was asked for.
+    for it. The fields from ``parameter_types`` (modinfo's ``parmtype``: name, type) on are read from the module
+    file itself and filled only where that was asked for: ``has_modinfo`` says so.
     """
 
     name: ModuleName
@@ -264,7 +265,12 @@ class ModuleInfo:
     install_command: str = ""
     remove_command: str = ""
     blacklisted: bool = False
+    has_modinfo: bool = False
     parameter_types: tuple[tuple[str, str], ...] = ()
+    version: str = ""
+    srcversion: str = ""
+    vermagic: str = ""
+    signer: str = ""
 
     @property
     def exists(self) -> bool:
@@ -349,3 +355,68 @@ class Report:
     started_us: int = 0
     finished_us: int = 0
     messages: tuple[str, ...] = ()
+
+
+# ------------------------------------------------------------------------------- what is shown
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRow:
+    """One row of ``Plan()``: what would be done, to what, and why."""
+
+    module: ModuleName
+    action: ActionKind
+    detail: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRow:
+    """One row of ``Reconcile()`` and of ``ReconcileFinished``."""
+
+    module: ModuleName
+    action: ActionKind
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """A parameter whose value in the kernel is not the wanted one."""
+
+    parameter: str
+    wanted: str
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleStatus:
+    """All that is shown of one module (org.kmodd1(5), interface org.kmodd1.Module).
+
+    ``desired`` is "" for a module that is only pulled in. Times are CLOCK_REALTIME microseconds, 0 for never.
+    """
+
+    name: ModuleName
+    desired: str
+    state: ModuleState
+    condition: Condition
+    message: str
+    reason: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    desired_parameters: Mapping[str, str] = field(default_factory=dict)
+    drift: tuple[Drift, ...] = ()
+    refcount: int = 0
+    holders: tuple[ModuleName, ...] = ()
+    dependencies: tuple[ModuleName, ...] = ()
+    blockers: tuple[str, ...] = ()
+    memory_bytes: int = 0
+    path: str = ""
+    version: str = ""
+    srcversion: str = ""
+    signer: str = ""
+    taint: str = ""
+    loaded_us: int = 0
+    load_duration_us: int = 0
+    failure_count: int = 0
+    next_retry_us: int = 0
+    kernel_messages: tuple[str, ...] = ()
+    sources: tuple[Source, ...] = ()

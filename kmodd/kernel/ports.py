@@ -1,9 +1,10 @@
-"""What the daemon needs of the kernel side, as protocols: the real one and the simulated one are told apart nowhere else."""
+"""What the daemon needs of the kernel side, as protocols; a simulated kernel fits in here too."""
 
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from kmodd.model import ModuleInfo, ModuleName, ObservedModule, Report, Request
+from kmodd.model import ModuleInfo, ObservedModule, Report, Request
+from kmodd.names import ModuleName
 
 
 class KernelReader(Protocol):
@@ -28,8 +29,10 @@ class Loader(Protocol):
     async def perform(self, request: Request) -> Report:
         """Carry out ``request``; the report is a claim, to be verified. Raises LOADER_LOST, NO_LIBKMOD."""
 
-    async def lookup(self, names: Iterable[ModuleName], *, with_types: frozenset[ModuleName] = frozenset()) -> Mapping[ModuleName, ModuleInfo]:
-        """What the module tree knows of ``names`` (one answer for each); modinfo is read only for ``with_types``.
+    async def lookup(
+        self, names: Iterable[ModuleName], *, with_modinfo: frozenset[ModuleName] = frozenset()
+    ) -> Mapping[ModuleName, ModuleInfo]:
+        """What the module tree knows of ``names`` (one answer for each); files are read only for ``with_modinfo``.
 
         Raises NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST.
         """
