@@ -251,8 +251,8 @@ class ModuleInfo:
     """What the module tree and modprobe.d know of a module (libkmod), for one kernel release.
 
     ``dependencies`` are all that must be in first, in order of loading. ``options`` is what modprobe.d gives
-    for it. The fields from ``parameter_types`` (modinfo's ``parmtype``: name, type) on are read from the module
-    file itself and filled only where that was asked for: ``has_modinfo`` says so.
+    for it. The fields from ``parameter_types`` (modinfo's ``parmtype``: name, type) on are read from the
+    module file itself and filled only where that was asked for: ``has_modinfo`` says so.
     """
 
     name: ModuleName
@@ -283,6 +283,7 @@ class ObservedModule:
     """A module as the kernel shows it: one line of /proc/modules, and what was read of its parameters.
 
     ``parameters`` holds name -> text for every parameter file that could be read, without the last newline.
+    ``instance`` is the inode of its directory under /sys/module: another number means that it was loaded anew.
     """
 
     name: ModuleName
@@ -292,6 +293,7 @@ class ObservedModule:
     memory_bytes: int = 0
     taint: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
+    instance: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,7 +318,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class LoadRequest:
-    """Insert one module file: no dependencies, no softdeps, no commands; ``options`` as finit_module(2) takes."""
+    """Insert one module file, without dependencies or commands; ``options`` as finit_module(2) takes."""
 
     module: ModuleName
     path: str

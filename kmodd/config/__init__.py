@@ -1,1 +1,1 @@
-"""The configuration language: layers of files, the schema, and the compiler child that turns them into a catalog."""
+"""The configuration language: layered files, their schema, and the child that compiles them."""

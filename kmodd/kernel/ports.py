@@ -19,8 +19,11 @@ class KernelReader(Protocol):
     def parameters(self, module: ModuleName) -> Mapping[str, str]:
         """Text of each readable file under /sys/module/NAME/parameters; empty where there is none."""
 
-    def has_sysfs(self, module: ModuleName) -> bool:
-        """Whether /sys/module/NAME exists: it does for what is loaded, and for a builtin with parameters."""
+    def instance(self, module: ModuleName) -> int:
+        """Inode of /sys/module/NAME, 0 where there is none: another number means that it was loaded anew.
+
+        A builtin has one too if it has parameters or a version (kernel/params.c).
+        """
 
 
 class Loader(Protocol):
@@ -32,7 +35,7 @@ class Loader(Protocol):
     async def lookup(
         self, names: Iterable[ModuleName], *, with_modinfo: frozenset[ModuleName] = frozenset()
     ) -> Mapping[ModuleName, ModuleInfo]:
-        """What the module tree knows of ``names`` (one answer for each); files are read only for ``with_modinfo``.
+        """What the module tree knows of ``names``, one answer each; reads files only for ``with_modinfo``.
 
         Raises NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST.
         """
