@@ -283,7 +283,7 @@ class ObservedModule:
     """A module as the kernel shows it: one line of /proc/modules, and what was read of its parameters.
 
     ``parameters`` holds name -> text for every parameter file that could be read, without the last newline.
-    ``instance`` is the inode of its directory under /sys/module: another number means that it was loaded anew.
+    ``instance`` is the inode of its directory under /sys/module: another one means that it was loaded anew.
     """
 
     name: ModuleName

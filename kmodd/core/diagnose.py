@@ -1,0 +1,107 @@
+"""What an errno of a load or an unload means, whether to try again, and what a person can do about it.
+
+Sources: finit_module(2), delete_module(2), kernel/module/main.c.
+"""
+
+import errno
+from dataclasses import dataclass
+from enum import Enum
+
+from kmodd.model import Condition, FailureCode
+
+
+class Retry(Enum):
+    """When a failed request is tried again by itself."""
+
+    CHANGE = "change"
+    """When the configuration, the module file or the kernel changes."""
+    EVENT = "event"
+    """When a matching device appears."""
+    BACKOFF = "backoff"
+    """After a while, longer each time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """Condition, the code of the failure, one sentence with what to do, and when to try again."""
+
+    condition: Condition
+    code: FailureCode
+    sentence: str
+    retry: Retry
+
+    @property
+    def message(self) -> str:
+        """The code first, then the sentence: what ``Message`` shows."""
+        return f"{self.code}: {self.sentence}"
+
+
+def _failed(code: FailureCode, sentence: str) -> Diagnosis:
+    return Diagnosis(Condition.FAILED, code, sentence, Retry.CHANGE)
+
+
+def _busy(code: FailureCode, sentence: str) -> Diagnosis:
+    return Diagnosis(Condition.BACKING_OFF, code, sentence, Retry.BACKOFF)
+
+
+_LOAD = {
+    errno.ENODEV: Diagnosis(
+        Condition.WAITING_FOR_HARDWARE,
+        FailureCode.INIT_ERROR,
+        "the module found no device (ENODEV); it is loaded when one appears",
+        Retry.EVENT,
+    ),
+    errno.EINVAL: _failed(
+        FailureCode.BAD_PARAMETER,
+        "the kernel or the module refused a value (EINVAL); compare the parameters with `modinfo`",
+    ),
+    errno.ERANGE: _failed(FailureCode.BAD_PARAMETER, "a parameter is out of range (ERANGE); correct it"),
+    errno.ENOSPC: _failed(FailureCode.BAD_PARAMETER, "a parameter is too long (ENOSPC); shorten it"),
+    errno.ENOENT: _failed(
+        FailureCode.UNKNOWN_SYMBOL,
+        "it needs a symbol that nothing in this kernel exports, or a parameter it does not have (ENOENT)",
+    ),
+    errno.ENOEXEC: _failed(
+        FailureCode.BAD_FORMAT,
+        "the file is damaged or built for another kernel (ENOEXEC); install the modules of this kernel",
+    ),
+    errno.EPERM: _failed(
+        FailureCode.MODULES_DISABLED,
+        "the kernel does not permit loading it (EPERM): module_blacklist=, modules_disabled or lockdown",
+    ),
+    errno.EKEYREJECTED: _failed(
+        FailureCode.BAD_SIGNATURE,
+        "its signature is missing or not trusted (EKEYREJECTED); sign it with a key that the kernel knows",
+    ),
+    errno.ENOMEM: _busy(FailureCode.NO_MEMORY, "the kernel had no memory for it (ENOMEM)"),
+    errno.EBUSY: _busy(FailureCode.INIT_ERROR, "the module or something that it needs is busy (EBUSY)"),
+    errno.EAGAIN: _busy(FailureCode.INIT_ERROR, "the kernel asks to try again (EAGAIN)"),
+    errno.EEXIST: _busy(FailureCode.INIT_ERROR, "a module of this name is just coming or going (EEXIST)"),
+}
+
+
+def load_failure(error: int) -> Diagnosis:
+    """Diagnosis of a load that left nothing in the kernel; ``error`` is an errno."""
+    known = _LOAD.get(error)
+    if known is not None:
+        return known
+    name = errno.errorcode.get(error, str(error))
+    return _busy(FailureCode.INIT_ERROR, f"its init function failed with {name}; see the kernel's messages")
+
+
+def unload_failure(error: int) -> Diagnosis:
+    """Diagnosis of an unload that left the module in the kernel; ``error`` is an errno."""
+    if error in (errno.EAGAIN, errno.EWOULDBLOCK):
+        return Diagnosis(Condition.IN_USE, FailureCode.INIT_ERROR, "it is in use (EAGAIN)", Retry.BACKOFF)
+    if error == errno.EBUSY:
+        return _busy(FailureCode.INIT_ERROR, "it cannot be unloaded or is just coming or going (EBUSY)")
+    name = errno.errorcode.get(error, str(error))
+    return _failed(FailureCode.INIT_ERROR, f"unloading failed with {name}")
+
+
+LOST = Diagnosis(
+    Condition.BACKING_OFF,
+    FailureCode.INIT_ERROR,
+    "the process that loaded it ended without a report; it is tried again",
+    Retry.BACKOFF,
+)

@@ -1,0 +1,106 @@
+"""The plan as data, and the draft that it is written on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kmodd.core.memory import Memory
+from kmodd.core.order import Order
+from kmodd.core.resolve import DesiredState, Infos
+from kmodd.model import (
+    ActionKind,
+    ActionRow,
+    Condition,
+    Drift,
+    ModuleInfo,
+    ObservedModule,
+    Parameter,
+    Request,
+)
+from kmodd.names import ModuleName
+
+ObservedModules = Mapping[ModuleName, ObservedModule]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One action and what must be done before it: ``strong`` successfully, ``weak`` in whatever way."""
+
+    module: ModuleName
+    kind: ActionKind
+    request: Request
+    reason: str
+    detail: str = ""
+    parameters: tuple[Parameter, ...] = ()
+    strong: tuple[ModuleName, ...] = ()
+    weak: tuple[ModuleName, ...] = ()
+
+    @property
+    def row(self) -> ActionRow:
+        """The step as ``Plan()`` shows it."""
+        return ActionRow(self.module, self.kind, self.detail, self.reason)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How a module stands to what is desired of it, before the plan is carried out."""
+
+    condition: Condition
+    message: str
+    drift: tuple[Drift, ...] = ()
+    blockers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """``steps`` in an order that obeys; a verdict for every managed module; when to look again at the latest.
+
+    ``wake_at_us`` is CLOCK_MONOTONIC, 0 for never.
+    """
+
+    steps: tuple[Step, ...] = ()
+    verdicts: Mapping[ModuleName, Verdict] = field(default_factory=dict)
+    wake_at_us: int = 0
+
+
+@dataclass(slots=True)
+class Draft:
+    """A plan being made: what it is made from, and what has been written so far.
+
+    ``reachable`` are modules that are in the kernel or have a step that brings them there; ``coming`` are
+    those with a step or with an action of ours in flight.
+    """
+
+    desired: DesiredState
+    order: Order
+    observed: ObservedModules
+    memory: Memory
+    now_us: int
+    steps: list[Step] = field(default_factory=list)
+    verdicts: dict[ModuleName, Verdict] = field(default_factory=dict)
+    reachable: set[ModuleName] = field(default_factory=set)
+    coming: set[ModuleName] = field(default_factory=set)
+    wakes: list[int] = field(default_factory=list)
+
+    @property
+    def infos(self) -> Infos:
+        """What the module tree knows of the managed modules."""
+        return self.desired.infos
+
+    def info(self, name: ModuleName) -> ModuleInfo:
+        """What is known of one module; an empty record if nothing is."""
+        return self.infos.get(name) or ModuleInfo(name)
+
+    def add(self, step: Step) -> None:
+        """Put a step at the end."""
+        self.steps.append(step)
+        self.coming.add(step.module)
+
+    def held_back(self, name: ModuleName, kind: ActionKind) -> Verdict | None:
+        """The verdict of a failure of this kind that stands and is not due; None if one may try."""
+        attempt = self.memory.attempts.get(name)
+        if attempt is None or attempt.kind is not kind:
+            return None
+        if attempt.next_retry_us and attempt.next_retry_us <= self.now_us:
+            return None
+        self.wakes.append(attempt.next_retry_us)
+        return Verdict(attempt.condition, attempt.message)

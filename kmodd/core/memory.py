@@ -1,0 +1,110 @@
+"""What kmodd remembers of its own doings in this boot: failures, loads, and what is under way.
+
+It is never a source of status: a load record only counts while the kernel shows the same instance.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kmodd.core.diagnose import LOST, Diagnosis, Retry, load_failure, unload_failure
+from kmodd.model import ActionKind, Condition, ModuleState, ObservedModule, Outcome, Parameter, Report
+from kmodd.names import ModuleName
+
+FIRST_BACKOFF_US = 100_000
+LONGEST_BACKOFF_US = 300_000_000
+JITTER = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A failure that stands: what was tried, what came of it, and when it is tried again.
+
+    ``next_retry_us`` is CLOCK_MONOTONIC; 0 means not by the clock.
+    """
+
+    kind: ActionKind
+    condition: Condition
+    message: str
+    retry: Retry
+    failures: int
+    next_retry_us: int = 0
+    error: int = 0
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRecord:
+    """A load of ours that succeeded; it speaks of the module only while ``instance`` is the kernel's."""
+
+    instance: int
+    parameters: tuple[Parameter, ...]
+    loaded_us: int
+    duration_us: int
+    messages: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """All of it. ``in_flight``: module -> CLOCK_MONOTONIC microseconds since when an action of ours runs."""
+
+    attempts: Mapping[ModuleName, Attempt] = field(default_factory=dict)
+    loads: Mapping[ModuleName, LoadRecord] = field(default_factory=dict)
+    in_flight: Mapping[ModuleName, int] = field(default_factory=dict)
+
+
+def judge_load(
+    previous: Attempt | None, report: Report, after: ObservedModule | None, now_us: int, chance: float
+) -> tuple[Outcome, Attempt | None]:
+    """What a load came to, by what the kernel shows ``after`` it; ``chance`` in [0, 1) spreads retries."""
+    if after is not None and after.state is ModuleState.LOADED:
+        return (Outcome.UNCHANGED if report.error else Outcome.DONE), None
+    if after is not None and after.state is ModuleState.LOADING:
+        still = Diagnosis(
+            Condition.LOADING,
+            LOST.code,
+            "the process that loaded it is gone and the module is still initialising",
+            Retry.CHANGE,
+        )
+        return Outcome.FAILED, _attempt(ActionKind.LOAD, still, previous, report, now_us, chance)
+    diagnosis = LOST if report.lost or not report.error else load_failure(report.error)
+    return Outcome.FAILED, _attempt(ActionKind.LOAD, diagnosis, previous, report, now_us, chance)
+
+
+def judge_unload(
+    previous: Attempt | None, report: Report, after: ObservedModule | None, now_us: int, chance: float
+) -> tuple[Outcome, Attempt | None]:
+    """What an unload came to; in use is ``blocked``, not failed."""
+    if after is None:
+        return (Outcome.UNCHANGED if report.error else Outcome.DONE), None
+    diagnosis = LOST if report.lost or not report.error else unload_failure(report.error)
+    outcome = Outcome.BLOCKED if diagnosis.condition is Condition.IN_USE else Outcome.FAILED
+    return outcome, _attempt(ActionKind.UNLOAD, diagnosis, previous, report, now_us, chance)
+
+
+def _attempt(
+    kind: ActionKind,
+    diagnosis: Diagnosis,
+    previous: Attempt | None,
+    report: Report,
+    now_us: int,
+    chance: float,
+) -> Attempt:
+    same = previous is not None and previous.kind is kind
+    failures = (previous.failures if previous is not None and same else 0) + 1
+    next_us = now_us + backoff_us(failures, chance) if diagnosis.retry is Retry.BACKOFF else 0
+    return Attempt(
+        kind,
+        diagnosis.condition,
+        diagnosis.message,
+        diagnosis.retry,
+        failures,
+        next_us,
+        report.error,
+        report.messages,
+    )
+
+
+def backoff_us(failures: int, chance: float) -> int:
+    """Wait after the n-th failure in a row: doubling, capped, spread by up to a fifth either way."""
+    plain = min(FIRST_BACKOFF_US << min(failures - 1, 20), LONGEST_BACKOFF_US)
+    return int(plain * (1 - JITTER + 2 * JITTER * chance))

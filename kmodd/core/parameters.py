@@ -1,0 +1,116 @@
+"""Module parameters as text: options for a load, and whether two values are the same to the kernel."""
+
+from collections.abc import Iterable, Mapping
+
+from kmodd.model import Drift, Parameter
+
+_TRUE = frozenset(("Y", "y", "1", "true", "on"))
+_FALSE = frozenset(("N", "n", "0", "false", "off"))
+_INTEGERS = frozenset(
+    ("byte", "short", "ushort", "int", "uint", "long", "ulong", "ullong", "hexint", "bint", "size_t")
+)
+_TEXTS = frozenset(("charp", "string"))
+# What a charp parameter that nobody set reads as (kernel/params.c, param_get_charp through "%s").
+_NULL = "(null)"
+
+
+def options_string(inherited: str, parameters: Iterable[Parameter]) -> str:
+    """Options for finit_module(2): ``inherited`` (modprobe.d's) less what ``parameters`` set, then those."""
+    own = {same_name(parameter.name) for parameter in parameters}
+    kept = [word for word in split_options(inherited) if same_name(word.partition("=")[0]) not in own]
+    return " ".join([*kept, *(assignment(parameter) for parameter in parameters)])
+
+
+def assignment(parameter: Parameter) -> str:
+    """``name=value``, quoted where the kernel's parser would end at a blank (lib/cmdline.c, next_arg)."""
+    quoted = f'"{parameter.value}"' if any(c.isspace() for c in parameter.value) else parameter.value
+    return f"{parameter.name}={quoted}"
+
+
+def split_options(options: str) -> list[str]:
+    """Words of an options string; blanks inside double quotes do not separate (lib/cmdline.c, next_arg)."""
+    words: list[str] = []
+    word = ""
+    quoted = False
+    for letter in options:
+        if letter == '"':
+            quoted = not quoted
+        if letter.isspace() and not quoted:
+            if word:
+                words.append(word)
+            word = ""
+        else:
+            word += letter
+    return [*words, word] if word else words
+
+
+def same_name(name: str) -> str:
+    """Key under which the kernel takes two parameter names for one (kernel/params.c, parameq)."""
+    return name.replace("-", "_")
+
+
+def drifted(
+    wanted: Iterable[Parameter], found: Mapping[str, str], types: Mapping[str, str]
+) -> tuple[tuple[Drift, ...], tuple[str, ...]]:
+    """Parameters whose value differs, and the names of those that cannot be read back."""
+    drifts: list[Drift] = []
+    unreadable: list[str] = []
+    texts = {same_name(name): text for name, text in found.items()}
+    kinds = {same_name(name): kind for name, kind in types.items()}
+    for parameter in wanted:
+        text = texts.get(same_name(parameter.name))
+        if text is None:
+            unreadable.append(parameter.name)
+        elif not equal(kinds.get(same_name(parameter.name), ""), parameter.value, text):
+            drifts.append(Drift(parameter.name, parameter.value, text))
+    return tuple(drifts), tuple(unreadable)
+
+
+def equal(kind: str, wanted: str, found: str) -> bool:
+    """Whether ``found`` (as read from sysfs) is what the kernel makes of ``wanted``.
+
+    ``kind`` is modinfo's parmtype ("int", "array of charp", ...) or "" where that is unknown (a parameter
+    with operations of its own): then any of the readings may make them equal.
+    """
+    if wanted == found:
+        return True
+    if kind in _TEXTS:
+        return not wanted and found == _NULL
+    if kind.startswith("array of "):
+        return _equal_array(kind.removeprefix("array of "), wanted, found)
+    if kind in ("bool", "invbool"):
+        return _equal_bool(wanted, found)
+    if kind in _INTEGERS:
+        return _equal_int(wanted, found) or _equal_bool(wanted, found)
+    return (
+        _equal_int(wanted, found)
+        or _equal_bool(wanted, found)
+        or ("," in wanted and _equal_array("", wanted, found))
+    )
+
+
+def _equal_array(kind: str, wanted: str, found: str) -> bool:
+    """Element by element; an array without a counter reads as its whole length, so more may follow."""
+    want, have = wanted.split(","), found.split(",")
+    return len(have) >= len(want) and all(equal(kind, a, b) for a, b in zip(want, have, strict=False))
+
+
+def _equal_bool(wanted: str, found: str) -> bool:
+    return (wanted in _TRUE and found in _TRUE) or (wanted in _FALSE and found in _FALSE)
+
+
+def _equal_int(wanted: str, found: str) -> bool:
+    a, b = integer(wanted), integer(found)
+    return a is not None and a == b
+
+
+def integer(text: str) -> int | None:
+    """The number that kstrtol(…, 0, …) reads: decimal, 0x hexadecimal, or octal after a leading 0."""
+    digits = text.strip().lower().removeprefix("+").replace("_", "?")
+    sign = -1 if digits.startswith("-") else 1
+    digits = digits.removeprefix("-")
+    base = 16 if digits.startswith("0x") else 8 if digits.startswith("0") and len(digits) > 1 else 10
+    try:
+        return sign * int(digits, base)
+    except ValueError:
+        return None

@@ -1,0 +1,126 @@
+"""What is shown of each module: observed, desired and verdict put together. Everything shown was read back."""
+
+from collections.abc import Mapping
+
+from kmodd.core.draft import ObservedModules, Plan, Verdict
+from kmodd.core.memory import Memory
+from kmodd.core.resolve import DesiredModule, DesiredState
+from kmodd.model import (
+    Catalog,
+    Condition,
+    DaemonState,
+    Desired,
+    ModuleInfo,
+    ModuleState,
+    ModuleStatus,
+    ObservedModule,
+    Severity,
+)
+from kmodd.names import ModuleName
+
+Statuses = Mapping[ModuleName, ModuleStatus]
+
+GOOD = frozenset(
+    (
+        Condition.IN_SYNC,
+        Condition.CONDITION_UNMET,
+        Condition.WAITING_FOR_HARDWARE,
+        Condition.BUILTIN,
+        Condition.DENIED,
+        Condition.NOT_MANAGED,
+    )
+)
+"""Conditions in which nothing is left to do or to say."""
+
+UNDER_WAY = frozenset((Condition.LOADING, Condition.WAITING_FOR_DEPENDENCY, Condition.BACKING_OFF))
+"""Conditions that pass by themselves: not converged, but nobody has to be called."""
+
+
+def module_statuses(
+    desired: DesiredState, observed: ObservedModules, plan: Plan, memory: Memory, clock_offset_us: int
+) -> dict[ModuleName, ModuleStatus]:
+    """Status of every managed module; ``clock_offset_us`` is CLOCK_REALTIME less CLOCK_MONOTONIC."""
+    return {
+        name: _status(
+            module,
+            desired.infos.get(name) or ModuleInfo(name),
+            observed.get(name),
+            plan.verdicts[name],
+            memory,
+            clock_offset_us,
+        )
+        for name, module in desired.modules.items()
+    }
+
+
+def unmanaged_status(info: ModuleInfo, seen: ObservedModule | None) -> ModuleStatus:
+    """Status of a module that no file names."""
+    verdict = Verdict(Condition.NOT_MANAGED, "no file names it")
+    bare = DesiredModule(info.name, Desired.AUTO)
+    return _status(bare, info, seen, verdict, Memory(), 0)
+
+
+def daemon_state(catalog: Catalog, statuses: Statuses, *, settled: bool, paused: bool) -> DaemonState:
+    """``State``; ``settled`` says that the first pass has been carried out."""
+    if paused:
+        return DaemonState.PAUSED
+    broken = any(issue.severity is Severity.ERROR for issue in catalog.issues)
+    bad = any(s.condition not in GOOD and s.condition not in UNDER_WAY for s in statuses.values())
+    if broken or (bad and settled):
+        return DaemonState.DEGRADED
+    return DaemonState.CONVERGED if settled else DaemonState.STARTING
+
+
+def converged(plan: Plan, statuses: Statuses) -> bool:
+    """Whether the kernel is as desired and nothing is left to do."""
+    return not plan.steps and all(status.condition in GOOD for status in statuses.values())
+
+
+def _status(
+    module: DesiredModule,
+    info: ModuleInfo,
+    seen: ObservedModule | None,
+    verdict: Verdict,
+    memory: Memory,
+    clock_offset_us: int,
+) -> ModuleStatus:
+    declaration = module.declaration
+    attempt = memory.attempts.get(module.name)
+    record = memory.loads.get(module.name)
+    if record is not None and (seen is None or seen.instance != record.instance):
+        record = None
+    retry_us = attempt.next_retry_us if attempt else 0
+    shown = seen or ObservedModule(module.name, _absent_state(info))
+    return ModuleStatus(
+        name=module.name,
+        desired=str(declaration.state) if declaration else "",
+        state=shown.state,
+        condition=verdict.condition,
+        message=verdict.message,
+        reason=declaration.reason if declaration else "",
+        parameters=shown.parameters,
+        desired_parameters={p.name: p.value for p in module.parameters},
+        drift=verdict.drift,
+        refcount=shown.refcount,
+        holders=shown.holders,
+        dependencies=info.dependencies,
+        blockers=verdict.blockers,
+        memory_bytes=shown.memory_bytes,
+        path=info.path,
+        version=info.version,
+        srcversion=info.srcversion,
+        signer=info.signer,
+        taint=shown.taint,
+        loaded_us=record.loaded_us if record else 0,
+        load_duration_us=record.duration_us if record else 0,
+        failure_count=attempt.failures if attempt else 0,
+        next_retry_us=retry_us + clock_offset_us if retry_us else 0,
+        kernel_messages=attempt.messages if attempt else record.messages if record else (),
+        sources=declaration.sources if declaration else (),
+    )
+
+
+def _absent_state(info: ModuleInfo) -> ModuleState:
+    if info.builtin:
+        return ModuleState.BUILTIN
+    return ModuleState.NOT_LOADED if info.path else ModuleState.MISSING
