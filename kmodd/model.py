@@ -251,8 +251,9 @@ class ModuleInfo:
     """What the module tree and modprobe.d know of a module (libkmod), for one kernel release.
 
     ``dependencies`` are all that must be in first, in order of loading. ``options`` is what modprobe.d gives
-    for it. The fields from ``parameter_types`` (modinfo's ``parmtype``: name, type) on are read from the
-    module file itself and filled only where that was asked for: ``has_modinfo`` says so.
+    for it. ``alias_of`` is what the name resolves to if no module has it. From ``parameter_types`` (modinfo's
+    ``parmtype``: name, type) to ``signer`` the fields are read from the module file itself and filled only
+    where that was asked for: ``has_modinfo`` says so.
     """
 
     name: ModuleName
@@ -271,6 +272,7 @@ class ModuleInfo:
     srcversion: str = ""
     vermagic: str = ""
     signer: str = ""
+    alias_of: tuple[ModuleName, ...] = ()
 
     @property
     def exists(self) -> bool:
@@ -294,6 +296,7 @@ class ObservedModule:
     taint: str = ""
     parameters: Mapping[str, str] = field(default_factory=dict)
     instance: int = 0
+    permanent: bool = False
 
 
 @dataclass(frozen=True, slots=True)
