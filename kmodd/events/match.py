@@ -1,0 +1,50 @@
+"""Whether a device fulfils a ``when.device`` table: pure, whatever reads the device."""
+
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Protocol
+
+from kmodd.model import DeviceMatch
+
+_GLOB = frozenset("*?[")
+
+
+class DeviceView(Protocol):
+    """A device as matching sees it; each question is answered when it is asked, hostile text included."""
+
+    @property
+    def subsystem(self) -> str:
+        """Name of its subsystem, "" where it has none."""
+
+    @property
+    def driver(self) -> str:
+        """Name of the driver bound to it, "" where none is."""
+
+    def property(self, name: str) -> str | None:
+        """A udev property, the kernel's uevent variables included; None where it is not set."""
+
+    def attribute(self, name: str) -> str | None:
+        """Text of a sysfs attribute without its last newline; None where it cannot be read."""
+
+
+def fulfils(match: DeviceMatch, device: DeviceView) -> bool:
+    """Whether ``device`` answers everything that ``match`` asks; attributes last, they cost a read each."""
+    return (
+        (not match.subsystem or fnmatchcase(device.subsystem, match.subsystem))
+        and (not match.modalias or _globs(device.property("MODALIAS"), match.modalias))
+        and (not match.driver or fnmatchcase(device.driver, match.driver))
+        and all(_globs(device.property(name), glob) for name, glob in match.properties)
+        and all(_globs(device.attribute(name), glob) for name, glob in match.attributes)
+    )
+
+
+def _globs(value: str | None, glob: str) -> bool:
+    return value is not None and fnmatchcase(value, glob)
+
+
+def subsystems(matches: Iterable[DeviceMatch]) -> frozenset[str]:
+    """Subsystems that events of these devices come from; empty where any may be meant (none, or a glob)."""
+    asked = {match.subsystem for match in matches}
+    if any(not name or _GLOB.intersection(name) for name in asked):
+        return frozenset()
+    return frozenset(asked)

@@ -1,0 +1,155 @@
+"""The only importer of pyudev: a typed, narrow view of libudev (libudev(3)).
+
+pyudev looks for the library with ctypes.util.find_library, which runs ldconfig and, where that fails, gcc.
+The name is part of libudev's ABI and has not changed since 2011, so it is given instead.
+"""
+
+from collections.abc import Iterable, Iterator
+from ctypes import util
+from errno import EINVAL, EOVERFLOW
+from typing import Any, Final, Literal, Protocol
+
+import pyudev
+from pyudev._ctypeslib import utils as pyudev_loading
+
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.events.attribute import read_attribute
+
+Group = Literal["kernel", "udev"]
+
+_SONAMES: Final = {"udev": "libudev.so.1"}
+
+
+def _library_name(name: str) -> str | None:
+    return _SONAMES.get(name) or util.find_library(name)
+
+
+pyudev_loading.find_library = _library_name
+
+
+class Monitor(Protocol):
+    """A stream of uevents; a socket that is readable when there is one."""
+
+    def fileno(self) -> int:
+        """Descriptor for the event loop."""
+
+    def receive(self) -> str | None:
+        """Sys path of the next event's device, "" where it is no text; None when there is nothing now.
+
+        Raises OSError: ENOBUFS when events were lost, EINVAL for a message that is no event.
+        """
+
+    def close(self) -> None:
+        """Close the socket; the event loop must have let go of it."""
+
+
+class UdevDevice:
+    """One device; answers are read when asked. Text that is not UTF-8 counts as absent."""
+
+    def __init__(self, device: Any, sys_root: str) -> None:
+        self._device = device
+        self._sys_root = sys_root
+        self.path = _text(device, "sys_path")
+
+    @property
+    def subsystem(self) -> str:
+        """Name of its subsystem, "" where it has none."""
+        return _text(self._device, "subsystem")
+
+    @property
+    def driver(self) -> str:
+        """Name of the driver bound to it, "" where none is."""
+        return _text(self._device, "driver")
+
+    def property(self, name: str) -> str | None:
+        """A property: the kernel's uevent variables and what udev's rules added."""
+        try:
+            value = self._device.properties.get(name)
+        except UnicodeDecodeError:
+            return None
+        return None if value is None else str(value)
+
+    def attribute(self, name: str) -> str | None:
+        """Text of a sysfs attribute; not through libudev, which reads without a bound."""
+        return read_attribute(self.path, name, self._sys_root)
+
+
+class UdevMonitor:
+    """A libudev monitor that is receiving. Never pyudev's poll(): after one ENOBUFS it raises for ever."""
+
+    def __init__(self, monitor: Any) -> None:
+        self._monitor = monitor
+        self._receive = monitor._receive_device
+
+    def fileno(self) -> int:
+        """Descriptor for the event loop."""
+        return int(self._monitor.fileno())
+
+    def receive(self) -> str | None:
+        """As Monitor.receive."""
+        try:
+            device = self._receive()
+        except ValueError as error:  # how pyudev spells EINVAL and, as OverflowError, EOVERFLOW
+            raise OSError(EINVAL, str(error)) from error
+        except OverflowError as error:
+            raise OSError(EOVERFLOW, str(error)) from error
+        return None if device is None else _text(device, "sys_path")
+
+    def enlarge(self, size_bytes: int) -> None:
+        """Ask for a receive buffer (the kernel doubles it). Raises OSError; keeps what it got until then."""
+        self._monitor.set_receive_buffer_size(size_bytes)
+
+    def close(self) -> None:
+        """Close the socket: libudev does so with the last reference."""
+        del self._receive, self._monitor
+
+
+class Udev:
+    """A libudev context. Not thread-safe: one for each thread."""
+
+    def __init__(self, sys_root: str = "/sys") -> None:
+        """Raises FAILED without libudev."""
+        self._sys_root = sys_root
+        try:
+            self._context = pyudev.Context()
+        except (OSError, ImportError) as error:
+            raise KmoddError(
+                ErrorKind.FAILED, f"libudev.so.1 cannot be used: {error}", "install libudev1"
+            ) from error
+
+    def monitor(self, group: Group, subsystems: Iterable[str] = ()) -> UdevMonitor:
+        """Receive what the kernel sends, or udevd after its rules; only of ``subsystems`` if any are named.
+
+        Raises OSError where netlink sockets are refused.
+        """
+        monitor = pyudev.Monitor.from_netlink(self._context, group)
+        for subsystem in sorted(subsystems):
+            monitor.filter_by(subsystem)
+        monitor.start()
+        return UdevMonitor(monitor)
+
+    def device(self, path: str) -> UdevDevice | None:
+        """The device at sys path ``path``; None where there is none (any more)."""
+        try:
+            return UdevDevice(pyudev.Devices.from_sys_path(self._context, path), self._sys_root)
+        except pyudev.DeviceNotFoundError:
+            return None
+
+    def devices(self, subsystem: str = "", *, with_modalias: bool = False) -> Iterator[UdevDevice]:
+        """Every device present; only of subsystems that the glob names, only those with a modalias."""
+        enumerator = self._context.list_devices()
+        if subsystem:
+            enumerator.match_subsystem(subsystem)
+        if with_modalias:
+            enumerator.match_property("MODALIAS", "*")
+        for device in enumerator:
+            yield UdevDevice(device, self._sys_root)
+
+
+def _text(device: Any, name: str) -> str:
+    """A text property of a pyudev device; "" where it has none or the bytes are not UTF-8."""
+    try:
+        value = getattr(device, name)
+    except UnicodeDecodeError:
+        return ""
+    return "" if value is None else str(value)

@@ -1,0 +1,200 @@
+"""Uevents from netlink to the trigger: modules from the kernel, devices from udevd (without it, the kernel).
+
+An event is a hint, so what is passed on is a name or a path, never its content. A lost event is a look at
+everything, after the socket has been read empty: until then netlink drops all others without telling again
+(net/netlink/af_netlink.c, NETLINK_S_CONGESTED).
+"""
+
+import asyncio
+import logging
+import os
+import select
+from collections.abc import Callable, Iterable
+from errno import EINVAL, ENOBUFS, EOVERFLOW
+from typing import Final
+
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.events.kernel_filter import attach, program
+from kmodd.events.match import subsystems
+from kmodd.events.trigger import Look
+from kmodd.events.udev import Group, Monitor, Udev, UdevMonitor
+from kmodd.model import DeviceMatch
+from kmodd.names import is_module_name, module_name
+
+BATCH: Final = 64
+"""Events read in one turn of the loop: 9 us each, so the loop is held for less than a millisecond."""
+
+BUFFER_BYTES: Final = 16 << 20
+"""The kernel doubles it: 33 MB, which the events of several ``udevadm trigger`` do not fill."""
+
+_LOSSES: Final = frozenset((ENOBUFS, EINVAL, EOVERFLOW))
+
+_log = logging.getLogger(__name__)
+
+
+class Source:
+    """One monitor on the event loop; reads at most BATCH events a turn and never raises into the loop."""
+
+    def __init__(
+        self, monitor: Monitor, heard: Callable[[list[str]], None], lost: Callable[[OSError | None], None]
+    ) -> None:
+        """``heard`` gets sys paths; ``lost`` gets None when events were lost, else why the source is dead."""
+        self._monitor = monitor
+        self._heard = heard
+        self._lost = lost
+        self._draining = False
+        self._loop = asyncio.get_running_loop()
+        self._loop.add_reader(monitor.fileno(), self._readable)
+
+    def close(self) -> None:
+        """Let go of the loop and the socket."""
+        self._loop.remove_reader(self._monitor.fileno())
+        self._monitor.close()
+
+    def _readable(self) -> None:
+        try:
+            paths, empty = self._read_batch()
+        except OSError as error:
+            if error.errno not in _LOSSES:
+                self._lost(error)
+                return
+            self._draining, paths, empty = True, [], True
+        if self._draining:
+            self._drained(empty)
+        elif paths:
+            self._heard(paths)
+
+    def _read_batch(self) -> tuple[list[str], bool]:
+        """Up to BATCH sys paths, and whether the socket seemed empty then."""
+        paths: list[str] = []
+        for _ in range(BATCH):
+            path = self._monitor.receive()
+            if path is None:
+                return paths, True
+            paths.append(path)
+        return paths, False
+
+    def _drained(self, empty: bool) -> None:
+        # libudev answers "nothing" for a message that it does not trust, too: ask the socket itself.
+        if empty and not _is_readable(self._monitor.fileno()):
+            self._draining = False
+            self._lost(None)
+
+
+def _is_readable(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
+
+
+class Uevents:
+    """Both sources. ``listen`` is to be called before every pass: it opens what is missing or has changed."""
+
+    def __init__(
+        self, notify: Callable[[Look], None], *, run_root: str = "/run", sys_root: str = "/sys"
+    ) -> None:
+        self.overflows = 0
+        self._notify = notify
+        self._control = os.path.join(run_root, "udev/control")
+        self._udev = Udev(sys_root)
+        self._modules: Source | None = None
+        self._devices: Source | None = None
+        self._devices_key: tuple[Group, frozenset[str]] | None = None
+        self._small_buffer_said = False
+
+    def listen(self, matches: Iterable[DeviceMatch]) -> None:
+        """Listen to module events, and to those of the devices that ``matches`` may mean.
+
+        What happens from now on is heard; look at what is there after this call. Raises FAILED where the
+        kernel gives no netlink socket.
+        """
+        if self._modules is None:
+            self._modules = self._open_modules()
+        self._follow_devices(frozenset(matches))
+
+    def close(self) -> None:
+        """Stop listening; ``listen`` starts anew."""
+        self._close_modules()
+        self._close_devices()
+
+    def _open_modules(self) -> Source:
+        monitor = self._monitor("kernel", frozenset(("module",)))
+        try:
+            attach(monitor.fileno(), program())
+        except OSError as error:  # libudev still drops the rest, at the price of waking up for it
+            _log.warning("module events cannot be filtered in the kernel: %s", error)
+        return Source(monitor, self._modules_heard, self._modules_lost)
+
+    def _follow_devices(self, matches: frozenset[DeviceMatch]) -> None:
+        group: Group = "udev" if os.path.exists(self._control) else "kernel"
+        key = (group, subsystems(matches)) if matches else None
+        if key == self._devices_key:
+            return
+        had_one = self._devices is not None
+        opened = None
+        if key is not None:
+            opened = Source(self._monitor(*key), self._devices_heard, self._devices_lost)
+        self._close_devices()
+        self._devices, self._devices_key = opened, key
+        if had_one and opened is not None:
+            # The old socket may have held events that nobody has read.
+            self._notify(Look(all_devices=True))
+
+    def _monitor(self, group: Group, wanted: frozenset[str]) -> UdevMonitor:
+        try:
+            monitor = self._udev.monitor(group, wanted)
+        except OSError as error:
+            raise KmoddError(
+                ErrorKind.FAILED,
+                f"uevents cannot be received: {error}",
+                "netlink sockets must be allowed (RestrictAddressFamilies=AF_NETLINK)",
+            ) from error
+        self._enlarge(monitor)
+        return monitor
+
+    def _enlarge(self, monitor: UdevMonitor) -> None:
+        try:
+            monitor.enlarge(BUFFER_BYTES)
+        except OSError as error:
+            if not self._small_buffer_said:
+                self._small_buffer_said = True
+                _log.info("uevents have a small receive buffer, an overflow costs a full pass: %s", error)
+
+    def _modules_heard(self, paths: list[str]) -> None:
+        names = (path.rpartition("/")[2] for path in paths)
+        modules = frozenset(module_name(name) for name in names if is_module_name(name))
+        if modules:
+            self._notify(Look(modules=modules))
+
+    def _devices_heard(self, paths: list[str]) -> None:
+        devices = frozenset(filter(None, paths))
+        if devices:
+            self._notify(Look(devices=devices))
+
+    def _modules_lost(self, error: OSError | None) -> None:
+        self._lost("module", error)
+        if error is not None:
+            self._close_modules()
+
+    def _devices_lost(self, error: OSError | None) -> None:
+        self._lost("device", error)
+        if error is not None:
+            self._close_devices()
+
+    def _lost(self, which: str, error: OSError | None) -> None:
+        """Whatever was lost, one look at everything mends it; that pass also opens a dead source again."""
+        self.overflows += 1
+        _log.warning(
+            "%s events were lost, looking at everything: %s", which, error or "the receive buffer overflowed"
+        )
+        self._notify(Look(full=True, all_devices=True))
+
+    def _close_modules(self) -> None:
+        if self._modules is not None:
+            self._modules.close()
+        self._modules = None
+
+    def _close_devices(self) -> None:
+        if self._devices is not None:
+            self._devices.close()
+        self._devices, self._devices_key = None, None
