@@ -33,6 +33,8 @@ class Step:
     parameters: tuple[Parameter, ...] = ()
     strong: tuple[ModuleName, ...] = ()
     weak: tuple[ModuleName, ...] = ()
+    timeout_s: float = 30.0
+    """When it counts as slow; nothing is ended then."""
 
     @property
     def row(self) -> ActionRow:

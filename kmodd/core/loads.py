@@ -87,6 +87,7 @@ def _load(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict:
             module.parameters,
             _still_coming(draft, draft.order.strong[module.name]),
             _still_coming(draft, draft.order.weak[module.name]),
+            (module.declaration or Declaration(module.name)).load_timeout_s,
         )
     )
     draft.reachable.add(module.name)

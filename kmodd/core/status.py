@@ -1,4 +1,4 @@
-"""What is shown of each module: observed, desired and verdict put together. Everything shown was read back."""
+"""What is shown of each module: observed, desired and verdict together. All of it was read back."""
 
 from collections.abc import Mapping
 

@@ -1,0 +1,176 @@
+"""Carries out the steps of a plan: each when what it needs is done, as many at once as allowed.
+
+An action that has begun is never interrupted; what has not begun is replaced by the next plan.
+"""
+
+import asyncio
+import logging
+import random
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from kmodd.core.draft import Step
+from kmodd.core.memory import Attempt, LoadRecord, judge_load, judge_unload
+from kmodd.daemon.log import fields
+from kmodd.daemon.store import MemoryStore
+from kmodd.errors import KmoddError
+from kmodd.kernel.ports import KernelReader, Loader
+from kmodd.model import ActionKind, ObservedModule, Outcome, OutcomeRow, Report
+from kmodd.names import ModuleName
+
+_log = logging.getLogger(__name__)
+
+SUCCESS = frozenset((Outcome.DONE, Outcome.UNCHANGED))
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A step that has not begun: what it still waits for, and whether a strong need has failed."""
+
+    step: Step
+    unmet: set[ModuleName]
+    blocked: bool = False
+
+
+@dataclass(slots=True)
+class _Running:
+    """A step under way; a slow one does not count against the limit any more."""
+
+    step: Step
+    timer: asyncio.TimerHandle
+    slow: bool = False
+
+
+class Executor:
+    """Runs steps in ``group``; calls ``changed`` when nothing more can be done, or a step becomes slow."""
+
+    def __init__(
+        self,
+        group: asyncio.TaskGroup,
+        loader: Loader,
+        reader: KernelReader,
+        store: MemoryStore,
+        changed: Callable[[], None],
+    ) -> None:
+        self._group = group
+        self._loader = loader
+        self._reader = reader
+        self._store = store
+        self._changed = changed
+        self._waiters: dict[ModuleName, list[_Waiting]] = {}
+        self._ready: deque[_Waiting] = deque()
+        self._running: dict[ModuleName, _Running] = {}
+        self._busy = 0
+        self._rows: list[OutcomeRow] = []
+        self.parallel = 4
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing goes on but what is slow, and what waits for that."""
+        return not self._busy
+
+    def take_rows(self) -> tuple[OutcomeRow, ...]:
+        """Outcomes since the last call."""
+        rows, self._rows = tuple(self._rows), []
+        return rows
+
+    def replace(self, steps: Iterable[Step]) -> None:
+        """Put a new plan in the place of what has not begun; steps come in an order that obeys."""
+        self._waiters, self._ready = {}, deque()
+        coming = set(self._running)
+        for step in steps:
+            if step.module in self._running:
+                continue
+            waiting = _Waiting(step, {need for need in (*step.strong, *step.weak) if need in coming})
+            for need in waiting.unmet:
+                self._waiters.setdefault(need, []).append(waiting)
+            if not waiting.unmet:
+                self._ready.append(waiting)
+            coming.add(step.module)
+        self._start_ready()
+
+    def _start_ready(self) -> None:
+        while self._ready and (self._ready[0].blocked or self._busy < self.parallel):
+            waiting = self._ready.popleft()
+            if waiting.blocked:
+                self._settle(waiting.step, Outcome.BLOCKED)
+            else:
+                self._start(waiting.step)
+
+    def _start(self, step: Step) -> None:
+        timer = asyncio.get_running_loop().call_later(step.timeout_s, self._is_slow, step.module)
+        self._running[step.module] = _Running(step, timer)
+        self._busy += 1
+        self._store.begin(step.module, _now_us())
+        self._group.create_task(self._run(step), name=f"{step.kind} {step.module}")
+
+    def _is_slow(self, module: ModuleName) -> None:
+        self._running[module].slow = True
+        self._busy -= 1
+        self._start_ready()
+        self._changed()
+
+    async def _run(self, step: Step) -> None:
+        try:
+            report = await self._loader.perform(step.request)
+        except KmoddError as error:
+            marks = fields(module=step.module, action=step.kind, code=error.kind.code)
+            _log.error("%s %s: %s", step.kind, step.module, error, extra=marks)
+            report = Report(lost=True)
+        outcome, attempt = self._judge(step, report)
+        self._store.end(step.module, attempt)
+        self._tell(step, outcome, attempt)
+        self._ended(self._running.pop(step.module))
+        self._settle(step, outcome)
+        self._start_ready()
+        if self.idle:
+            self._changed()
+
+    def _ended(self, running: _Running) -> None:
+        running.timer.cancel()
+        if not running.slow:
+            self._busy -= 1
+
+    def _judge(self, step: Step, report: Report) -> tuple[Outcome, Attempt | None]:
+        """What came of it, by what the kernel shows now."""
+        after = self._reader.modules().get(step.module)
+        previous = self._store.attempt(step.module)
+        if step.kind is ActionKind.UNLOAD:
+            return judge_unload(previous, report, after, _now_us(), random.random())  # noqa: S311
+        outcome, attempt = judge_load(previous, report, after, _now_us(), random.random())  # noqa: S311
+        if outcome is Outcome.DONE and after is not None:
+            self._remember(step, report, after)
+        return outcome, attempt
+
+    def _remember(self, step: Step, report: Report, after: ObservedModule) -> None:
+        now_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000
+        duration_us = report.finished_us - report.started_us
+        instance = self._reader.instance(after.name)
+        record = LoadRecord(instance, step.parameters, now_us, duration_us, report.messages)
+        try:
+            self._store.remember_load(step.module, record)
+        except OSError as error:
+            _log.warning("cannot keep that kmodd loaded %s: %s", step.module, error.strerror)
+
+    def _settle(self, step: Step, outcome: Outcome) -> None:
+        """Release what waited for ``step``; what strongly needed it is blocked if it failed."""
+        self._rows.append(OutcomeRow(step.module, step.kind, outcome))
+        for waiting in self._waiters.pop(step.module, ()):
+            waiting.unmet.discard(step.module)
+            waiting.blocked |= outcome not in SUCCESS and step.module in waiting.step.strong
+            if not waiting.unmet:
+                self._ready.append(waiting)
+
+    def _tell(self, step: Step, outcome: Outcome, attempt: Attempt | None) -> None:
+        code = attempt.condition if attempt else ""
+        marks = fields(module=step.module, action=step.kind, outcome=outcome, code=code)
+        if attempt is None:
+            _log.info("%s %s: %s (%s)", step.kind, step.module, outcome, step.reason, extra=marks)
+        else:
+            _log.warning("%s %s: %s: %s", step.kind, step.module, outcome, attempt.message, extra=marks)
+
+
+def _now_us() -> int:
+    return time.monotonic_ns() // 1000

@@ -1,0 +1,109 @@
+"""What the module tree knows of the managed modules: asked once, kept until the tree or modprobe.d changes.
+
+Kept in a file under /run as well, so that a restart asks nobody. The file is ours alone (mode 0600 in a
+directory of root's); damaged or of another tree, it is as none.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+from kmodd.files import write_atomically
+from kmodd.kernel.ports import Loader
+from kmodd.model import ModuleInfo
+from kmodd.names import ModuleName
+
+FORMAT = 1
+MODPROBE_DIRS = (
+    "/etc/modprobe.d",
+    "/run/modprobe.d",
+    "/usr/local/lib/modprobe.d",
+    "/usr/lib/modprobe.d",
+    "/lib/modprobe.d",
+)
+_INDEXES = ("modules.dep.bin", "modules.builtin.bin", "modules.softdep", "modules.alias.bin")
+_TUPLES = frozenset(("dependencies", "softdeps_before", "softdeps_after", "alias_of"))
+
+
+class Inventory:
+    """Infos by name; ``tree`` is the module directory of the running kernel."""
+
+    def __init__(
+        self, loader: Loader, cache: Path, tree: Path, modprobe_dirs: tuple[str, ...] = MODPROBE_DIRS
+    ) -> None:
+        self._loader = loader
+        self._cache = cache
+        self._tree = tree
+        self._modprobe_dirs = modprobe_dirs
+        self._stamp = self._stamp_now()
+        self.infos = _read(cache, self._stamp)
+
+    def refresh(self) -> bool:
+        """Forget everything if the tree or modprobe.d has changed, and say whether it has."""
+        stamp = self._stamp_now()
+        if stamp == self._stamp:
+            return False
+        self._stamp, self.infos = stamp, {}
+        return True
+
+    async def complete(self, names: Iterable[ModuleName], with_modinfo: frozenset[ModuleName]) -> None:
+        """Ask for what is not known yet. Raises NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST; OSError never."""
+        missing = [
+            name
+            for name in names
+            if name not in self.infos or (name in with_modinfo and not self.infos[name].has_modinfo)
+        ]
+        if not missing:
+            return
+        found = await self._loader.lookup(missing, with_modinfo=with_modinfo)
+        self.infos = {**self.infos, **found}
+        self._write()
+
+    def _write(self) -> None:
+        rows = [asdict(info) for info in self.infos.values()]
+        document = {"format": FORMAT, "stamp": self._stamp, "modules": rows}
+        try:
+            write_atomically(self._cache, json.dumps(document).encode())
+        except OSError:  # a cache: the next start asks again
+            self._cache.unlink(missing_ok=True)
+
+    def _stamp_now(self) -> str:
+        """Changes with every index of the module tree and every file of modprobe.d."""
+        marks = [str(self._tree), *(_mark(self._tree / name) for name in _INDEXES)]
+        for directory in self._modprobe_dirs:
+            try:
+                names = sorted(os.listdir(directory))
+            except OSError:
+                continue
+            marks += [_mark(Path(directory, name)) for name in names]
+        return "\n".join(marks)
+
+
+def _mark(path: Path) -> str:
+    try:
+        facts = path.stat()
+    except OSError:
+        return ""
+    return f"{path} {facts.st_ino} {facts.st_size} {facts.st_mtime_ns}"
+
+
+def _read(cache: Path, stamp: str) -> dict[ModuleName, ModuleInfo]:
+    try:
+        document = json.loads(cache.read_bytes())
+        if document["format"] != FORMAT or document["stamp"] != stamp:
+            return {}
+        return {ModuleName(row["name"]): _info(row) for row in document["modules"]}
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _info(row: dict[str, Any]) -> ModuleInfo:
+    known = {field.name for field in fields(ModuleInfo)}
+    values: dict[str, Any] = {
+        key: tuple(value) if key in _TUPLES else value for key, value in row.items() if key in known
+    }
+    values["parameter_types"] = tuple((str(name), str(kind)) for name, kind in row["parameter_types"])
+    return ModuleInfo(**values)

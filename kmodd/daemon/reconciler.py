@@ -1,0 +1,223 @@
+"""The pass: compile, survey, plan, hand over to the executor, show. One at a time, level-triggered.
+
+Whatever woke it only says where to look; every pass reads the kernel anew.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Protocol
+
+from kmodd.core.diagnose import Retry
+from kmodd.core.draft import Plan
+from kmodd.core.memory import Memory
+from kmodd.core.plan import make_plan
+from kmodd.core.status import converged, daemon_state, module_statuses
+from kmodd.daemon.executor import Executor
+from kmodd.daemon.snapshot import Snapshot
+from kmodd.daemon.store import MemoryStore
+from kmodd.daemon.survey import Findings, default_parallel
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.events.trigger import EVERYTHING, NOTHING, Look, Trigger
+from kmodd.model import Catalog, DaemonState, OutcomeRow, Settings, Severity
+
+COMPILER_TRIES = 3
+PAUSE_AFTER_PROBLEM_S = 5.0
+FATAL = frozenset((ErrorKind.NO_MODULE_SUPPORT, ErrorKind.NO_LIBKMOD))
+"""Without these nothing can ever be done here, so a start ends with the sentence."""
+
+_log = logging.getLogger(__name__)
+
+
+class Surveyor(Protocol):
+    """What reads the world for a pass (survey.Survey)."""
+
+    async def look(self, catalog: Catalog, look: Look) -> Findings:
+        """Read what ``look`` hints at, and the kernel always."""
+
+
+class Audience(Protocol):
+    """Who is told what a pass came to."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """The state after a pass."""
+
+    def finished(self, rows: tuple[OutcomeRow, ...]) -> None:
+        """A plan has been carried out; never empty."""
+
+
+class Reconciler:
+    """Owns the daemon's state; everybody else reads ``snapshot``. ``run`` is its only task."""
+
+    def __init__(
+        self,
+        compile_files: Callable[[], Awaitable[Catalog]],
+        survey: Surveyor,
+        store: MemoryStore,
+        executor: Executor,
+        trigger: Trigger,
+        audience: Audience,
+    ) -> None:
+        self._compile_files = compile_files
+        self._survey = survey
+        self._store = store
+        self._executor = executor
+        self._trigger = trigger
+        self._audience = audience
+        self.snapshot = Snapshot()
+        self._settled = False
+        self._missed = NOTHING
+        self._asked_to_look: list[asyncio.Future[None]] = []
+        self._asked_to_finish: list[asyncio.Future[tuple[OutcomeRow, ...]]] = []
+        self._to_finish: list[asyncio.Future[tuple[OutcomeRow, ...]]] = []
+
+    async def run(self) -> None:
+        """Pass after pass, until cancelled. Raises FATAL errors of the first pass only."""
+        self._trigger.notify(EVERYTHING)
+        while True:
+            await self._pass(await self._trigger.wait() | self._missed)
+
+    async def look_again(self, look: Look) -> None:
+        """Return when a pass that began after this call has ended, its plan perhaps still under way."""
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._asked_to_look.append(future)
+        self._trigger.notify(look)
+        await future
+
+    async def reload(self) -> int:
+        """Compile the files again; the generation. Raises INVALID_CONFIG with every message."""
+        await self.look_again(EVERYTHING)
+        errors = [issue for issue in self.snapshot.catalog.issues if issue.severity is Severity.ERROR]
+        if errors:
+            lines = "\n".join(f"{issue.location}: {issue.message} ({issue.hint})" for issue in errors)
+            raise KmoddError(ErrorKind.INVALID_CONFIG, lines)
+        return self.snapshot.generation
+
+    async def reconcile(self) -> tuple[OutcomeRow, ...]:
+        """One full pass, carried out; what came of each action. What is slow is not waited for."""
+        future: asyncio.Future[tuple[OutcomeRow, ...]] = asyncio.get_running_loop().create_future()
+        self._asked_to_finish.append(future)
+        self._trigger.notify(Look(full=True, all_devices=True))
+        return await future
+
+    async def plan(self) -> Plan:
+        """What a pass would do now, from a fresh survey; changes nothing."""
+        findings = await self._survey.look(self.snapshot.catalog, Look(full=True))
+        return self._make_plan(findings, self._store.memory)
+
+    async def _pass(self, look: Look) -> None:
+        looking, self._asked_to_look = self._asked_to_look, []
+        self._to_finish += self._asked_to_finish
+        self._asked_to_finish = []
+        try:
+            await self._reconcile(look)
+            self._missed = NOTHING
+        except KmoddError as error:
+            if error.kind in FATAL and not self.snapshot.generation:
+                raise
+            self._missed = look
+            self._trouble(error)
+        for future in looking:
+            if not future.done():
+                future.set_result(None)
+
+    async def _reconcile(self, look: Look) -> None:
+        catalog = await self._catalog(look)
+        findings = await self._survey.look(catalog, look)
+        self._forget(catalog, findings, look)
+        plan = self._make_plan(findings, self._store.memory)
+        self._apply(catalog.settings)
+        self._executor.replace(plan.steps if catalog.settings.enforce else ())
+        self._show(catalog, findings, plan)
+        self._wake(catalog.settings, plan)
+        if self._executor.idle:
+            self._finish()
+
+    async def _catalog(self, look: Look) -> Catalog:
+        """The catalog in force; compiled again where the files may have changed."""
+        if not look.config:
+            return self.snapshot.catalog
+        for attempt in range(COMPILER_TRIES):
+            try:
+                return await self._compile_files()
+            except KmoddError as error:
+                if error.kind is not ErrorKind.COMPILER_LOST or attempt == COMPILER_TRIES - 1:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _forget(self, catalog: Catalog, findings: Findings, look: Look) -> None:
+        """Failures that something new gives another chance, and loads of instances that are gone."""
+        asked = look.config and look.full
+        if asked or findings.tree_changed or catalog.key != self.snapshot.catalog.key:
+            self._store.forget_failures(frozenset(Retry))
+        if findings.appeared:
+            plugged = frozenset(
+                d.name for d in catalog.declarations if findings.appeared.intersection(d.when.devices)
+            )
+            self._store.forget_failures(frozenset((Retry.EVENT,)), plugged)
+        self._store.forget_loads(self._store.memory.loads.keys() - findings.observed.keys())
+
+    def _make_plan(self, findings: Findings, memory: Memory) -> Plan:
+        return make_plan(findings.desired, findings.order, findings.observed, memory, _now_us())
+
+    def _apply(self, settings: Settings) -> None:
+        self._executor.parallel = settings.parallel_loads or default_parallel()
+        self._trigger.quiet_time_s = settings.event_quiet_time_s
+
+    def _show(self, catalog: Catalog, findings: Findings, plan: Plan) -> None:
+        old = self.snapshot
+        offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - _now_us()
+        statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
+        self._settled |= not plan.steps or not catalog.settings.enforce
+        changed = catalog.key != old.catalog.key or catalog.issues != old.catalog.issues
+        self.snapshot = Snapshot(
+            catalog=catalog,
+            generation=old.generation + (changed or not old.generation),
+            state=daemon_state(catalog, statuses, settled=self._settled, paused=False),
+            converged=converged(plan, statuses),
+            plan=plan,
+            observed=findings.observed,
+            statuses=statuses,
+        )
+        if old.problem:
+            _log.info("the trouble is over: %s", old.problem)
+        self._audience.show(self.snapshot)
+
+    def _wake(self, settings: Settings, plan: Plan) -> None:
+        """One timer: the next retry, or the slow resync for what raises no event."""
+        now = asyncio.get_running_loop().time()
+        times = [plan.wake_at_us / 1e6] if plan.wake_at_us else []
+        if settings.resync_interval_s and plan.verdicts:
+            times.append(now + settings.resync_interval_s)
+        self._trigger.wake_at(min(times, default=None))
+
+    def _finish(self) -> None:
+        """Nothing more can be done now: say what was done."""
+        rows = self._executor.take_rows()
+        if rows:
+            self._audience.finished(rows)
+        for future in self._to_finish:
+            if not future.done():
+                future.set_result(rows)
+        self._to_finish = []
+
+    def _trouble(self, error: KmoddError) -> None:
+        """The pass could not be made: say so once, keep what there is, look again after a while."""
+        problem = str(error)
+        if problem != self.snapshot.problem:
+            _log.error("%s", problem)
+            self.snapshot = replace(
+                self.snapshot, problem=problem, state=DaemonState.DEGRADED, converged=False
+            )
+            self._audience.show(self.snapshot)
+        for future in self._to_finish:
+            if not future.done():
+                future.set_exception(error)
+        self._to_finish = []
+        self._trigger.wake_at(asyncio.get_running_loop().time() + PAUSE_AFTER_PROBLEM_S)
+
+
+def _now_us() -> int:
+    return time.monotonic_ns() // 1000

@@ -1,0 +1,45 @@
+"""What a pass leaves behind for everybody who shows something: one frozen record, replaced as a whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from kmodd.core.draft import ObservedModules, Plan
+from kmodd.core.status import Statuses
+from kmodd.model import Catalog, DaemonState
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The last pass. ``problem`` is the sentence of what kept it from being whole, "" for nothing.
+
+    ``generation`` counts the catalogs that differed from the one before, from 1 on; 0: none yet.
+    """
+
+    catalog: Catalog = field(default_factory=Catalog)
+    generation: int = 0
+    state: DaemonState = DaemonState.STARTING
+    converged: bool = False
+    paused: bool = False
+    problem: str = ""
+    kernel_release: str = ""
+    plan: Plan = field(default_factory=Plan)
+    observed: ObservedModules = field(default_factory=dict)
+    statuses: Statuses = field(default_factory=dict)
+
+
+def summary(snapshot: Snapshot) -> str:
+    """One line for STATUS= (sd_notify(3)): state, how many modules, what is wrong first."""
+    counts: Mapping[str, int] = _counts(snapshot)
+    parts = [f"{number} {condition}" for condition, number in counts.items()]
+    text = f"{snapshot.state}: " + (", ".join(parts) or "no modules declared")
+    errors = sum(issue.severity == "error" for issue in snapshot.catalog.issues)
+    if errors:
+        text += f"; {errors} errors in the configuration"
+    return f"{text}; {snapshot.problem}" if snapshot.problem else text
+
+
+def _counts(snapshot: Snapshot) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for status in snapshot.statuses.values():
+        counts[status.condition] = counts.get(status.condition, 0) + 1
+    return counts
