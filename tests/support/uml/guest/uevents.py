@@ -1,0 +1,39 @@
+"""What the kernel itself tells of modules: its uevents, in order, with the time of arrival."""
+
+import socket
+import threading
+import time
+
+NETLINK_KOBJECT_UEVENT = 15
+_KERNEL_GROUP = 1
+_SO_RCVBUFFORCE = 33
+_BUFFER_BYTES = 32 << 20
+
+
+class ModuleEvents:
+    """Records every module uevent that is not asked for by `udevadm trigger` (lib/kobject_uevent.c)."""
+
+    def __init__(self) -> None:
+        self._events: list[dict[str, object]] = []
+        self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_KOBJECT_UEVENT)
+        self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
+        self._socket.bind((0, _KERNEL_GROUP))
+        threading.Thread(target=self._record, name="uevents", daemon=True).start()
+
+    def events(self, since: int) -> list[dict[str, object]]:
+        """Events from number ``since`` on: action, module, time_s (CLOCK_MONOTONIC)."""
+        return self._events[since:]
+
+    def _record(self) -> None:
+        while True:
+            fields = self._socket.recv(1 << 16).split(b"\0")
+            time_s = time.monotonic()
+            values = dict(field.split(b"=", 1) for field in fields if b"=" in field)
+            if values.get(b"SUBSYSTEM") == b"module" and b"SYNTH_UUID" not in values:
+                self._events.append(
+                    {
+                        "action": values[b"ACTION"].decode(),
+                        "module": values[b"DEVPATH"].decode().rsplit("/", 1)[1],
+                        "time_s": time_s,
+                    }
+                )

@@ -1,0 +1,44 @@
+"""The only place in the tests that polls: conditions that no event tells of, looked at inside the guest."""
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable
+
+from tests.support.uml.guest import files
+from tests.support.uml.guest.processes import ENVIRONMENT
+
+_PERIOD_S = 0.02
+_COMMAND_TIMEOUT_S = 20.0
+
+
+def wait_for_file(path: str, pattern: str, wanted: bool, timeout_s: float) -> bool:
+    """Wait until ``pattern`` is found in the file, or (not ``wanted``) is not; False: not in time."""
+    return _wait(lambda: files.matches(path, pattern) == wanted, timeout_s)
+
+
+def wait_for_path(path: str, wanted: bool, timeout_s: float) -> bool:
+    """Wait until ``path`` exists, or does not."""
+    return _wait(lambda: os.path.lexists(path) == wanted, timeout_s)
+
+
+def wait_for_command(argv: list[str], pattern: str, timeout_s: float) -> bool:
+    """Wait until ``argv`` ends with status 0 and prints ``pattern``."""
+    return _wait(lambda: _succeeds(argv, pattern), timeout_s)
+
+
+def _succeeds(argv: list[str], pattern: str) -> bool:
+    done = subprocess.run(argv, capture_output=True, env=ENVIRONMENT, check=False, timeout=_COMMAND_TIMEOUT_S)
+    printed = done.stdout.decode(errors="replace")
+    return done.returncode == 0 and re.search(pattern, printed, re.MULTILINE) is not None
+
+
+def _wait(holds: Callable[[], bool], timeout_s: float) -> bool:
+    """Look until it holds; the last look is after the deadline."""
+    deadline = time.monotonic() + timeout_s
+    while not holds():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(_PERIOD_S)
+    return True

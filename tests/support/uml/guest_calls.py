@@ -1,0 +1,170 @@
+"""What the agent can do, typed: processes, files, waiting and events of the guest."""
+
+import signal
+from collections.abc import Mapping
+from concurrent.futures import Future
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from tests.support.uml import wire
+from tests.support.uml.channel import Channel
+from tests.support.uml.conditions import CommandPrints, Condition, FileHolds, PathExists
+
+_GRACE_S = 30.0
+"""What the line and a busy host may add to a deadline of the guest before the machine counts as hung."""
+
+_WAITS = {FileHolds: "wait_for_file", PathExists: "wait_for_path", CommandPrints: "wait_for_command"}
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A command that ran to its end; negative status: killed by that signal, None: out of time."""
+
+    argv: tuple[str, ...]
+    status: int | None
+    stdout: str
+    stderr: str
+
+    def check(self) -> "Completed":
+        """Itself; AssertionError with both outputs when the status is not 0."""
+        if self.status != 0:
+            raise AssertionError(f"{' '.join(self.argv)}: status {self.status}\n{self.stdout}{self.stderr}")
+        return self
+
+
+@dataclass(frozen=True, slots=True)
+class GuestProcess:
+    """One process of the guest; ``state`` is the letter of ps(1)."""
+
+    pid: int
+    parent: int
+    state: str
+    name: str
+    argv: tuple[str, ...]
+
+    @property
+    def is_agent(self) -> bool:
+        """Whether this is the harness itself: init or the agent."""
+        return "tests.support.uml.guest" in self.argv
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleEvent:
+    """A module uevent of the kernel; ``time_s`` is the guest's CLOCK_MONOTONIC at its arrival."""
+
+    action: str
+    module: str
+    time_s: float
+
+
+class Started:
+    """A command that may still run."""
+
+    def __init__(
+        self, calls: "GuestCalls", argv: tuple[str, ...], answer: Future[object], timeout_s: float
+    ) -> None:
+        self._calls = calls
+        self._argv = argv
+        self._answer = answer
+        self._timeout_s = timeout_s
+
+    def finish(self) -> Completed:
+        """Wait for its end."""
+        result: Any = self._calls.channel.result(self._answer, self._timeout_s + _GRACE_S)
+        return Completed(self._argv, **result)
+
+
+class GuestCalls:
+    """Typed calls over a channel; every one ends, with MachineLost at the latest."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.channel = channel
+
+    # ------------------------------------------------------------------------------- processes
+
+    def start(
+        self,
+        *argv: str,
+        timeout_s: float = 30.0,
+        stdin: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> Started:
+        """Start a command, to be finished later; after ``timeout_s`` the guest kills it."""
+        answer = self.channel.submit(
+            "run", argv=argv, timeout_s=timeout_s, stdin=stdin, environment=environment or {}
+        )
+        return Started(self, argv, answer, timeout_s)
+
+    def run(
+        self,
+        *argv: str,
+        timeout_s: float = 30.0,
+        stdin: str = "",
+        environment: Mapping[str, str] | None = None,
+    ) -> Completed:
+        """Run a command to its end."""
+        return self.start(*argv, timeout_s=timeout_s, stdin=stdin, environment=environment).finish()
+
+    def spawn(self, *argv: str, output: str, environment: Mapping[str, str] | None = None) -> int:
+        """Start a process that stays, its output appended to a file; its pid."""
+        return int(self._call("spawn", argv=argv, output=output, environment=environment or {}, terminal=""))
+
+    def spawn_on_terminal(self, *argv: str, terminal: str, environment: Mapping[str, str]) -> int:
+        """Start a process as leader of a session with ``terminal``; its pid."""
+        return int(self._call("spawn", argv=argv, output="", environment=environment, terminal=terminal))
+
+    def wait(self, pid: int, timeout_s: float = 20.0) -> int:
+        """Exit status of a spawned process (negative: signal); AssertionError when it stays."""
+        status = self._call("wait", timeout_s, pid=pid, timeout_s=timeout_s)
+        if status is None:
+            raise AssertionError(f"process {pid} did not end within {timeout_s:.0f} s")
+        return int(status)
+
+    def signal(self, pid: int, number: signal.Signals) -> None:
+        """Send a signal; GuestError when there is no such process."""
+        self._call("send_signal", pid=pid, number=int(number))
+
+    def processes(self) -> tuple[GuestProcess, ...]:
+        """All but kernel threads, zombies included."""
+        rows = self._call("list_processes")
+        return tuple(GuestProcess(**{**row, "argv": tuple(row["argv"])}) for row in rows)
+
+    # ----------------------------------------------------------------------------------- files
+
+    def read(self, path: str) -> str:
+        """Content of a file; bytes that are not UTF-8 become lone surrogates."""
+        return str(self._call("read_file", path=path))
+
+    def write(self, path: str, content: str | bytes, *, mode: int = 0o644, atomic: bool = True) -> None:
+        """Write a file; ``atomic=False`` for files of proc and sysfs, and to write over one in place."""
+        text = content if isinstance(content, str) else wire.to_text(content)
+        self._call("write_file", path=path, content=text, mode=mode, atomic=atomic)
+
+    def remove(self, path: str) -> None:
+        """Remove a file, a link or a directory with all that is in it."""
+        self._call("remove", path=path)
+
+    def link(self, path: str, target: str) -> None:
+        """Make or replace a symbolic link."""
+        self._call("make_link", path=path, target=target)
+
+    def names_in(self, directory: str) -> tuple[str, ...]:
+        """Names in a directory, sorted; none where there is none."""
+        return tuple(self._call("list_directory", path=directory))
+
+    # -------------------------------------------------------------------------- time and events
+
+    def holds_within(self, condition: Condition, timeout_s: float) -> bool:
+        """Whether the condition came to hold within ``timeout_s``."""
+        return bool(self._call(_WAITS[type(condition)], timeout_s, **asdict(condition), timeout_s=timeout_s))
+
+    def module_events(self, since: int = 0) -> tuple[ModuleEvent, ...]:
+        """Module uevents in the kernel's order, from number ``since`` on (0: since boot)."""
+        return tuple(ModuleEvent(**row) for row in self._call("events", since=since))
+
+    def clock_s(self) -> float:
+        """The guest's CLOCK_MONOTONIC."""
+        return float(self._call("clock_s"))
+
+    def _call(self, name: str, allowed_s: float = 0.0, /, **arguments: object) -> Any:
+        return self.channel.result(self.channel.submit(name, **arguments), allowed_s + _GRACE_S)

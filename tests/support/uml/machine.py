@@ -1,0 +1,222 @@
+"""A machine with a real kernel, in the words of the domain."""
+
+import signal
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Self
+
+from tests.support.uml import services
+from tests.support.uml.channel import Channel, GuestError, MachineLost
+from tests.support.uml.conditions import Condition, bus_name_owned
+from tests.support.uml.guest_calls import Completed, GuestCalls, GuestProcess
+from tests.support.uml.process import REPOSITORY, UmlProcess
+
+CONFIGURATION_DIRECTORY = "/etc/kmodd.d"
+DAEMON_LOG = "/var/log/kmodd/daemon.log"
+SCRIPTS = Path(REPOSITORY / ".venv/bin")
+_BOOT_TIMEOUT_S = 120.0
+_WAIT_S = 20.0
+_SCSI_HOSTS = "/sys/bus/pseudo/drivers/scsi_debug/add_host"
+
+Role = Literal["daemon", "loader", "compiler"]
+_ROLE_ARGUMENT: Mapping[Role, str] = {"loader": "kmodd.kernel.loader", "compiler": "kmodd.config.compile"}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModule:
+    """A line of /proc/modules; ``state`` is Live, Loading or Unloading."""
+
+    name: str
+    memory_bytes: int
+    refcount: int
+    holders: tuple[str, ...]
+    state: str
+
+
+class Machine(GuestCalls):
+    """A booted guest. Everything that a test does to it stays in it."""
+
+    def __init__(self, process: UmlProcess) -> None:
+        super().__init__(Channel(process.lines.agent, process.console_tail))
+        self.terminal = process.lines.terminal
+        self._process = process
+        self._daemon = 0
+        self._services: dict[str, int] = {}
+
+    # --------------------------------------------------------------------------------- life
+
+    @classmethod
+    @contextmanager
+    def boot(
+        cls,
+        *,
+        modules: bool = True,
+        bus: bool = True,
+        udevd: bool = True,
+        command_line: tuple[str, ...] = (),
+        memory_mib: int = 512,
+    ) -> Iterator[Self]:
+        """A machine for the length of a with block; ``modules=False``: no /lib/modules for its kernel."""
+        with tempfile.TemporaryDirectory(prefix="kmodd-uml-") as scratch:
+            process = UmlProcess(Path(scratch) / "console", memory_mib, command_line)
+            machine = cls(process)
+            try:
+                machine._prepare(modules=modules, bus=bus, udevd=udevd)
+                yield machine
+                machine._halt()
+            finally:
+                process.end()
+                machine.channel.join()
+
+    def _prepare(self, *, modules: bool, bus: bool, udevd: bool) -> None:
+        release = str(self.channel.result(self.channel.ready, _BOOT_TIMEOUT_S))
+        if udevd:
+            self.start_udevd()
+        if bus:
+            self.start_bus()
+        if not modules:
+            self.remove(f"/lib/modules/{release}")
+        self._call("mark")
+
+    def _halt(self) -> None:
+        self.channel.hang_up()
+        if not self._process.wait():
+            raise MachineLost(f"the guest does not shut down; its console:\n{self.console()}")
+
+    def reset(self) -> None:
+        """Back to the state after booting; AssertionError names the modules that do not go."""
+        if self._daemon:
+            self.stop_daemon()
+        stuck = self._call("reset", 60.0)
+        if stuck:
+            raise AssertionError(f"modules left behind that cannot be removed: {', '.join(stuck)}")
+
+    def console(self) -> str:
+        """What the kernel printed."""
+        return self._process.console_tail(200)
+
+    # ----------------------------------------------------------------------------- services
+
+    def start_udevd(self) -> None:
+        """Start udevd and wait until it has seen all devices."""
+        self._services["udevd"] = services.start_udevd(self)
+
+    def start_bus(self) -> None:
+        """Start the system bus with the policy of this repository."""
+        self._services["bus"] = services.start_bus(self)
+
+    def stop_service(self, name: Literal["udevd", "bus"]) -> None:
+        """End a service; ``start_udevd`` or ``start_bus`` brings it back."""
+        pid = self._services.pop(name)
+        self.signal(pid, signal.SIGTERM)
+        self.wait(pid)
+
+    def settle(self) -> None:
+        """Wait until udevd has handled every event so far."""
+        services.settle(self)
+
+    def busctl(self, *arguments: str, timeout_s: float = 30.0) -> Completed:
+        """Run busctl on the system bus."""
+        return self.run("busctl", "--no-pager", *arguments, timeout_s=timeout_s)
+
+    # ------------------------------------------------------------------------ configuration
+
+    def drop(
+        self, name: str, text: str | bytes, *, directory: str = CONFIGURATION_DIRECTORY, mode: int = 0o644
+    ) -> None:
+        """Put a file into a configuration directory, in one step as a package or an editor does."""
+        self.write(f"{directory}/{name}", text, mode=mode)
+
+    def remove_file(self, name: str, *, directory: str = CONFIGURATION_DIRECTORY) -> None:
+        """Take a file out of a configuration directory."""
+        self.remove(f"{directory}/{name}")
+
+    # ------------------------------------------------------------------------------- kernel
+
+    def modules(self) -> Mapping[str, LoadedModule]:
+        """What /proc/modules lists (fs/proc: m_show in kernel/module/procfs.c)."""
+        return {
+            module.name: module for module in map(_loaded_module, self.read("/proc/modules").splitlines())
+        }
+
+    def parameter(self, module: str, name: str) -> str:
+        """A parameter as sysfs shows it, without the newline."""
+        return self.read(f"/sys/module/{module}/parameters/{name}").removesuffix("\n")
+
+    def set_parameter(self, module: str, name: str, value: str) -> None:
+        """Write a parameter behind everybody's back."""
+        self.write(f"/sys/module/{module}/parameters/{name}", value, atomic=False)
+
+    def plug_scsi(self) -> None:
+        """Plug a SCSI host with a disk in: a device with modalias scsi:t-0x00 appears."""
+        if "scsi_debug" not in self.modules():
+            self.run("modprobe", "scsi_debug", "add_host=0").check()
+        self.write(_SCSI_HOSTS, "1", atomic=False)
+
+    def unplug_scsi(self) -> None:
+        """Pull the last SCSI host out."""
+        self.write(_SCSI_HOSTS, "-1", atomic=False)
+
+    # ------------------------------------------------------------------------------- daemon
+
+    def start_daemon(
+        self, *arguments: str, environment: Mapping[str, str] | None = None, ready: Condition | None = None
+    ) -> int:
+        """Start kmodd and wait until it is there (``ready``; by default it owns its bus name); its pid."""
+        command = str(SCRIPTS / "kmodd")
+        self._daemon = self.spawn(command, *arguments, output=DAEMON_LOG, environment=environment)
+        if ready is not None or "bus" in self._services:
+            self.wait_for(ready or bus_name_owned())
+        return self._daemon
+
+    def stop_daemon(self) -> int:
+        """End kmodd as systemd does; its exit status."""
+        pid, self._daemon = self._daemon, 0
+        with suppress(GuestError):  # it may have ended by itself
+            self.signal(pid, signal.SIGTERM)
+        return self.wait(pid)
+
+    def reload_daemon(self) -> None:
+        """SIGHUP."""
+        self.signal(self._daemon, signal.SIGHUP)
+
+    def kill(self, number: signal.Signals = signal.SIGKILL, role: Role = "daemon") -> None:
+        """Send a signal to one of kmodd's processes; AssertionError when it is not there."""
+        self.signal(self.pid_of(role), number)
+
+    def pid_of(self, role: Role) -> int:
+        """The daemon, or its child that runs as ``role``."""
+        if role == "daemon":
+            return self._daemon
+        marker = _ROLE_ARGUMENT[role]
+        children = [p for p in self.processes() if p.parent == self._daemon and marker in " ".join(p.argv)]
+        if not children:
+            raise AssertionError(f"kmodd has no {role}; processes: {self.kmodd_processes()}")
+        return children[0].pid
+
+    def kmodd_processes(self) -> tuple[GuestProcess, ...]:
+        """Every process of kmodd, orphans included."""
+        scripts = str(SCRIPTS)
+        return tuple(
+            p for p in self.processes() if any(scripts in part for part in p.argv[:2]) and not p.is_agent
+        )
+
+    def log(self) -> str:
+        """What kmodd wrote to stderr, over all its starts in this test."""
+        return self.read(DAEMON_LOG) if self.names_in(str(Path(DAEMON_LOG).parent)) else ""
+
+    # ------------------------------------------------------------------------------ waiting
+
+    def wait_for(self, condition: Condition, timeout_s: float = _WAIT_S) -> None:
+        """Wait for a condition; AssertionError with the daemon's log when it does not come to hold."""
+        if not self.holds_within(condition, timeout_s):
+            raise AssertionError(f"not within {timeout_s:.0f} s: {condition}\nkmodd's log:\n{self.log()}")
+
+
+def _loaded_module(line: str) -> LoadedModule:
+    name, memory, refcount, holders, state = line.split()[:5]
+    users = tuple(holder for holder in holders.split(",") if holder not in ("", "-"))
+    return LoadedModule(name, int(memory), int(refcount), users, state)

@@ -1,0 +1,99 @@
+"""One User Mode Linux kernel as a child process: started, watched, ended for sure."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+KERNEL = Path("/usr/bin/linux.uml")
+MODULES = Path("/usr/lib/uml/modules")
+REPOSITORY = Path(__file__).resolve().parents[3]
+_EXIT_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The host's ends of the guest's serial line (agent) and second console (a person)."""
+
+    agent: socket.socket
+    terminal: socket.socket
+
+
+class UmlProcess:
+    """A running kernel; ``console`` is a file with all that it prints."""
+
+    def __init__(self, console: Path, memory_mib: int = 512, command_line: tuple[str, ...] = ()) -> None:
+        agent, agent_inside = socket.socketpair()
+        terminal, terminal_inside = socket.socketpair()
+        self.console = console
+        self.lines = Lines(agent, terminal)
+        with agent_inside, terminal_inside, open(console, "wb") as log:
+            channels = (_channel("ssl0", agent_inside), _channel("con1", terminal_inside))
+            arguments = (
+                f"mem={memory_mib}M",
+                f"uml_dir={console.parent}",
+                *channels,
+                *command_line,
+                *_FIXED_ARGUMENTS,
+            )
+            self._child = _start(arguments, log, (agent_inside.fileno(), terminal_inside.fileno()))
+
+    def wait(self, timeout_s: float = _EXIT_TIMEOUT_S) -> bool:
+        """Whether the kernel ended by itself within ``timeout_s``."""
+        with suppress(subprocess.TimeoutExpired):
+            self._child.wait(timeout_s)
+        return self._child.returncode is not None
+
+    def end(self) -> None:
+        """Kill what is left of it: the kernel and the processes that carry its address spaces, one group."""
+        with suppress(ProcessLookupError):
+            os.killpg(self._child.pid, signal.SIGKILL)
+        self._child.wait()
+        self.lines.agent.close()
+        self.lines.terminal.close()
+
+    def console_tail(self, lines: int = 60) -> str:
+        """The last lines of the console, for a person who has to find out why."""
+        return "\n".join(self.console.read_text(errors="replace").splitlines()[-lines:])
+
+
+# What stands behind "--" goes to init; NAME=VALUE that the kernel does not know becomes its environment.
+_FIXED_ARGUMENTS = (
+    "rootfstype=hostfs",
+    "rootflags=/",
+    "ro",
+    "con=null",
+    "con0=null,fd:1",
+    "ssl=null",
+    "panic=-1",
+    "selinux=0",
+    "pty.legacy_count=0",
+    f"PYTHONPATH={REPOSITORY}",
+    f"init={sys.executable}",
+    "--",
+    "-S",
+    "-m",
+    "tests.support.uml.guest",
+)
+
+
+def _channel(name: str, inside: socket.socket) -> str:
+    return f"{name}=fd:{inside.fileno()},fd:{inside.fileno()}"
+
+
+def _start(arguments: tuple[str, ...], log: IO[bytes], fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    """A group of its own, so that a terminal's interrupt does not reach it and one kill reaches all of it."""
+    return subprocess.Popen(
+        [str(KERNEL), *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=log,
+        stderr=log,
+        pass_fds=fds,
+        cwd="/",
+        start_new_session=True,
+    )

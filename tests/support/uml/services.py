@@ -1,0 +1,42 @@
+"""udevd and dbus-daemon of the guest, started as a real machine has them."""
+
+from tests.support.uml.conditions import CommandPrints, PathExists
+from tests.support.uml.guest_calls import GuestCalls
+from tests.support.uml.process import REPOSITORY
+
+_TIMEOUT_S = 30.0
+_BUS_SOCKET = "/run/dbus/system_bus_socket"
+_UDEVD = "/lib/systemd/systemd-udevd"
+
+
+def start_udevd(guest: GuestCalls) -> int:
+    """Start udevd and let it see every device but the many terminals, which concern nobody; its pid."""
+    pid = guest.spawn(_UDEVD, output="/run/udevd.log")
+    _require(guest, CommandPrints(("udevadm", "control", "--ping")), "udevd does not answer")
+    guest.run("udevadm", "trigger", "--action=add", "--type=subsystems").check()
+    guest.run("udevadm", "trigger", "--action=add", "--subsystem-nomatch=tty").check()
+    settle(guest)
+    return pid
+
+
+def settle(guest: GuestCalls) -> None:
+    """Wait until udevd has nothing more to do."""
+    guest.run("udevadm", "settle", timeout_s=60).check()
+
+
+def start_bus(guest: GuestCalls) -> int:
+    """Start a system bus that knows the policy of kmodd; its pid."""
+    for policy in sorted((REPOSITORY / "packaging/dbus").glob("*.conf")):
+        guest.write(f"/etc/dbus-1/system.d/{policy.name}", policy.read_bytes())
+    guest.run("mkdir", "-p", "/run/dbus").check()
+    guest.run("dbus-uuidgen", "--ensure=/etc/machine-id").check()
+    pid = guest.spawn(
+        "dbus-daemon", "--system", "--nofork", "--nopidfile", "--nosyslog", output="/run/dbus.log"
+    )
+    _require(guest, PathExists(_BUS_SOCKET), "dbus-daemon does not listen")
+    return pid
+
+
+def _require(guest: GuestCalls, condition: CommandPrints | PathExists, complaint: str) -> None:
+    if not guest.holds_within(condition, _TIMEOUT_S):
+        raise AssertionError(complaint)
