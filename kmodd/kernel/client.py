@@ -1,0 +1,142 @@
+"""The daemon's side of the loader (``ports.Loader``)."""
+
+import errno
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, Final
+
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.kernel.process import LoaderProcess, Lost
+from kmodd.kernel.roots import Roots
+from kmodd.kernel.wire import LOAD, LOOKUP, PARAMETERS, UNLOAD, WRITE, Answer, ModuleRow, Places
+from kmodd.model import LoadRequest, ModuleInfo, Report, Request, UnloadRequest, WriteRequest
+from kmodd.names import ModuleName
+
+# Names in one request: 256 of 55 bytes, twice, stay within a packet.
+_CHUNK: Final = 256
+
+
+class LoaderClient:
+    """Starts the loader when it is first needed, and anew after it has died; for one event loop.
+
+    Cancelling a call forgets the answer; what the kernel has begun goes on.
+    """
+
+    def __init__(self, roots: Roots | None = None) -> None:
+        roots = roots or Roots()
+        self._places = Places(roots.sys, roots.kmsg, roots.module_tree, roots.modprobe_dirs)
+        self._process: LoaderProcess | None = None
+
+    @property
+    def pid(self) -> int:
+        """Process id of the loader; 0 while none runs."""
+        return self._process.pid if self._process is not None and self._process.alive else 0
+
+    async def perform(self, request: Request) -> Report:
+        """Carry out ``request``; the report is a claim, to be verified. Raises LOADER_LOST, NO_LIBKMOD."""
+        verb, body = _change(request)
+        try:
+            answer = await self._running().ask(verb, body)
+        except OSError as error:
+            return Report(error=error.errno or errno.EIO)
+        if isinstance(answer, Lost):
+            return Report(lost=True, messages=answer.messages)
+        row = _checked(answer)["report"]
+        return Report(
+            error=row["error"],
+            started_us=row["started_us"],
+            finished_us=row["finished_us"],
+            messages=tuple(row["messages"]),
+        )
+
+    async def lookup(
+        self, names: Iterable[ModuleName], *, with_modinfo: frozenset[ModuleName] = frozenset()
+    ) -> Mapping[ModuleName, ModuleInfo]:
+        """What the module tree knows of ``names``, one answer each; reads files only for ``with_modinfo``.
+
+        Raises NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST.
+        """
+        found: dict[ModuleName, ModuleInfo] = {}
+        for chunk in _chunks(names):
+            body = {"names": chunk, "with_modinfo": [name for name in chunk if name in with_modinfo]}
+            rows = (await self._ask(LOOKUP, body))["modules"]
+            found.update((ModuleName(row["name"]), _module_info(row)) for row in rows)
+        return found
+
+    async def parameters(self, modules: Iterable[ModuleName]) -> Mapping[ModuleName, Mapping[str, str]]:
+        """As ``KernelReader.parameters``, for many modules and without waiting on the loop for a slow write.
+
+        Raises LOADER_LOST.
+        """
+        found: dict[ModuleName, Mapping[str, str]] = {}
+        for chunk in _chunks(modules):
+            texts = (await self._ask(PARAMETERS, {"names": chunk}))["parameters"]
+            found.update((name, texts[name]) for name in chunk)
+        return found
+
+    async def close(self) -> None:
+        """End the loader and reap it; never waits for its children. A later request starts another."""
+        if self._process is not None:
+            await self._process.close()
+
+    async def _ask(self, verb: bytes, body: dict[str, Any]) -> Answer:
+        answer = await self._running().ask(verb, body)
+        if isinstance(answer, Lost):
+            raise KmoddError(ErrorKind.LOADER_LOST, f"the loader ended during a {verb.decode()}")
+        return _checked(answer)
+
+    def _running(self) -> LoaderProcess:
+        if self._process is None or not self._process.alive:
+            self._process = LoaderProcess(self._places)
+        return self._process
+
+
+def _chunks(names: Iterable[ModuleName]) -> Iterator[list[ModuleName]]:
+    ordered = list(dict.fromkeys(names))
+    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
+
+
+def _change(request: Request) -> tuple[bytes, dict[str, Any]]:
+    """Verb and body for a request that changes the kernel."""
+    match request:
+        case LoadRequest(module, path, options):
+            return LOAD, {"module": module, "path": path, "options": options}
+        case UnloadRequest(module):
+            return UNLOAD, {"module": module}
+        case WriteRequest(module, parameter, value):
+            return WRITE, {"module": module, "parameter": parameter, "value": value}
+
+
+def _checked(answer: Answer) -> Answer:
+    """``answer``, or the error that it carries."""
+    failure = answer.get("failure")
+    if failure is not None:
+        raise KmoddError(ErrorKind[failure["kind"]], failure["message"], failure["hint"])
+    return answer
+
+
+def _module_info(row: ModuleRow) -> ModuleInfo:
+    """The row as the rest of kmodd knows it."""
+    return ModuleInfo(
+        name=ModuleName(row["name"]),
+        path=row["path"],
+        builtin=row["builtin"],
+        alias_of=_names(row["alias_of"]),
+        dependencies=_names(row["dependencies"]),
+        softdeps_before=_names(row["softdeps_before"]),
+        softdeps_after=_names(row["softdeps_after"]),
+        options=row["options"],
+        install_command=row["install_command"],
+        remove_command=row["remove_command"],
+        blacklisted=row["blacklisted"],
+        has_modinfo=row["has_modinfo"],
+        parameter_types=tuple((name, kind) for name, kind in row["parameter_types"]),
+        version=row["version"],
+        srcversion=row["srcversion"],
+        vermagic=row["vermagic"],
+        signer=row["signer"],
+    )
+
+
+def _names(names: list[str]) -> tuple[ModuleName, ...]:
+    """The child has checked them and made them canonical."""
+    return tuple(map(ModuleName, names))

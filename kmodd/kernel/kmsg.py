@@ -1,0 +1,91 @@
+"""Kernel log records as /dev/kmsg gives them (Documentation/ABI/testing/dev-kmsg). Hostile text."""
+
+import os
+import re
+from collections import deque
+from collections.abc import Iterator
+from typing import Final, NamedTuple
+
+from kmodd.names import printable
+
+KEPT_FIRST: Final = 32
+KEPT_LAST: Final = 32
+TEXT_LIMIT: Final = 400
+_READS_LIMIT: Final = 5000  # a kernel that logs faster than we read must not keep us here
+_RECORD_SIZE: Final = 8192  # PRINTKRB_RECORD_MAX and more; a smaller buffer is EINVAL
+_HEADER = re.compile(rb"(\d{1,10}),(\d{1,20}),(\d{1,20}),[^;\n]*;")
+_ESCAPE = re.compile(rb"\\x([0-9a-f]{2})")
+
+
+class Record(NamedTuple):
+    """One message of the kernel itself: syslog level, sequence number, CLOCK_MONOTONIC-like us, text."""
+
+    level: int
+    sequence: int
+    time_us: int
+    text: str
+
+
+def parse_record(raw: bytes) -> Record | None:
+    """The record in ``raw``; None for what is none, and for what a process wrote into the kernel log.
+
+    The kernel never lets a process write with facility 0 (kernel/printk/printk.c, devkmsg_write).
+    """
+    header = _HEADER.match(raw)
+    if header is None:
+        return None
+    priority, sequence, time_us = map(int, header.groups())
+    if priority >> 3:
+        return None
+    line = raw[header.end() :].partition(b"\n")[0]
+    text = _ESCAPE.sub(lambda escape: bytes.fromhex(escape[1].decode("ascii")), line)
+    return Record(priority & 7, sequence, time_us, printable(text.decode("utf-8", "replace"))[:TEXT_LIMIT])
+
+
+class KernelLog:
+    """The kernel log from now on; says nothing where it may not be read, because it is only a courtesy."""
+
+    def __init__(self, fd: int | None) -> None:
+        self.fd = fd
+
+    @classmethod
+    def from_now(cls, path: str) -> "KernelLog":
+        """Everything that is logged after this call."""
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return cls(None)
+        log = cls(fd)
+        try:
+            os.lseek(fd, 0, os.SEEK_END)
+        except OSError:
+            log.close()
+        return log
+
+    def texts(self) -> list[str]:
+        """What the kernel logged since, without what has been read before: the first and the last lines."""
+        first: list[str] = []
+        last: deque[str] = deque(maxlen=KEPT_LAST)
+        for record in self._records():
+            (first if len(first) < KEPT_FIRST else last).append(record.text)
+        return [*first, *last]
+
+    def close(self) -> None:
+        """Release the file; a second call does nothing."""
+        if self.fd is not None:
+            os.close(self.fd)
+            self.fd = None
+
+    def _records(self) -> Iterator[Record]:
+        for _ in range(_READS_LIMIT if self.fd is not None else 0):
+            try:
+                raw = os.read(self.fd or 0, _RECORD_SIZE)
+            except BrokenPipeError:
+                continue  # EPIPE: records were overwritten before they were read
+            except OSError:
+                return  # EAGAIN: the end
+            if not raw:
+                return
+            record = parse_record(raw)
+            if record is not None:
+                yield record

@@ -1,0 +1,9 @@
+"""Entry of the loader: finds kmodd without site-packages being set up (``-S`` saves 17 ms and 2 MB)."""
+
+import sys
+
+sys.path.append(__file__.rsplit("/", 3)[0])
+
+from kmodd.kernel.loader import main
+
+main()

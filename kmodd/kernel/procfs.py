@@ -1,0 +1,115 @@
+"""What /proc says: modules, release, command line, whether loading is switched off. Pure parsers first."""
+
+import os
+import re
+
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.model import ModuleState, ObservedModule
+from kmodd.names import ModuleName, printable
+
+# name size refcount holders state address (taint); kernel/module/procfs.c, m_show() and print_unload_info().
+_LINE = re.compile(
+    r"^([A-Za-z0-9_-]{1,55}) (\d{1,19}) (-?\d{1,10}|-) ((?:[A-Za-z0-9_-]{1,55},|\[permanent\],)+|-)"
+    r" (Live|Loading|Unloading) \S+(?: \(([A-Z+-]+)\))?$",
+    re.ASCII | re.MULTILINE,
+)
+_STATES = {
+    "Live": ModuleState.LOADED,
+    "Loading": ModuleState.LOADING,
+    "Unloading": ModuleState.UNLOADING,
+}
+# isspace() of the kernel, lib/ctype.c; str.split() would also split at what only Unicode calls a blank.
+_BLANKS = " \t\n\v\f\r\xa0"
+
+
+def parse_modules(text: str) -> dict[ModuleName, ObservedModule]:
+    """Modules of a /proc/modules text; lines that cannot be from the kernel are left out."""
+    modules = {}
+    for name, size, refcount, holders, state, taint in _LINE.findall(text):
+        canonical = ModuleName(name.replace("-", "_"))
+        modules[canonical] = ObservedModule(
+            name=canonical,
+            state=_STATES[state],
+            # "-" comes from a kernel that cannot unload, -1 from a module that is going.
+            refcount=0 if refcount == "-" else max(0, int(refcount)),
+            holders=() if holders == "-" else _holders(holders),
+            memory_bytes=int(size),
+            taint=taint,
+            permanent="[permanent]" in holders or refcount == "-",
+        )
+    return modules
+
+
+def _holders(field: str) -> tuple[ModuleName, ...]:
+    """Names in ``a,b,``; "[permanent]", which stands among them for a module without exit, is not one."""
+    names = field.replace("-", "_").removesuffix(",").split(",")
+    return tuple(ModuleName(name) for name in names if name != "[permanent]")
+
+
+def parse_command_line(text: str) -> tuple[str, ...]:
+    """Words of a kernel command line, cut and unquoted as next_arg() of lib/cmdline.c does it."""
+    words = []
+    rest = text.lstrip(_BLANKS).rstrip("\n")
+    while rest:
+        end = _word_end(rest)
+        words.append(_unquoted(rest[:end]))
+        rest = rest[end:].lstrip(_BLANKS)
+    return tuple(words)
+
+
+def _word_end(text: str) -> int:
+    """Index of the first blank that stands outside of double quotes; the length if there is none."""
+    quoted = False
+    for index, character in enumerate(text):
+        if character in _BLANKS and not quoted:
+            return index
+        quoted ^= character == '"'
+    return len(text)
+
+
+def _unquoted(word: str) -> str:
+    """``word`` without the quotes around itself or around its value; at most one is taken from the end."""
+    bare = word[1:].removesuffix('"') if word.startswith('"') else word
+    key, equals, value = bare.partition("=")
+    if not equals or not value.startswith('"'):
+        return bare
+    inner = value[1:] if bare != word else value[1:].removesuffix('"')
+    return f"{key}={inner}"
+
+
+def read_modules(proc: str) -> dict[ModuleName, ObservedModule]:
+    """Every module in the kernel. Raises NO_MODULE_SUPPORT."""
+    path = f"{proc}/modules"
+    try:
+        return parse_modules(_read(path))
+    except FileNotFoundError:
+        raise KmoddError(
+            ErrorKind.NO_MODULE_SUPPORT,
+            f"the running kernel has no loadable modules: {path} does not exist",
+            "boot a kernel that is built with CONFIG_MODULES=y"
+            if os.path.exists(f"{proc}/version")
+            else f"mount proc on {proc}",
+        ) from None
+
+
+def read_release(proc: str) -> str:
+    """Kernel release, as uname(2) gives it."""
+    return printable(_read(f"{proc}/sys/kernel/osrelease").strip())
+
+
+def read_command_line(proc: str) -> tuple[str, ...]:
+    """Words of the kernel command line."""
+    return tuple(map(printable, parse_command_line(_read(f"{proc}/cmdline"))))
+
+
+def read_modules_disabled(proc: str) -> bool:
+    """Whether loading and unloading are switched off until the next boot (sysctl kernel.modules_disabled)."""
+    try:
+        return _read(f"{proc}/sys/kernel/modules_disabled").strip() == "1"
+    except FileNotFoundError:
+        return False
+
+
+def _read(path: str) -> str:
+    with open(path, "rb", buffering=0) as file:
+        return file.readall().decode("utf-8", "replace")

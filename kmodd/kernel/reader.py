@@ -1,0 +1,52 @@
+"""The running kernel, read anew with every call (``ports.KernelReader``)."""
+
+import os
+from collections.abc import Mapping
+
+from kmodd.kernel import procfs, sysfs
+from kmodd.kernel.roots import Roots
+from kmodd.model import ObservedModule
+from kmodd.names import ModuleName
+
+
+class SystemReader:
+    """Reads /proc and /sys below the given roots.
+
+    Only ``parameters`` can wait: while somebody writes a parameter of that module, for as long as the write
+    takes. ``LoaderClient.parameters`` reads them without that risk.
+    """
+
+    def __init__(self, roots: Roots | None = None) -> None:
+        self._roots = roots or Roots()
+
+    def release(self) -> str:
+        """Kernel release as uname(2) gives it."""
+        return procfs.read_release(self._roots.proc)
+
+    def modules(self) -> Mapping[ModuleName, ObservedModule]:
+        """Every module that /proc/modules lists, without parameters. Raises NO_MODULE_SUPPORT."""
+        return procfs.read_modules(self._roots.proc)
+
+    def parameters(self, module: ModuleName) -> Mapping[str, str]:
+        """Text of each readable file under /sys/module/NAME/parameters; empty where there is none."""
+        return sysfs.read_parameters(self._roots.sys, module)
+
+    def instance(self, module: ModuleName) -> int:
+        """Inode of /sys/module/NAME, 0 where there is none."""
+        return sysfs.read_instance(self._roots.sys, module)
+
+    def attributes(self, module: ModuleName) -> sysfs.Attributes:
+        """initstate, version, srcversion and taint of a module."""
+        return sysfs.read_attributes(self._roots.sys, module)
+
+    def command_line(self) -> tuple[str, ...]:
+        """Words of the kernel command line."""
+        return procfs.read_command_line(self._roots.proc)
+
+    def modules_disabled(self) -> bool:
+        """Whether loading and unloading are switched off until the next boot."""
+        return procfs.read_modules_disabled(self._roots.proc)
+
+    def architecture(self) -> str:
+        """Machine as uname(2) gives it."""
+        return os.uname().machine

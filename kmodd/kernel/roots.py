@@ -1,0 +1,18 @@
+"""Where the kernel shows itself and where modules lie; tests give other places."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """Directories and files that the kernel side reads and writes.
+
+    ``module_tree`` is what libkmod is to take for /lib/modules/RELEASE and ``modprobe_dirs`` for its
+    directories of modprobe.d files; None leaves both to libkmod.
+    """
+
+    proc: str = "/proc"
+    sys: str = "/sys"
+    kmsg: str = "/dev/kmsg"
+    module_tree: str | None = None
+    modprobe_dirs: tuple[str, ...] | None = None

@@ -1,0 +1,71 @@
+"""What /sys/module says of a module (Documentation/ABI/testing/sysfs-module). Hostile text.
+
+Imported by the loader: nothing heavy in here.
+"""
+
+import os
+from typing import Final, NamedTuple
+
+from kmodd.names import ModuleName, is_parameter_name, printable
+
+_PAGE: Final = 4096  # no attribute is longer (fs/sysfs/file.c)
+
+
+class Attributes(NamedTuple):
+    """Single files of a module's directory, "" where there is none.
+
+    ``initstate`` is live, coming or going; a builtin has no such file.
+    """
+
+    initstate: str = ""
+    version: str = ""
+    srcversion: str = ""
+    taint: str = ""
+
+
+def module_directory(sys: str, module: ModuleName) -> str:
+    """Path of /sys/module/NAME."""
+    return f"{sys}/module/{module}"
+
+
+def read_attribute(path: str) -> str | None:
+    """Text of one file without its last newline, escaped; None where it is not there or cannot be read.
+
+    O_NONBLOCK means nothing to sysfs and keeps a FIFO in its place from holding us up.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        raw = os.read(fd, _PAGE)
+    except OSError:
+        return None
+    finally:
+        os.close(fd)
+    return printable(raw.decode("utf-8", "replace").removesuffix("\n"))
+
+
+def read_parameters(sys: str, module: ModuleName) -> dict[str, str]:
+    """Text of each readable parameter; empty where there is none. A read waits for a write under way."""
+    directory = f"{module_directory(sys, module)}/parameters"
+    try:
+        names = sorted(filter(is_parameter_name, os.listdir(directory)))
+    except OSError:
+        return {}
+    texts = ((name, read_attribute(f"{directory}/{name}")) for name in names)
+    return {name: text for name, text in texts if text is not None}
+
+
+def read_attributes(sys: str, module: ModuleName) -> Attributes:
+    """The single files of a module's directory."""
+    directory = module_directory(sys, module)
+    return Attributes(*(read_attribute(f"{directory}/{name}") or "" for name in Attributes._fields))
+
+
+def read_instance(sys: str, module: ModuleName) -> int:
+    """Inode of the module's directory, 0 where there is none."""
+    try:
+        return os.stat(module_directory(sys, module)).st_ino
+    except OSError:
+        return 0

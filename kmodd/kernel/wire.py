@@ -1,0 +1,127 @@
+"""What daemon and loader say to each other over their SOCK_SEQPACKET socket.
+
+A request is one packet, ``NUMBER VERB JSON``. Its answer is one JSON text in packets ``NUMBER MARK SLICE``:
+"+" more follows, "." the last one; "!" says that the child ended without a word, and what the kernel logged.
+Numbers tell the answers of many children apart; the packets of one child come in order.
+
+Imported by the loader: nothing heavy in here (no dataclasses, no asyncio).
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple, TypedDict
+
+# Far below the default SO_SNDBUF (net.core.wmem_default, 212992), which bounds a packet (unix(7)).
+PACKET_LIMIT: Final = 32768
+MORE: Final = b"+"
+LAST: Final = b"."
+LOST: Final = b"!"
+
+LOAD: Final = b"load"
+UNLOAD: Final = b"unload"
+WRITE: Final = b"write"
+LOOKUP: Final = b"lookup"
+PARAMETERS: Final = b"parameters"
+
+
+class Places(NamedTuple):
+    """The part of ``Roots`` that the loader needs."""
+
+    sys: str = "/sys"
+    kmsg: str = "/dev/kmsg"
+    module_tree: str | None = None
+    modprobe_dirs: tuple[str, ...] | None = None
+
+
+class Request(NamedTuple):
+    """A request packet, its body not yet decoded."""
+
+    number: int
+    verb: bytes
+    body: bytes
+
+
+class ReportRow(TypedDict):
+    """What came of a load, an unload or a write; fields as in ``model.Report``."""
+
+    error: int
+    started_us: int
+    finished_us: int
+    messages: list[str]
+
+
+class ModuleRow(TypedDict):
+    """What the module tree knows of one module; fields as in ``model.ModuleInfo``."""
+
+    name: str
+    path: str
+    builtin: bool
+    alias_of: list[str]
+    dependencies: list[str]
+    softdeps_before: list[str]
+    softdeps_after: list[str]
+    options: str
+    install_command: str
+    remove_command: str
+    blacklisted: bool
+    has_modinfo: bool
+    parameter_types: list[tuple[str, str]]
+    version: str
+    srcversion: str
+    vermagic: str
+    signer: str
+
+
+class Failure(TypedDict):
+    """A ``KmoddError`` on its way to the daemon; ``kind`` is the name of an ``ErrorKind``."""
+
+    kind: str
+    message: str
+    hint: str
+
+
+class Answer(TypedDict, total=False):
+    """What one child has to say: exactly one of these."""
+
+    report: ReportRow
+    modules: list[ModuleRow]
+    parameters: dict[str, dict[str, str]]
+    failure: Failure
+
+
+def encode_places(places: Places) -> str:
+    """``places`` as an argument of the loader; "" for the usual ones."""
+    return "" if places == Places() else json.dumps(places._asdict())
+
+
+def decode_places(text: str) -> Places:
+    """Inverse of ``encode_places``."""
+    fields = json.loads(text) if text else {}
+    dirs = fields.pop("modprobe_dirs", None)
+    return Places(**fields, modprobe_dirs=None if dirs is None else tuple(dirs))
+
+
+def encode_request(number: int, verb: bytes, body: dict[str, Any]) -> bytes:
+    """The packet of a request; may be longer than PACKET_LIMIT, which the sender has to refuse."""
+    return b"%d %s %s" % (number, verb, json.dumps(body).encode("ascii"))
+
+
+def decode_request(packet: bytes) -> Request:
+    """Inverse of ``encode_request``, without looking into the body. Raises ValueError."""
+    number, verb, body = packet.split(b" ", 2)
+    return Request(int(number), verb, body)
+
+
+def encode_answer(number: int, answer: Answer) -> Iterator[bytes]:
+    """Packets of an answer, each within PACKET_LIMIT; ASCII, so that it can be cut anywhere."""
+    text = json.dumps(answer, separators=(",", ":")).encode("ascii")
+    room = PACKET_LIMIT - 32  # the longest header is "18446744073709551615 + "
+    for start in range(0, len(text), room):
+        mark = MORE if start + room < len(text) else LAST
+        yield b"%d %s %s" % (number, mark, text[start : start + room])
+
+
+def encode_lost(number: int, messages: list[str]) -> bytes:
+    """The packet for a child that ended without a word; ``messages`` are dropped where they do not fit."""
+    packet = b"%d %s %s" % (number, LOST, json.dumps(messages).encode("ascii"))
+    return packet if len(packet) <= PACKET_LIMIT else b"%d %s []" % (number, LOST)
