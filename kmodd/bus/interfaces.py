@@ -1,0 +1,227 @@
+"""org.kmodd1.Manager and org.kmodd1.Module as tables (org.kmodd1(5)), and how the model goes over the wire.
+
+A new member is one row here, one row in auth.ACTIONS and one method of Manager.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from kmodd.bus import names
+from kmodd.bus.table import Argument, Interface, Method, Property, Signal, interface
+from kmodd.model import (
+    ActionRow,
+    Condition,
+    DaemonState,
+    Issue,
+    ModuleStatus,
+    OutcomeRow,
+    Source,
+)
+from kmodd.names import ModuleName, module_name, printable
+
+
+class Manager(Protocol):
+    """What the daemon shows and does.
+
+    A method may be cancelled when its connection ends: what must not stop halfway is shielded inside.
+    """
+
+    @property
+    def version(self) -> str:
+        """Version of kmodd."""
+
+    @property
+    def generation(self) -> int:
+        """Number of the compiled files in force."""
+
+    @property
+    def state(self) -> DaemonState:
+        """State of the daemon."""
+
+    @property
+    def converged(self) -> bool:
+        """Whether the kernel stands as desired."""
+
+    @property
+    def paused(self) -> bool:
+        """Whether enforcement is stopped."""
+
+    @property
+    def kernel_release(self) -> str:
+        """Release of the running kernel."""
+
+    @property
+    def config_issues(self) -> tuple[Issue, ...]:
+        """What is wrong with the files."""
+
+    async def reload(self) -> int:
+        """Compile the files again and return the new generation; raises INVALID_CONFIG with every message."""
+
+    async def reconcile(self) -> tuple[OutcomeRow, ...]:
+        """One whole pass."""
+
+    async def plan(self) -> tuple[ActionRow, ...]:
+        """What reconcile() would do now."""
+
+    def modules(self) -> Mapping[ModuleName, ModuleStatus]:
+        """Every module that has an object: managed, pulled in, or asked for by get_module()."""
+
+    async def get_module(self, name: ModuleName) -> ModuleStatus:
+        """Status of a managed or present module, which is among modules() from then on; raises NOT_FOUND."""
+
+    def explain(self, name: ModuleName) -> tuple[Source, ...]:
+        """Provenance of a managed module; raises NOT_FOUND."""
+
+
+class Bound(NamedTuple):
+    """Target of the manager's table; what a call changed is published before it is answered."""
+
+    manager: Manager
+    publish: Callable[[], None]
+
+
+# ----------------------------------------------------------------------------------- wire values
+
+
+def outcome_rows(rows: Iterable[OutcomeRow]) -> list[tuple[str, str, str]]:
+    """``a(sss)``: module, action, outcome."""
+    return [(row.module, row.action, row.outcome) for row in rows]
+
+
+def _action_rows(rows: Iterable[ActionRow]) -> list[tuple[str, str, str, str]]:
+    return [(row.module, row.action, printable(row.detail), printable(row.reason)) for row in rows]
+
+
+def _source_rows(sources: Iterable[Source]) -> list[tuple[str, str, int, str]]:
+    return [
+        (printable(each.key), printable(each.value), each.location.line, printable(each.location.file))
+        for each in sources
+    ]
+
+
+def _issue_rows(issues: Iterable[Issue]) -> list[tuple[str, int, int, str]]:
+    return [
+        (
+            printable(issue.location.file),
+            issue.location.line,
+            issue.location.column,
+            printable(f"{issue.message} [{issue.hint}]" if issue.hint else issue.message),
+        )
+        for issue in issues
+    ]
+
+
+def _texts(values: Mapping[str, str]) -> dict[str, str]:
+    return {printable(name): printable(value) for name, value in values.items()}
+
+
+def _drift_rows(status: ModuleStatus) -> list[tuple[str, str, str]]:
+    return [
+        (printable(each.parameter), printable(each.wanted), printable(each.found)) for each in status.drift
+    ]
+
+
+def _module_row(status: ModuleStatus) -> tuple[str, str, str, str, str]:
+    return status.name, status.desired, status.state, status.condition, printable(status.message)
+
+
+# -------------------------------------------------------------------------------------- handlers
+
+
+async def _reload(bound: Bound) -> int:
+    generation = await bound.manager.reload()
+    bound.publish()
+    return generation
+
+
+async def _reconcile(bound: Bound) -> list[tuple[str, str, str]]:
+    rows = await bound.manager.reconcile()
+    bound.publish()
+    return outcome_rows(rows)
+
+
+async def _plan(bound: Bound) -> list[tuple[str, str, str, str]]:
+    return _action_rows(await bound.manager.plan())
+
+
+def _list_modules(bound: Bound) -> list[tuple[str, str, str, str, str]]:
+    statuses = bound.manager.modules().values()
+    return [_module_row(status) for status in statuses if status.condition is not Condition.NOT_MANAGED]
+
+
+async def _get_module(bound: Bound, name: str) -> str:
+    status = await bound.manager.get_module(module_name(name))
+    bound.publish()
+    return names.module_path(status.name)
+
+
+def _explain(bound: Bound, name: str) -> list[tuple[str, str, int, str]]:
+    return _source_rows(bound.manager.explain(module_name(name)))
+
+
+# ---------------------------------------------------------------------------------------- tables
+
+_NAME = Argument("name", "s")
+_OUTCOMES = Argument("outcomes", "a(sss)")
+
+MANAGER: Interface = interface(
+    names.MANAGER_INTERFACE,
+    methods=(
+        Method("Reload", (), (Argument("generation", "u"),), _reload),
+        Method("Reconcile", (), (_OUTCOMES,), _reconcile),
+        Method("Plan", (), (Argument("actions", "a(ssss)"),), _plan),
+        Method("ListModules", (), (Argument("modules", "a(sssss)"),), _list_modules),
+        Method("GetModule", (_NAME,), (Argument("object", "o"),), _get_module),
+        Method("Explain", (_NAME,), (Argument("sources", "a(ssus)"),), _explain),
+    ),
+    properties=(
+        Property("Version", "s", lambda bound: bound.manager.version, constant=True),
+        Property("Generation", "u", lambda bound: bound.manager.generation),
+        Property("State", "s", lambda bound: bound.manager.state),
+        Property("Converged", "b", lambda bound: bound.manager.converged),
+        Property("Paused", "b", lambda bound: bound.manager.paused),
+        Property("KernelRelease", "s", lambda bound: printable(bound.manager.kernel_release), constant=True),
+        Property("ConfigIssues", "a(suus)", lambda bound: _issue_rows(bound.manager.config_issues)),
+    ),
+    signals=(Signal("ReconcileFinished", (_OUTCOMES,)),),
+)
+
+
+def _text(attribute: str) -> Any:
+    return lambda status: printable(getattr(status, attribute))
+
+
+def _list(attribute: str) -> Any:
+    return lambda status: [printable(text) for text in getattr(status, attribute)]
+
+
+MODULE: Interface = interface(
+    names.MODULE_INTERFACE,
+    properties=(
+        Property("Name", "s", lambda status: status.name, constant=True),
+        Property("Desired", "s", lambda status: status.desired),
+        Property("Reason", "s", _text("reason")),
+        Property("State", "s", lambda status: status.state),
+        Property("Condition", "s", lambda status: status.condition),
+        Property("Message", "s", _text("message")),
+        Property("Parameters", "a{ss}", lambda status: _texts(status.parameters)),
+        Property("DesiredParameters", "a{ss}", lambda status: _texts(status.desired_parameters)),
+        Property("Drift", "a(sss)", _drift_rows),
+        Property("RefCount", "i", lambda status: status.refcount),
+        Property("Holders", "as", lambda status: status.holders),
+        Property("Dependencies", "as", lambda status: status.dependencies),
+        Property("Blockers", "as", _list("blockers")),
+        Property("MemorySize", "t", lambda status: status.memory_bytes),
+        Property("Path", "s", _text("path")),
+        Property("ModuleVersion", "s", _text("version")),
+        Property("SrcVersion", "s", _text("srcversion")),
+        Property("Signer", "s", _text("signer")),
+        Property("Taint", "s", _text("taint")),
+        Property("LoadedUSec", "t", lambda status: status.loaded_us),
+        Property("LoadDurationUSec", "t", lambda status: status.load_duration_us),
+        Property("FailureCount", "u", lambda status: status.failure_count),
+        Property("NextRetryUSec", "t", lambda status: status.next_retry_us),
+        Property("KernelMessages", "as", _list("kernel_messages")),
+        Property("Sources", "a(ssus)", lambda status: _source_rows(status.sources)),
+    ),
+)

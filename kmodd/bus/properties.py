@@ -1,0 +1,86 @@
+"""Properties of a binding as bytes: one, all (``a{sv}``), or those that changed."""
+
+from collections.abc import Iterable
+from functools import lru_cache
+
+from kmodd.bus import names
+from kmodd.bus.edge import Failure, attempt
+from kmodd.bus.encode import PAD, close_array, encode, encode_into, open_array
+from kmodd.bus.message import CallError
+from kmodd.bus.table import Interface, Property
+from kmodd.bus.tree import Binding
+
+
+def one(binding: Binding, name: str) -> bytes:
+    """A property as the body of an answer (``v``); raises CallError, or whatever its getter raises."""
+    each = binding.interface.properties.get(name)
+    if each is None:
+        raise CallError(names.UNKNOWN_PROPERTY, f"{binding.interface.name} has no such property")
+    out = bytearray(encode("g", (each.signature,)))
+    encode_into(out, each.signature, (each.getter(binding.target),))
+    return bytes(out)
+
+
+def append_all(out: bytearray, bindings: Iterable[Binding]) -> None:
+    """Append an ``a{sv}`` of every property that can be read; ``out`` is a whole body so far."""
+    begin = open_array(out, first_aligned_to_8=True)
+    out += _joined(map(entries, bindings))
+    close_array(out, begin)
+
+
+def entries(binding: Binding) -> bytes:
+    """The entries of an ``a{sv}``, to be put at a multiple of 8; kept while the target does not change."""
+    if binding.block is not None:
+        return binding.block
+    block = _joined(snapshot(binding).values())
+    if binding.frozen:
+        binding.block = block
+    return block
+
+
+def snapshot(binding: Binding) -> dict[str, bytes]:
+    """The entry of each property by name, empty for one that cannot be read; for changes()."""
+    return {name: _entry(binding, each) for name, each in binding.interface.properties.items()}
+
+
+def changes(interface: Interface, before: dict[str, bytes], after: dict[str, bytes]) -> bytes | None:
+    """Body of PropertiesChanged (``sa{sv}as``) from one snapshot to the next; None when nothing changed."""
+    differing = [
+        entry
+        for name, entry in after.items()
+        if entry != before.get(name) and not interface.properties[name].constant
+    ]
+    if not differing:
+        return None
+    out = bytearray(encode("s", (interface.name,)))
+    begin = open_array(out, first_aligned_to_8=True)
+    out += _joined(differing)
+    close_array(out, begin)
+    encode_into(out, "as", ((),))
+    return bytes(out)
+
+
+def _joined(parts: Iterable[bytes]) -> bytes:
+    """``parts`` one after the other, each at a multiple of 8."""
+    out = bytearray()
+    for part in filter(None, parts):
+        out += PAD[-len(out) & 7]
+        out += part
+    return bytes(out)
+
+
+def _entry(binding: Binding, each: Property) -> bytes:
+    """One entry of an ``a{sv}``, to be put at a multiple of 8; empty for a property that cannot be read."""
+
+    def read() -> bytes:
+        out = bytearray(_entry_begin(each.name, each.signature))
+        encode_into(out, each.signature, (each.getter(binding.target),))
+        return bytes(out)
+
+    encoded = attempt(read, f"property {binding.interface.name}.{each.name}")
+    return b"" if isinstance(encoded, Failure) else encoded
+
+
+@lru_cache(maxsize=256)
+def _entry_begin(name: str, signature: str) -> bytes:
+    return encode("sg", (name, signature))

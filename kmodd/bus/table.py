@@ -1,0 +1,91 @@
+"""Interfaces as data: what is introspected, dispatched and encoded is read from these tables alone."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+
+class Encoded(NamedTuple):
+    """A result that is encoded already, as the whole body of the answer."""
+
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Argument:
+    """An argument of a method or signal: its name and one single complete type."""
+
+    name: str
+    signature: str
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """A method; ``handler(target, *values)`` returns the result or an awaitable of it.
+
+    The result is None without outputs, the value for one, a tuple for several, or Encoded.
+    """
+
+    name: str
+    inputs: tuple[Argument, ...]
+    outputs: tuple[Argument, ...]
+    handler: Callable[..., Any]
+
+    @property
+    def input_signature(self) -> str:
+        """Signature that a call must have."""
+        return "".join(argument.signature for argument in self.inputs)
+
+    @property
+    def output_signature(self) -> str:
+        """Signature of the answer."""
+        return "".join(argument.signature for argument in self.outputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Property:
+    """A property to be read; nothing is written through the bus. ``constant`` ones are never announced."""
+
+    name: str
+    signature: str
+    getter: Callable[[Any], Any]
+    constant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A signal."""
+
+    name: str
+    arguments: tuple[Argument, ...]
+
+    @property
+    def signature(self) -> str:
+        """Signature of its body."""
+        return "".join(argument.signature for argument in self.arguments)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Interface:
+    """An interface: its members by name, in the order of introspection. Equal is only itself."""
+
+    name: str
+    methods: Mapping[str, Method]
+    properties: Mapping[str, Property]
+    signals: Mapping[str, Signal]
+
+
+def interface(
+    name: str,
+    *,
+    methods: tuple[Method, ...] = (),
+    properties: tuple[Property, ...] = (),
+    signals: tuple[Signal, ...] = (),
+) -> Interface:
+    """An Interface of these rows."""
+    return Interface(
+        name,
+        {method.name: method for method in methods},
+        {each.name: each for each in properties},
+        {each.name: each for each in signals},
+    )
