@@ -85,8 +85,15 @@ def test_a_command_out_of_time_is_killed(vm: Machine) -> None:
 
 def test_a_spawned_process_reports_its_signal(vm: Machine) -> None:
     pid = vm.spawn("sleep", "60", output="/run/sleep.log")
-    vm.signal(pid, signal.SIGTERM)
+    vm.send_signal(pid, signal.SIGTERM)
     assert vm.wait(pid) == -signal.SIGTERM
+
+
+def test_a_process_is_caught_as_soon_as_it_appears(vm: Machine) -> None:
+    caught = vm.signal_when_seen("^41.5$", [], signal.SIGUSR1, timeout_s=10)
+    pid = vm.spawn("sleep", "41.5", output="/run/sleep.log")
+    assert caught.finish() == pid
+    assert vm.wait(pid) == -signal.SIGUSR1
 
 
 def test_bytes_survive_the_line(vm: Machine) -> None:

@@ -1,10 +1,11 @@
 """What the agent can do, typed: processes, files, waiting and events of the guest."""
 
+import re
 import signal
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from tests.support.uml import wire
 from tests.support.uml.channel import Channel
@@ -14,6 +15,9 @@ _GRACE_S = 30.0
 """What the line and a busy host may add to a deadline of the guest before the machine counts as hung."""
 
 _WAITS = {FileHolds: "wait_for_file", PathExists: "wait_for_path", CommandPrints: "wait_for_command"}
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +46,9 @@ class GuestProcess:
     name: str
     argv: tuple[str, ...]
 
-    @property
-    def is_agent(self) -> bool:
-        """Whether this is the harness itself: init or the agent."""
-        return "tests.support.uml.guest" in self.argv
+    def has_argument(self, pattern: str) -> bool:
+        """Whether ``pattern`` (regular expression) is found in one of the arguments."""
+        return any(re.search(pattern, argument) for argument in self.argv)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,21 +60,20 @@ class ModuleEvent:
     time_s: float
 
 
-class Started:
-    """A command that may still run."""
+class Pending(Generic[T]):
+    """A request that the guest still works on."""
 
     def __init__(
-        self, calls: "GuestCalls", argv: tuple[str, ...], answer: Future[object], timeout_s: float
+        self, channel: Channel, answer: Future[object], timeout_s: float, convert: Callable[[Any], T]
     ) -> None:
-        self._calls = calls
-        self._argv = argv
+        self._channel = channel
         self._answer = answer
         self._timeout_s = timeout_s
+        self._convert = convert
 
-    def finish(self) -> Completed:
-        """Wait for its end."""
-        result: Any = self._calls.channel.result(self._answer, self._timeout_s + _GRACE_S)
-        return Completed(self._argv, **result)
+    def finish(self) -> T:
+        """Wait for what comes of it."""
+        return self._convert(self._channel.result(self._answer, self._timeout_s + _GRACE_S))
 
 
 class GuestCalls:
@@ -88,12 +90,12 @@ class GuestCalls:
         timeout_s: float = 30.0,
         stdin: str = "",
         environment: Mapping[str, str] | None = None,
-    ) -> Started:
+    ) -> Pending[Completed]:
         """Start a command, to be finished later; after ``timeout_s`` the guest kills it."""
         answer = self.channel.submit(
             "run", argv=argv, timeout_s=timeout_s, stdin=stdin, environment=environment or {}
         )
-        return Started(self, argv, answer, timeout_s)
+        return Pending(self.channel, answer, timeout_s, lambda result: Completed(argv, **result))
 
     def run(
         self,
@@ -120,9 +122,17 @@ class GuestCalls:
             raise AssertionError(f"process {pid} did not end within {timeout_s:.0f} s")
         return int(status)
 
-    def signal(self, pid: int, number: signal.Signals) -> None:
+    def send_signal(self, pid: int, number: signal.Signals) -> None:
         """Send a signal; GuestError when there is no such process."""
         self._call("send_signal", pid=pid, number=int(number))
+
+    def signal_when_seen(
+        self, pattern: str, known: list[int], number: signal.Signals, timeout_s: float
+    ) -> Pending[int]:
+        """Signal the next process, not ``known``, with ``pattern`` in an argument; its pid."""
+        arguments = {"pattern": pattern, "known": known, "number": int(number), "timeout_s": timeout_s}
+        answer = self.channel.submit("signal_when_seen", **arguments)
+        return Pending(self.channel, answer, timeout_s, int)
 
     def processes(self) -> tuple[GuestProcess, ...]:
         """All but kernel threads, zombies included."""

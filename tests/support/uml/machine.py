@@ -11,7 +11,7 @@ from typing import Literal, Self
 from tests.support.uml import services
 from tests.support.uml.channel import Channel, GuestError, MachineLost
 from tests.support.uml.conditions import Condition, bus_name_owned
-from tests.support.uml.guest_calls import Completed, GuestCalls, GuestProcess
+from tests.support.uml.guest_calls import Completed, GuestCalls, GuestProcess, Pending
 from tests.support.uml.process import REPOSITORY, UmlProcess
 
 CONFIGURATION_DIRECTORY = "/etc/kmodd.d"
@@ -22,7 +22,12 @@ _WAIT_S = 20.0
 _SCSI_HOSTS = "/sys/bus/pseudo/drivers/scsi_debug/add_host"
 
 Role = Literal["daemon", "loader", "compiler"]
-_ROLE_ARGUMENT: Mapping[Role, str] = {"loader": "kmodd.kernel.loader", "compiler": "kmodd.config.compile"}
+_ROLE_PATTERN: Mapping[Role, str] = {
+    "daemon": r"/bin/kmodd$",
+    "loader": r"/kmodd/kernel/loader_main\.py$",
+    "compiler": r"^kmodd\.config\.compile$",
+}
+"""An argument that tells a process of kmodd from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +116,7 @@ class Machine(GuestCalls):
     def stop_service(self, name: Literal["udevd", "bus"]) -> None:
         """End a service; ``start_udevd`` or ``start_bus`` brings it back."""
         pid = self._services.pop(name)
-        self.signal(pid, signal.SIGTERM)
+        self.send_signal(pid, signal.SIGTERM)
         self.wait(pid)
 
     def settle(self) -> None:
@@ -176,33 +181,37 @@ class Machine(GuestCalls):
         """End kmodd as systemd does; its exit status."""
         pid, self._daemon = self._daemon, 0
         with suppress(GuestError):  # it may have ended by itself
-            self.signal(pid, signal.SIGTERM)
+            self.send_signal(pid, signal.SIGTERM)
         return self.wait(pid)
 
     def reload_daemon(self) -> None:
         """SIGHUP."""
-        self.signal(self._daemon, signal.SIGHUP)
+        self.send_signal(self._daemon, signal.SIGHUP)
 
     def kill(self, number: signal.Signals = signal.SIGKILL, role: Role = "daemon") -> None:
         """Send a signal to one of kmodd's processes; AssertionError when it is not there."""
-        self.signal(self.pid_of(role), number)
+        self.send_signal(self.pid_of(role), number)
+
+    def kill_when_seen(self, role: Role, number: signal.Signals = signal.SIGKILL) -> Pending[int]:
+        """Send a signal to the next process of a role that appears, however short it lives."""
+        pattern = _ROLE_PATTERN[role]
+        known = [process.pid for process in self.kmodd_processes()]
+        return self.signal_when_seen(pattern, known, number, _WAIT_S)
 
     def pid_of(self, role: Role) -> int:
         """The daemon, or its child that runs as ``role``."""
         if role == "daemon":
             return self._daemon
-        marker = _ROLE_ARGUMENT[role]
-        children = [p for p in self.processes() if p.parent == self._daemon and marker in " ".join(p.argv)]
+        children = [
+            p for p in self.processes() if p.parent == self._daemon and p.has_argument(_ROLE_PATTERN[role])
+        ]
         if not children:
             raise AssertionError(f"kmodd has no {role}; processes: {self.kmodd_processes()}")
         return children[0].pid
 
     def kmodd_processes(self) -> tuple[GuestProcess, ...]:
         """Every process of kmodd, orphans included."""
-        scripts = str(SCRIPTS)
-        return tuple(
-            p for p in self.processes() if any(scripts in part for part in p.argv[:2]) and not p.is_agent
-        )
+        return tuple(p for p in self.processes() if any(map(p.has_argument, _ROLE_PATTERN.values())))
 
     def log(self) -> str:
         """What kmodd wrote to stderr, over all its starts in this test."""

@@ -33,6 +33,7 @@ def _calls() -> Mapping[str, _Call]:
         "wait_for_file": waiting.wait_for_file,
         "wait_for_path": waiting.wait_for_path,
         "wait_for_command": waiting.wait_for_command,
+        "signal_when_seen": waiting.signal_when_seen,
         "events": ModuleEvents().events,
         "mark": baseline.mark,
         "reset": baseline.reset,

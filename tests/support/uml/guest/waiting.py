@@ -6,8 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from tests.support.uml.guest import files
-from tests.support.uml.guest.processes import ENVIRONMENT
+from tests.support.uml.guest import files, processes
 
 _PERIOD_S = 0.02
 _COMMAND_TIMEOUT_S = 20.0
@@ -28,8 +27,27 @@ def wait_for_command(argv: list[str], pattern: str, timeout_s: float) -> bool:
     return _wait(lambda: _succeeds(argv, pattern), timeout_s)
 
 
+def signal_when_seen(pattern: str, known: list[int], number: int, timeout_s: float) -> int:
+    """Signal the first process not ``known`` with ``pattern`` in an argument; its pid. Raises TimeoutError."""
+    hit: list[int] = []
+
+    def look() -> bool:
+        for process in processes.scan():
+            if process.pid not in known and any(re.search(pattern, argument) for argument in process.argv):
+                os.kill(process.pid, number)
+                hit.append(process.pid)
+                return True
+        return False
+
+    if not _wait(look, timeout_s):
+        raise TimeoutError(f"no process with {pattern} within {timeout_s:.0f} s")
+    return hit[0]
+
+
 def _succeeds(argv: list[str], pattern: str) -> bool:
-    done = subprocess.run(argv, capture_output=True, env=ENVIRONMENT, check=False, timeout=_COMMAND_TIMEOUT_S)
+    done = subprocess.run(
+        argv, capture_output=True, env=processes.ENVIRONMENT, check=False, timeout=_COMMAND_TIMEOUT_S
+    )
     printed = done.stdout.decode(errors="replace")
     return done.returncode == 0 and re.search(pattern, printed, re.MULTILINE) is not None
 

@@ -1,0 +1,81 @@
+"""Guards around every test: whatever it starts or opens, it ends or closes."""
+
+import asyncio
+import os
+import threading
+from asyncio import runners
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+_TIERS = {"uml", "bus"}
+_THREAD_END_S = 2.0
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of a tier by the directory they are in."""
+    for item in items:
+        for tier in _TIERS.intersection(item.path.relative_to(item.config.rootpath).parts):
+            item.add_marker(tier)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that leaves a task, a thread, a child process or a file descriptor."""
+    tasks: list[str] = []
+    monkeypatch.setattr(runners, "_cancel_all_tasks", _recording(tasks))
+    threads, children, descriptors = set(threading.enumerate()), _children(), _descriptors()
+    yield
+    left = {
+        "tasks": tasks,
+        "threads": [thread.name for thread in _new_threads(threads)],
+        "child processes": sorted(_children() - children),
+        "file descriptors": sorted(_descriptors() - descriptors),
+    }
+    found = {kind: names for kind, names in left.items() if names}
+    assert not found, f"left behind: {found}"
+
+
+def _recording(tasks: list[str]) -> Callable[[asyncio.AbstractEventLoop], None]:
+    """asyncio.run() cancels what is left when the main coroutine has returned; write that down first."""
+    cancel_all = runners._cancel_all_tasks  # type: ignore[attr-defined]
+
+    def cancel_and_record(loop: asyncio.AbstractEventLoop) -> None:
+        tasks.extend(str(task.get_coro()) for task in asyncio.all_tasks(loop))
+        cancel_all(loop)
+
+    return cancel_and_record
+
+
+def _new_threads(before: set[threading.Thread]) -> list[threading.Thread]:
+    """Threads that live on; one that is just ending is waited for."""
+    fresh = [thread for thread in threading.enumerate() if thread not in before]
+    for thread in fresh:
+        thread.join(_THREAD_END_S)
+    return [thread for thread in fresh if thread.is_alive()]
+
+
+def _children() -> set[str]:
+    """Every child process as "pid (name)", zombies included (proc_pid_stat(5))."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, rest = stat.read_text().split(" ", 1)
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        name, fields = rest.rsplit(") ", 1)
+        if int(fields.split()[1]) == os.getpid():
+            found.add(f"{pid} {name})")
+    return found
+
+
+def _descriptors() -> set[str]:
+    """Every open descriptor as "number target"; the one that lists the directory is closed again."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            found.add(f"{name} {os.readlink(f'/proc/self/fd/{name}')}")
+        except FileNotFoundError:
+            continue
+    return found
