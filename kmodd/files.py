@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode: int = 0o600) -> None:
-    """Replace ``path`` with ``content`` by rename(2). ``durable``: on disk before it returns. Raises OSError."""
+    """Replace ``path`` by rename(2). ``durable``: on disk before it returns. Raises OSError."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     descriptor = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode

@@ -11,19 +11,13 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+from kmodd.errors import ErrorKind, KmoddError
 from kmodd.files import write_atomically
 from kmodd.kernel.ports import Loader
 from kmodd.model import ModuleInfo
 from kmodd.names import ModuleName
 
 FORMAT = 1
-MODPROBE_DIRS = (
-    "/etc/modprobe.d",
-    "/run/modprobe.d",
-    "/usr/local/lib/modprobe.d",
-    "/usr/lib/modprobe.d",
-    "/lib/modprobe.d",
-)
 _INDEXES = ("modules.dep.bin", "modules.builtin.bin", "modules.softdep", "modules.alias.bin")
 _TUPLES = frozenset(("dependencies", "softdeps_before", "softdeps_after", "alias_of"))
 
@@ -31,26 +25,26 @@ _TUPLES = frozenset(("dependencies", "softdeps_before", "softdeps_after", "alias
 class Inventory:
     """Infos by name; ``tree`` is the module directory of the running kernel."""
 
-    def __init__(
-        self, loader: Loader, cache: Path, tree: Path, modprobe_dirs: tuple[str, ...] = MODPROBE_DIRS
-    ) -> None:
+    def __init__(self, loader: Loader, cache: Path, tree: Path, modprobe_dirs: tuple[str, ...]) -> None:
         self._loader = loader
         self._cache = cache
         self._tree = tree
         self._modprobe_dirs = modprobe_dirs
         self._stamp = self._stamp_now()
         self.infos = _read(cache, self._stamp)
+        self.problem = ""
+        """Why nothing can be known of any module, with what to do; "" if that is not so."""
 
     def refresh(self) -> bool:
         """Forget everything if the tree or modprobe.d has changed, and say whether it has."""
         stamp = self._stamp_now()
         if stamp == self._stamp:
             return False
-        self._stamp, self.infos = stamp, {}
+        self._stamp, self.infos, self.problem = stamp, {}, ""
         return True
 
     async def complete(self, names: Iterable[ModuleName], with_modinfo: frozenset[ModuleName]) -> None:
-        """Ask for what is not known yet. Raises NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST; OSError never."""
+        """Ask for what is not known yet; without a tree nothing exists. Raises NO_LIBKMOD, LOADER_LOST."""
         missing = [
             name
             for name in names
@@ -58,7 +52,14 @@ class Inventory:
         ]
         if not missing:
             return
-        found = await self._loader.lookup(missing, with_modinfo=with_modinfo)
+        try:
+            found = await self._loader.lookup(missing, with_modinfo=with_modinfo)
+        except KmoddError as error:
+            if error.kind is not ErrorKind.NO_MODULE_TREE:
+                raise
+            self.problem = str(error)
+            self.infos = {**self.infos, **{name: ModuleInfo(name, has_modinfo=True) for name in missing}}
+            return
         self.infos = {**self.infos, **found}
         self._write()
 

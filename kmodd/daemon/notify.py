@@ -54,7 +54,7 @@ class Notifier:
 
 
 def watchdog_interval_s(environment: MutableMapping[str, str], pid: int) -> float | None:
-    """Half of what the service manager waits (sd_watchdog_enabled(3)); None where it does not watch ``pid``."""
+    """Half of what the service manager waits (sd_watchdog_enabled(3)); None: it does not watch ``pid``."""
     timeout = environment.pop("WATCHDOG_USEC", "")
     watched = environment.pop("WATCHDOG_PID", str(pid))
     if not timeout.isdecimal() or int(timeout) == 0 or watched != str(pid):

@@ -6,7 +6,7 @@ Whatever woke it only says where to look; every pass reads the kernel anew.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection, Container
 from dataclasses import replace
 from typing import Protocol
 
@@ -14,14 +14,15 @@ from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Plan
 from kmodd.core.memory import Memory
 from kmodd.core.plan import make_plan
-from kmodd.core.status import converged, daemon_state, module_statuses
+from kmodd.core.status import converged, daemon_state, module_statuses, unmanaged_status
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings, default_parallel
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import EVERYTHING, NOTHING, Look, Trigger
-from kmodd.model import Catalog, DaemonState, OutcomeRow, Settings, Severity
+from kmodd.model import Catalog, DaemonState, ModuleStatus, OutcomeRow, Settings, Severity
+from kmodd.names import ModuleName
 
 COMPILER_TRIES = 3
 PAUSE_AFTER_PROBLEM_S = 5.0
@@ -34,8 +35,11 @@ _log = logging.getLogger(__name__)
 class Surveyor(Protocol):
     """What reads the world for a pass (survey.Survey)."""
 
-    async def look(self, catalog: Catalog, look: Look) -> Findings:
-        """Read what ``look`` hints at, and the kernel always."""
+    async def look(self, catalog: Catalog, look: Look, included: Collection[ModuleName] = ()) -> Findings:
+        """Read what ``look`` hints at, and the kernel always; ``included`` in the same detail as managed ones."""
+
+    def present(self) -> Container[ModuleName]:
+        """Modules in the kernel."""
 
 
 class Audience(Protocol):
@@ -59,7 +63,9 @@ class Reconciler:
         executor: Executor,
         trigger: Trigger,
         audience: Audience,
+        kernel_release: str = "",
     ) -> None:
+        self.kernel_release = kernel_release
         self._compile_files = compile_files
         self._survey = survey
         self._store = store
@@ -67,6 +73,7 @@ class Reconciler:
         self._trigger = trigger
         self._audience = audience
         self.snapshot = Snapshot()
+        self._included: set[ModuleName] = set()
         self._settled = False
         self._missed = NOTHING
         self._asked_to_look: list[asyncio.Future[None]] = []
@@ -107,6 +114,14 @@ class Reconciler:
         findings = await self._survey.look(self.snapshot.catalog, Look(full=True))
         return self._make_plan(findings, self._store.memory)
 
+    async def include(self, name: ModuleName) -> ModuleStatus | None:
+        """Status of a module that no file names, shown from now on while it is in the kernel; None if it is not."""
+        if name not in self._survey.present():
+            return None
+        self._included.add(name)
+        await self.look_again(Look(modules=frozenset((name,))))
+        return self.snapshot.statuses.get(name)
+
     async def _pass(self, look: Look) -> None:
         looking, self._asked_to_look = self._asked_to_look, []
         self._to_finish += self._asked_to_finish
@@ -125,7 +140,8 @@ class Reconciler:
 
     async def _reconcile(self, look: Look) -> None:
         catalog = await self._catalog(look)
-        findings = await self._survey.look(catalog, look)
+        findings = await self._survey.look(catalog, look, self._included)
+        self._included &= findings.observed.keys()
         self._forget(catalog, findings, look)
         plan = self._make_plan(findings, self._store.memory)
         self._apply(catalog.settings)
@@ -170,6 +186,10 @@ class Reconciler:
         old = self.snapshot
         offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - _now_us()
         statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
+        if findings.problem and findings.problem != old.problem:
+            _log.error("%s", findings.problem)
+        for name in self._included - statuses.keys():
+            statuses[name] = unmanaged_status(findings.infos[name], findings.observed.get(name))
         self._settled |= not plan.steps or not catalog.settings.enforce
         changed = catalog.key != old.catalog.key or catalog.issues != old.catalog.issues
         self.snapshot = Snapshot(
@@ -177,11 +197,12 @@ class Reconciler:
             generation=old.generation + (changed or not old.generation),
             state=daemon_state(catalog, statuses, settled=self._settled, paused=False),
             converged=converged(plan, statuses),
+            problem=findings.problem,
             plan=plan,
             observed=findings.observed,
             statuses=statuses,
         )
-        if old.problem:
+        if old.problem and not findings.problem:
             _log.info("the trouble is over: %s", old.problem)
         self._audience.show(self.snapshot)
 

@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Container, Mapping
 from dataclasses import dataclass, replace
 
 from kmodd.core.draft import ObservedModules
 from kmodd.core.order import Order, order
-from kmodd.core.resolve import DesiredState, resolve
+from kmodd.core.resolve import DesiredState, Infos, resolve
 from kmodd.daemon.facts import gather
 from kmodd.daemon.inventory import Inventory
 from kmodd.events.devices import PresentDevices
@@ -21,13 +21,18 @@ from kmodd.names import ModuleName
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """What a pass plans with. ``tree_changed``: modules or modprobe.d are not what they were."""
+    """What a pass plans with. ``tree_changed``: modules or modprobe.d are not what they were.
+
+    ``problem``: one sentence on what could not be read and what to do, "" for nothing.
+    """
 
     desired: DesiredState
     order: Order
     observed: ObservedModules
+    infos: Infos
     appeared: frozenset[DeviceMatch] = frozenset()
     tree_changed: bool = False
+    problem: str = ""
 
 
 class Survey:
@@ -51,19 +56,27 @@ class Survey:
         self._undeclared: dict[ModuleName, ObservedModule] = {}
         self._lock = asyncio.Lock()
 
-    async def look(self, catalog: Catalog, look: Look) -> Findings:
-        """Read what ``look`` hints at, and the kernel always. Raises KmoddError (see the ports)."""
-        async with self._lock:
-            return await self._look(catalog, look)
+    def present(self) -> Container[ModuleName]:
+        """Modules in the kernel."""
+        return self._reader.modules()
 
-    async def _look(self, catalog: Catalog, look: Look) -> Findings:
+    async def look(self, catalog: Catalog, look: Look, included: Collection[ModuleName] = ()) -> Findings:
+        """Read what ``look`` hints at, and the kernel always; ``included`` in the same detail as managed ones.
+
+        Raises KmoddError (see the ports).
+        """
+        async with self._lock:
+            return await self._look(catalog, look, included)
+
+    async def _look(self, catalog: Catalog, look: Look, included: Collection[ModuleName]) -> Findings:
         changed = (look.full or look.config) and self._inventory.refresh()
         before = self._present
         self._present = await self._present_devices(catalog, look)
         facts = gather(catalog, self._present, self._roots)
         desired, sequence = await self._resolve(catalog, facts)
-        observed = self._observe(desired, anew=look.full)
-        return Findings(desired, sequence, observed, self._present - before, changed)
+        await self._inventory.complete(included, frozenset())
+        observed = self._observe(desired, included, anew=look.full)
+        return Findings(desired, sequence, observed, self._present - before, changed, self._inventory.problem)
 
     async def _present_devices(self, catalog: Catalog, look: Look) -> frozenset[DeviceMatch]:
         matches = frozenset(match for d in catalog.declarations for match in d.when.devices)
@@ -84,8 +97,10 @@ class Survey:
         self._resolved = (catalog, facts, desired, order(desired))
         return desired, self._resolved[3]
 
-    def _observe(self, desired: DesiredState, *, anew: bool) -> ObservedModules:
-        """All of /proc/modules; with instance and parameters for what is managed."""
+    def _observe(
+        self, desired: DesiredState, included: Collection[ModuleName], *, anew: bool
+    ) -> ObservedModules:
+        """All of /proc/modules; with instance and parameters for what is managed or included."""
         observed = dict(self._reader.modules())
         if anew:
             self._undeclared = {}
@@ -95,6 +110,9 @@ class Survey:
                 seen = ObservedModule(name, ModuleState.BUILTIN)
             if seen is not None:
                 observed[name] = self._detailed(seen, declared=bool(module.parameters))
+        for name in included:
+            if name in observed and name not in desired.modules:
+                observed[name] = self._detailed(observed[name], declared=True)
         return observed
 
     def _detailed(self, seen: ObservedModule, *, declared: bool) -> ObservedModule:

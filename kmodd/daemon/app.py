@@ -1,0 +1,50 @@
+"""kmodd(8): the command line, and how the process ends."""
+
+import argparse
+import asyncio
+import logging
+import os
+from collections.abc import Sequence
+
+from kmodd import __version__
+from kmodd.daemon import log
+from kmodd.daemon.composition import Daemon, Stop
+from kmodd.daemon.lock import InstanceLock
+from kmodd.daemon.places import Places, make_directories
+from kmodd.errors import KmoddError
+from kmodd.kernel.client import LoaderClient
+
+_log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the daemon until SIGTERM; the exit status (kmodd(8))."""
+    parser = argparse.ArgumentParser(prog="kmodd", description="Keep kernel modules as files declare them.")
+    parser.add_argument("--version", action="version", version=f"kmodd {__version__}")
+    parser.add_argument("--once", action="store_true", help="make the kernel as declared, then exit")
+    options = parser.parse_args(arguments)
+    log.configure(os.environ)
+    try:
+        return asyncio.run(_serve(Places.of_environment(os.environ), once=options.once))
+    except KmoddError as error:
+        _log.critical("%s", error, extra=log.fields(code=error.kind.code))
+        return error.kind.exit_status
+
+
+async def _serve(places: Places, *, once: bool) -> int:
+    """Set up, run until stopped, clean up; the exit status. Raises KmoddError where it cannot begin."""
+    make_directories(places)
+    lock = InstanceLock(places.config.runtime_dir / "lock")
+    loader = LoaderClient(places.roots)
+    status = 0
+    try:
+        async with asyncio.TaskGroup() as group:
+            Daemon(group, places, loader, once=once).start()
+    except* Stop as stops:
+        status = max(stop.status for stop in stops.exceptions if isinstance(stop, Stop))
+    except* KmoddError as errors:
+        raise errors.exceptions[0] from None
+    finally:
+        await loader.close()
+        lock.release()
+    return status

@@ -1,0 +1,93 @@
+"""Keeps the daemon on the bus: connects, exports, owns the name, and comes back when the bus has gone."""
+
+import asyncio
+import logging
+import random
+
+from kmodd.bus.connection import Connection, connect
+from kmodd.bus.names import BUS_NAME
+from kmodd.bus.publish import Publisher, bind_manager
+from kmodd.bus.service import Service
+from kmodd.daemon.facade import Facade
+from kmodd.errors import KmoddError
+from kmodd.model import OutcomeRow
+
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+class BusLink:
+    """One connection at a time; without one the daemon does its work all the same."""
+
+    def __init__(self, address: str, facade: Facade) -> None:
+        self._address = address
+        self._facade = facade
+        self._publisher: Publisher | None = None
+        self._hint = asyncio.Event()
+        self._said = ""
+        self.tried = asyncio.Event()
+        """Set once the first attempt has ended, in whatever way."""
+
+    def show(self) -> None:
+        """The facade may answer differently now: announce it."""
+        if self._publisher is not None:
+            self._publisher.publish()
+
+    def finished(self, rows: tuple[OutcomeRow, ...]) -> None:
+        """Announce that a plan has been carried out."""
+        if self._publisher is not None:
+            self._publisher.finished(rows)
+
+    def try_now(self) -> None:
+        """The socket may have appeared: do not wait any longer."""
+        self._hint.set()
+
+    async def run(self) -> None:
+        """Connect and connect again, until cancelled."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                await self._once()
+                pause_s = FIRST_PAUSE_S
+            except KmoddError as error:
+                self._complain(str(error))
+                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            finally:
+                self._publisher = None
+                self.tried.set()
+            await self._pause(pause_s * random.uniform(0.8, 1.2))  # noqa: S311
+
+    async def _once(self) -> None:
+        """One connection, from its beginning to its end. Raises KmoddError where it never began."""
+        connection = await connect(self._address)
+        try:
+            await self._serve(connection)
+        finally:
+            await connection.close()
+
+    async def _serve(self, connection: Connection) -> None:
+        self._publisher = bind_manager(Service(connection), self._facade)
+        await connection.request_name(BUS_NAME)
+        if self._said:
+            _log.info("on the bus again")
+        self._said = ""
+        self.tried.set()
+        await connection.disconnected.wait()
+        self._complain(f"the bus has gone: {connection.lost_reason}")
+
+    def _complain(self, text: str) -> None:
+        """Say it once, not with every attempt."""
+        if text != self._said:
+            _log.warning("%s; going on without the bus", text)
+        self._said = text
+
+    async def _pause(self, pause_s: float) -> None:
+        """Until the socket appears, or for the case that it is there and nobody listens, a while."""
+        self._hint.clear()
+        try:
+            async with asyncio.timeout(pause_s):
+                await self._hint.wait()
+        except TimeoutError:
+            return

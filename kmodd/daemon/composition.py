@@ -1,0 +1,156 @@
+"""The composition: who is built from what, which tasks run, what ends them."""
+
+import asyncio
+import logging
+import os
+import signal
+
+from kmodd.config.compiler import load_catalog
+from kmodd.daemon.bus_link import BusLink
+from kmodd.daemon.executor import Executor
+from kmodd.daemon.facade import Facade
+from kmodd.daemon.inventory import Inventory
+from kmodd.daemon.notify import Notifier, watchdog_interval_s
+from kmodd.daemon.places import Places
+from kmodd.daemon.reconciler import Reconciler
+from kmodd.daemon.snapshot import Snapshot, summary
+from kmodd.daemon.store import MemoryStore
+from kmodd.daemon.survey import Survey
+from kmodd.events.devices import PresentDevices
+from kmodd.events.files import FileWatcher, Interest
+from kmodd.events.trigger import EVERYTHING, Look, Trigger
+from kmodd.events.uevents import Uevents
+from kmodd.kernel.client import LoaderClient
+from kmodd.kernel.reader import SystemReader
+from kmodd.model import Catalog, OutcomeRow, Settings
+
+_log = logging.getLogger(__name__)
+
+
+class Stop(Exception):
+    """Ends the task group: somebody asked for it, or a single run is over."""
+
+    def __init__(self, status: int = 0) -> None:
+        super().__init__(status)
+        self.status = status
+
+
+class Daemon:
+    """Everything, built and connected. ``once``: one pass carried out, without bus and events."""
+
+    def __init__(self, group: asyncio.TaskGroup, places: Places, loader: LoaderClient, *, once: bool) -> None:
+        self._group = group
+        self._places = places
+        self._once = once
+        self._notifier = Notifier.from_environment(os.environ)
+        self._shown = False
+        self._ready = False
+        self._told = ""
+        self._stopping = asyncio.Event()
+        runtime = places.config.runtime_dir
+        self._trigger = Trigger(Settings().event_quiet_time_s)
+        reader = SystemReader(places.roots)
+        self._tree = places.modules / reader.release()
+        inventory = Inventory(loader, runtime / "inventory.json", self._tree, places.modprobe_dirs)
+        self._uevents = Uevents(self._trigger.notify, sys_root=places.roots.sys)
+        survey = Survey(places.roots, reader, inventory, self._uevents, PresentDevices())
+        store = MemoryStore(runtime / "loads.json")
+        executor = Executor(group, loader, reader, store, self._executor_changed)
+        self.reconciler = Reconciler(
+            self._compile, survey, store, executor, self._trigger, self, reader.release()
+        )
+        self._bus = BusLink(places.bus, Facade(self.reconciler))
+
+    def start(self) -> None:
+        """Start every task; returns at once."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._stopping.set)
+        loop.add_signal_handler(signal.SIGHUP, self._hangup)
+        self._group.create_task(self._until_stopped(), name="stop")
+        self._group.create_task(self.reconciler.run(), name="reconciler")
+        if self._once:
+            self._group.create_task(self._run_once(), name="once")
+            return
+        self._group.create_task(self._watch_files(), name="files")
+        self._group.create_task(self._bus.run(), name="bus")
+        self._group.create_task(self._report_bus(), name="ready")
+        interval_s = watchdog_interval_s(os.environ, os.getpid())
+        if interval_s:
+            self._group.create_task(self._feed_watchdog(interval_s), name="watchdog")
+
+    def show(self, snapshot: Snapshot) -> None:
+        """A pass is over: tell the service manager and the bus."""
+        self._bus.show()
+        self._shown = True
+        self._report(summary(snapshot))
+
+    def finished(self, rows: tuple[OutcomeRow, ...]) -> None:
+        """A plan has been carried out: tell the bus."""
+        self._bus.finished(rows)
+
+    def _report(self, text: str) -> None:
+        """READY=1 once both the first pass is over and the bus has been tried; then what changes."""
+        if self._shown and not self._ready and (self._once or self._bus.tried.is_set()):
+            self._ready = True
+            self._notifier.ready(text)
+        elif text != self._told:
+            self._notifier.status(text)
+        self._told = text
+
+    async def _report_bus(self) -> None:
+        await self._bus.tried.wait()
+        self._report(summary(self.reconciler.snapshot))
+
+    async def _compile(self) -> Catalog:
+        return await load_catalog(self._places.config)
+
+    def _executor_changed(self) -> None:
+        self._trigger.notify(Look(retry=True))
+
+    def _hangup(self) -> None:
+        self._notifier.reloading()
+        self._ready = False
+        self._trigger.notify(EVERYTHING)
+
+    async def _until_stopped(self) -> None:
+        await self._stopping.wait()
+        self._notifier.stopping()
+        raise Stop
+
+    async def _run_once(self) -> None:
+        rows = await self.reconciler.reconcile()
+        _log.info("%d actions; %s", len(rows), summary(self.reconciler.snapshot))
+        raise Stop(0 if self.reconciler.snapshot.converged else 1)
+
+    async def _watch_files(self) -> None:
+        """Hints from the directories whose files decide something."""
+        config = {str(path) for path in self._places.config.directories}
+        config.add(str(self._places.config.settings.parent))
+        others = {str(self._tree), *self._places.modprobe_dirs}
+        socket_directory = os.path.dirname(self._places.bus.removeprefix("unix:path="))
+
+        def changed(directories: frozenset[str]) -> None:
+            if directories & config:
+                self._trigger.notify(Look(config=True))
+            if directories & others:
+                self._trigger.notify(Look(full=True))
+            if socket_directory in directories:
+                self._bus.try_now()
+
+        watcher = FileWatcher(changed)
+        try:
+            wanted = sorted(config | others | {socket_directory})
+            watcher.want(dict.fromkeys(wanted, Interest.FILES))
+            # What changed before the watches stood has raised no event.
+            self._trigger.notify(EVERYTHING)
+            await asyncio.get_running_loop().create_future()
+        finally:
+            watcher.close()
+            self._uevents.close()
+
+    async def _feed_watchdog(self, interval_s: float) -> None:
+        """From the loop itself: a loop that stalls is a daemon that is dead."""
+        while True:
+            self._notifier.watchdog()
+            await asyncio.sleep(interval_s)

@@ -1,0 +1,88 @@
+"""What the bus sees of the daemon (``bus.interfaces.Manager``): reads the last snapshot, asks the reconciler."""
+
+from collections.abc import Mapping
+
+from kmodd import __version__
+from kmodd.daemon.reconciler import Reconciler
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.model import ActionRow, DaemonState, Issue, Location, ModuleStatus, OutcomeRow, Severity, Source
+from kmodd.names import ModuleName
+
+
+class Facade:
+    """Nothing is kept here: every answer comes from the reconciler's snapshot."""
+
+    version = __version__
+
+    def __init__(self, reconciler: Reconciler) -> None:
+        self._reconciler = reconciler
+
+    @property
+    def generation(self) -> int:
+        """Number of the compiled files in force."""
+        return self._reconciler.snapshot.generation
+
+    @property
+    def state(self) -> DaemonState:
+        """State of the daemon."""
+        return self._reconciler.snapshot.state
+
+    @property
+    def converged(self) -> bool:
+        """Whether the kernel stands as desired."""
+        return self._reconciler.snapshot.converged
+
+    @property
+    def paused(self) -> bool:
+        """Whether enforcement is stopped."""
+        return self._reconciler.snapshot.paused
+
+    @property
+    def kernel_release(self) -> str:
+        """Release of the running kernel."""
+        return self._reconciler.kernel_release
+
+    @property
+    def config_issues(self) -> tuple[Issue, ...]:
+        """What is wrong with the files; then what keeps kmodd as a whole from its work, if anything does."""
+        snapshot = self._reconciler.snapshot
+        if not snapshot.problem:
+            return snapshot.catalog.issues
+        trouble = Issue(Severity.ERROR, "trouble", snapshot.problem, "", Location(""))
+        return (*snapshot.catalog.issues, trouble)
+
+    async def reload(self) -> int:
+        """Compile the files again; the generation. Raises INVALID_CONFIG with every message."""
+        return await self._reconciler.reload()
+
+    async def reconcile(self) -> tuple[OutcomeRow, ...]:
+        """One whole pass, carried out."""
+        return await self._reconciler.reconcile()
+
+    async def plan(self) -> tuple[ActionRow, ...]:
+        """What reconcile() would do now."""
+        return tuple(step.row for step in (await self._reconciler.plan()).steps)
+
+    def modules(self) -> Mapping[ModuleName, ModuleStatus]:
+        """Every module that has an object."""
+        return self._reconciler.snapshot.statuses
+
+    async def get_module(self, name: ModuleName) -> ModuleStatus:
+        """Status of a managed or present module. Raises NOT_FOUND."""
+        status = self.modules().get(name) or await self._reconciler.include(name)
+        if status is None:
+            raise KmoddError(
+                ErrorKind.NOT_FOUND,
+                f"module {name} is neither managed nor in the kernel",
+                "a file has to name it, or somebody has to load it",
+            )
+        return status
+
+    def explain(self, name: ModuleName) -> tuple[Source, ...]:
+        """Provenance of a managed module. Raises NOT_FOUND."""
+        status = self.modules().get(name)
+        if status is None or not (status.desired or status.sources):
+            raise KmoddError(
+                ErrorKind.NOT_FOUND, f"no file names module {name}", "ListModules shows the managed ones"
+            )
+        return status.sources

@@ -1,0 +1,49 @@
+"""Every path and address that the daemon touches; the real ones stand here and in what this names."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kmodd.config.paths import ConfigPaths
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.kernel.roots import Roots
+
+SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"
+MODPROBE_DIRS = (
+    "/etc/modprobe.d",
+    "/run/modprobe.d",
+    "/usr/local/lib/modprobe.d",
+    "/usr/lib/modprobe.d",
+    "/lib/modprobe.d",
+)
+"""modprobe.d(5)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where things are; tests give others."""
+
+    config: ConfigPaths = field(default_factory=ConfigPaths)
+    roots: Roots = field(default_factory=Roots)
+    modules: Path = Path("/lib/modules")
+    modprobe_dirs: tuple[str, ...] = MODPROBE_DIRS
+    bus: str = SYSTEM_BUS
+
+    @classmethod
+    def of_environment(cls, environment: Mapping[str, str]) -> "Places":
+        """The real places; the bus where DBUS_SYSTEM_BUS_ADDRESS says (dbus-daemon(1))."""
+        return cls(bus=environment.get("DBUS_SYSTEM_BUS_ADDRESS", SYSTEM_BUS))
+
+
+def make_directories(places: Places) -> None:
+    """Make the directories that are ours, for root alone to write. Raises STATE_NOT_WRITABLE."""
+    for path in (places.config.runtime_dir, places.config.state_dir):
+        try:
+            os.makedirs(path, 0o755, exist_ok=True)
+        except OSError as error:
+            raise KmoddError(
+                ErrorKind.STATE_NOT_WRITABLE,
+                f"cannot make {path}: {error.strerror}",
+                "kmodd runs as root and needs its directories",
+            ) from error
