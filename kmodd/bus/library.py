@@ -15,7 +15,8 @@ from typing import Any
 from kmodd.bus.message import Variant, WireError
 
 _PACKAGE = "dbus_next"
-_LEAVES = ("signature", "auth", "_private.unmarshaller")
+# errors first: it is in a circle with signature that can be entered there only.
+_LEAVES = ("errors", "signature", "auth", "_private.unmarshaller")
 
 
 def _import_leaves() -> list[ModuleType]:
@@ -32,7 +33,7 @@ def _import_leaves() -> list[ModuleType]:
         del sys.modules[_PACKAGE]  # whoever wants the whole package gets it
 
 
-_signature, _auth, _unmarshaller = _import_leaves()
+_, _signature, _auth, _unmarshaller = _import_leaves()
 
 # What the unmarshaller is seen to raise on hostile bytes: it checks nothing beforehand.
 _DECODE_ERRORS = (
