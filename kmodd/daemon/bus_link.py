@@ -5,7 +5,7 @@ import logging
 import random
 
 from kmodd.bus.connection import Connection, connect
-from kmodd.bus.names import BUS_NAME
+from kmodd.bus.names import SERVICE
 from kmodd.bus.publish import Publisher, bind_manager
 from kmodd.bus.service import Service
 from kmodd.daemon.facade import Facade
@@ -69,7 +69,7 @@ class BusLink:
 
     async def _serve(self, connection: Connection) -> None:
         self._publisher = bind_manager(Service(connection), self._facade)
-        await connection.request_name(BUS_NAME)
+        await connection.request_name(SERVICE)
         if self._said:
             _log.info("on the bus again")
         self._said = ""

@@ -56,9 +56,8 @@ class Daemon:
         survey = Survey(places.roots, reader, inventory, self._uevents, PresentDevices())
         store = MemoryStore(runtime / "loads.json")
         executor = Executor(group, loader, reader, store, self._executor_changed)
-        self.reconciler = Reconciler(
-            self._compile, survey, store, executor, self._trigger, self, reader.release()
-        )
+        self.reconciler = Reconciler(self._compile, survey, store, executor, self._trigger, self)
+        self.reconciler.kernel_release = reader.release()
         self._bus = BusLink(places.bus, Facade(self.reconciler))
 
     def start(self) -> None:

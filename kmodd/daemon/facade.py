@@ -1,4 +1,4 @@
-"""What the bus sees of the daemon (``bus.interfaces.Manager``): reads the last snapshot, asks the reconciler."""
+"""What the bus sees of the daemon (``bus.interfaces.Manager``): the last snapshot, or the reconciler."""
 
 from collections.abc import Mapping
 

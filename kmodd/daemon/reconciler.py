@@ -36,7 +36,7 @@ class Surveyor(Protocol):
     """What reads the world for a pass (survey.Survey)."""
 
     async def look(self, catalog: Catalog, look: Look, included: Collection[ModuleName] = ()) -> Findings:
-        """Read what ``look`` hints at, and the kernel always; ``included`` in the same detail as managed ones."""
+        """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too."""
 
     def present(self) -> Container[ModuleName]:
         """Modules in the kernel."""
@@ -63,9 +63,7 @@ class Reconciler:
         executor: Executor,
         trigger: Trigger,
         audience: Audience,
-        kernel_release: str = "",
     ) -> None:
-        self.kernel_release = kernel_release
         self._compile_files = compile_files
         self._survey = survey
         self._store = store
@@ -73,6 +71,7 @@ class Reconciler:
         self._trigger = trigger
         self._audience = audience
         self.snapshot = Snapshot()
+        self.kernel_release = ""
         self._included: set[ModuleName] = set()
         self._settled = False
         self._missed = NOTHING
@@ -115,7 +114,7 @@ class Reconciler:
         return self._make_plan(findings, self._store.memory)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
-        """Status of a module that no file names, shown from now on while it is in the kernel; None if it is not."""
+        """Status of a module that no file names; shown while it is in the kernel, None if it is not."""
         if name not in self._survey.present():
             return None
         self._included.add(name)

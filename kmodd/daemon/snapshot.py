@@ -21,7 +21,6 @@ class Snapshot:
     converged: bool = False
     paused: bool = False
     problem: str = ""
-    kernel_release: str = ""
     plan: Plan = field(default_factory=Plan)
     observed: ObservedModules = field(default_factory=dict)
     statuses: Statuses = field(default_factory=dict)

@@ -61,7 +61,7 @@ class Survey:
         return self._reader.modules()
 
     async def look(self, catalog: Catalog, look: Look, included: Collection[ModuleName] = ()) -> Findings:
-        """Read what ``look`` hints at, and the kernel always; ``included`` in the same detail as managed ones.
+        """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too.
 
         Raises KmoddError (see the ports).
         """
@@ -76,7 +76,8 @@ class Survey:
         desired, sequence = await self._resolve(catalog, facts)
         await self._inventory.complete(included, frozenset())
         observed = self._observe(desired, included, anew=look.full)
-        return Findings(desired, sequence, observed, self._present - before, changed, self._inventory.problem)
+        infos, problem = self._inventory.infos, self._inventory.problem
+        return Findings(desired, sequence, observed, infos, self._present - before, changed, problem)
 
     async def _present_devices(self, catalog: Catalog, look: Look) -> frozenset[DeviceMatch]:
         matches = frozenset(match for d in catalog.declarations for match in d.when.devices)
