@@ -16,19 +16,20 @@ def read_attribute(device: str, name: str, sys_root: str = "/sys") -> str | None
     None for what is absent, unreadable, no regular file or not inside ``sys_root``: links are followed
     within it only.
     """
-    path = os.path.realpath(os.path.join(device, name))
-    if not path.startswith(os.path.join(os.path.realpath(sys_root), "")):
-        return None
     try:
-        descriptor = os.open(path, _FLAGS)
-    except (OSError, ValueError):  # ValueError: a NUL in the name
-        return None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        path = os.path.realpath(os.path.join(device, name))
+        if not path.startswith(os.path.join(os.path.realpath(sys_root), "")):
             return None
-        text = os.read(descriptor, MOST_BYTES)
-    except OSError:  # many attributes fail on reading while their device is going or asleep
+        text = _read_regular(path)
+    except (OSError, ValueError):  # many fail while their device is going or asleep; a NUL in the name
         return None
+    return None if text is None else text.removesuffix(b"\n").decode("utf-8", "replace")
+
+
+def _read_regular(path: str) -> bytes | None:
+    descriptor = os.open(path, _FLAGS)
+    try:
+        regular = stat.S_ISREG(os.fstat(descriptor).st_mode)
+        return os.read(descriptor, MOST_BYTES) if regular else None
     finally:
         os.close(descriptor)
-    return text.removesuffix(b"\n").decode("utf-8", "replace")

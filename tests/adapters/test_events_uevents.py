@@ -1,0 +1,250 @@
+"""What the event sources promise whatever libudev does, and what they need of pyudev."""
+
+import ast
+import asyncio
+import logging
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from errno import EBADF, EINVAL, ENOBUFS
+from pathlib import Path
+
+import pytest
+import pyudev
+
+import kmodd
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.events import kernel_filter, uevents
+from kmodd.events.trigger import Look
+from kmodd.events.udev import Udev, UdevMonitor
+from kmodd.events.uevents import BATCH, Source, Uevents
+
+FULL = Look(full=True, all_devices=True)
+
+
+class ScriptedMonitor:
+    """Gives what it was told to, one entry a call; readable until all of it is read."""
+
+    def __init__(self, *entries: str | int | None) -> None:
+        self._entries = list(entries)
+        self._reader, self._writer = socket.socketpair()
+        self._writer.send(b".")
+
+    def fileno(self) -> int:
+        return self._reader.fileno()
+
+    def receive(self) -> str | None:
+        entry = self._entries.pop(0) if self._entries else None
+        if not self._entries:
+            self._reader.setblocking(False)
+            self._drop()
+        if isinstance(entry, int):
+            raise OSError(entry, "scripted")
+        return entry
+
+    def _drop(self) -> None:
+        try:
+            self._reader.recv(1)
+        except BlockingIOError:
+            return
+
+    def close(self) -> None:
+        self._reader.close()
+        self._writer.close()
+
+
+async def read_all(*entries: str | int | None) -> list[list[str] | int | None]:
+    told: list[list[str] | int | None] = []
+
+    def lost(error: OSError | None) -> None:
+        told.append(error.errno if error else None)
+        if error:
+            source.close()
+
+    source = Source(ScriptedMonitor(*entries), told.append, lost)
+    for _ in range(20):  # turns of the loop, more than any script here needs
+        await asyncio.sleep(0)
+    if not any(isinstance(entry, int) for entry in told):
+        source.close()
+    return told
+
+
+def story(*entries: str | int | None) -> list[list[str] | int | None]:
+    """What a source tells of a monitor: batches of paths, None for a loss, an errno when it is dead."""
+    return asyncio.run(read_all(*entries))
+
+
+def test_paths_are_passed_on_in_batches() -> None:
+    paths = [f"/sys/devices/{number}" for number in range(BATCH + 1)]
+    assert story(*paths) == [paths[:BATCH], paths[BATCH:]]
+
+
+@pytest.mark.parametrize("error", [ENOBUFS, EINVAL])
+def test_a_loss_is_told_once_when_the_socket_is_empty(error: int) -> None:
+    assert story("a", error, "b", "c", error, "d") == [None]
+
+
+def test_a_message_that_libudev_refuses_does_not_end_the_draining() -> None:
+    assert story(ENOBUFS, "a", None, "b", "c") == [None]
+
+
+def test_a_loss_with_nothing_left_to_read_is_told() -> None:
+    assert story(EINVAL) == [None]
+
+
+def test_any_other_error_ends_the_source() -> None:
+    assert story("a", EBADF, "b") == [EBADF]
+
+
+def ignore(look: Look) -> None:
+    """Nobody is interested in what is heard."""
+
+
+def refuse(error: int) -> Callable[[UdevMonitor], str | None]:
+    def receive(self: UdevMonitor) -> str | None:
+        raise OSError(error, "scripted")
+
+    return receive
+
+
+def test_a_dead_source_is_opened_again_by_the_pass_that_it_asks_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Look] = []
+
+    async def scenario() -> bool:
+        listener = Uevents(looks.append, run_root="/nonexistent")
+        listener.listen(())
+        dead = listener._modules
+        assert dead is not None
+        monkeypatch.setattr(UdevMonitor, "receive", refuse(EBADF))
+        dead._readable()
+        listener.listen(())
+        opened_again = listener._modules not in (None, dead)
+        listener.close()
+        return opened_again
+
+    assert asyncio.run(scenario())
+    assert looks == [FULL]
+
+
+def test_a_small_buffer_is_said_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def enlarge(self: UdevMonitor, size_bytes: int) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(UdevMonitor, "enlarge", enlarge)
+
+    async def scenario() -> None:
+        listener = Uevents(ignore, run_root="/nonexistent")
+        for _ in range(2):
+            listener.listen(())
+            listener.close()
+
+    with caplog.at_level(logging.INFO, "kmodd"):
+        asyncio.run(scenario())
+    assert sum("small receive buffer" in record.getMessage() for record in caplog.records) == 1
+
+
+def test_no_netlink_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def monitor(self: Udev, group: str, subsystems: object = ()) -> UdevMonitor:
+        raise OSError(97, "Address family not supported by protocol")
+
+    monkeypatch.setattr(Udev, "monitor", monitor)
+
+    async def scenario() -> None:
+        Uevents(ignore).listen(())
+
+    with pytest.raises(KmoddError, match="AF_NETLINK") as caught:
+        asyncio.run(scenario())
+    assert caught.value.kind is ErrorKind.FAILED
+
+
+def test_no_libudev_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pyudev._ctypeslib.utils, "find_library", lambda _: "libabsent.so.9")
+    with pytest.raises(KmoddError, match="install libudev1"):
+        Udev()
+
+
+@pytest.mark.parametrize(("raised", "errno"), [(ValueError, EINVAL), (OverflowError, 75)])
+def test_every_error_of_pyudev_is_an_oserror(raised: type[Exception], errno: int) -> None:
+    class Broken:
+        def _receive_device(self) -> None:
+            raise raised
+
+    with pytest.raises(OSError, match=f"Errno {errno}"):
+        UdevMonitor(Broken()).receive()
+
+
+def test_pyudev_still_has_the_private_name() -> None:
+    assert callable(pyudev.Monitor._receive_device)
+    assert callable(pyudev._ctypeslib.utils.find_library)
+
+
+def test_loading_libudev_starts_no_process() -> None:
+    program = """
+import sys
+starters = ("subprocess.Popen", "os.fork", "os.posix_spawn", "os.system", "os.exec")
+sys.addaudithook(lambda event, _: sys.exit(event) if event in starters else None)
+from kmodd.events.udev import Udev
+Udev()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_one_file_imports_pyudev() -> None:
+    root = Path(kmodd.__file__).parent
+    importers = {
+        path.relative_to(root).as_posix()
+        for path in root.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if (isinstance(node, ast.Import) and any(name.name.startswith("pyudev") for name in node.names))
+        or (isinstance(node, ast.ImportFrom) and (node.module or "").startswith("pyudev"))
+    }
+    assert importers == {"events/udev.py"}
+
+
+@pytest.mark.parametrize(
+    ("message", "passes"),
+    [
+        (b"add@/module/dummy\0ACTION=add\0", True),
+        (b"remove@/module/dummy\0ACTION=remove\0", True),
+        (b"add@/module", False),
+        (b"remove@/modul", False),
+        (b"add@/modules/dummy\0", False),
+        (b"add@/devices/virtual/net/dummy0\0ACTION=add\0", False),
+        (b"change@/module/dummy\0ACTION=change\0", False),
+        (b"libudev\0\xfe\xed\xca\xfe", False),
+        (b"", False),
+    ],
+)
+def test_the_kernel_runs_the_filter(message: bytes, passes: bool) -> None:
+    receiver, sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
+    with receiver, sender:
+        kernel_filter.attach(receiver.fileno(), kernel_filter.program())
+        sender.send(message)
+        receiver.setblocking(False)
+        if passes:
+            assert receiver.recv(4096) == message
+        else:
+            with pytest.raises(BlockingIOError):
+                receiver.recv(4096)
+
+
+def test_a_filter_that_is_refused_costs_wake_ups_only(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def attach(descriptor: int, code: bytes) -> None:
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr(uevents, "attach", attach)
+
+    async def scenario() -> bool:
+        listener = Uevents(ignore, run_root="/nonexistent")
+        listener.listen(())
+        listens = listener._modules is not None
+        listener.close()
+        return listens
+
+    assert asyncio.run(scenario())
+    assert "cannot be filtered in the kernel" in caplog.text
