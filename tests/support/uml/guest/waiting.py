@@ -28,7 +28,7 @@ def wait_for_command(argv: list[str], pattern: str, timeout_s: float) -> bool:
 
 
 def signal_when_seen(pattern: str, known: list[int], number: int, timeout_s: float) -> int:
-    """Signal the first process not ``known`` with ``pattern`` in an argument; its pid. Raises TimeoutError."""
+    """Signal the first process, not ``known``, with ``pattern`` in an argument; its pid, or TimeoutError."""
     hit: list[int] = []
 
     def look() -> bool:

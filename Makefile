@@ -1,0 +1,38 @@
+# Everything that a person or a build machine calls. `make setup` comes first by itself.
+
+PYTHON ?= python3
+BIN := .venv/bin
+# More arguments for the tool behind a target: make test ARGS="-k uml"
+ARGS ?=
+
+.PHONY: help setup run test bench lint clean
+
+help:
+	@echo 'make setup   install what is missing (it says what), make .venv with kmodd and kmoddctl'
+	@echo 'make run     boot a real kernel in a process of yours and show kmodd at work in it'
+	@echo 'make test    run every tier of the tests'
+	@echo 'make bench   measure, as ratios within one run'
+	@echo 'make lint    ruff, mypy, import-linter'
+	@echo 'make clean   remove .venv and everything that was generated'
+
+setup:
+	@$(PYTHON) packaging/setup
+
+run: setup
+	@$(BIN)/python -m tests.support.uml.demo $(ARGS)
+
+test: setup
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup
+	$(BIN)/python -m bench $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+clean:
+	rm -rf .venv build dist *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
