@@ -1,0 +1,92 @@
+"""A loader for the simulated kernel that fails, hangs, lies and overlaps as a test says."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import count
+from typing import NamedTuple
+
+from kmodd.errors import KmoddError
+from kmodd.model import ModuleInfo, Report, Request
+from kmodd.names import ModuleName
+from tests.support.simulated_kernel import SimulatedKernel
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong with a request. ``error``: the errno that init (or exit, or the setter) returns.
+
+    ``lost``: it is carried out, and no report comes. ``stuck``: init never ends, and its child is gone.
+    ``pretended``: success is reported and nothing was done.
+    """
+
+    error: int = 0
+    lost: bool = False
+    stuck: bool = False
+    pretended: bool = False
+
+
+class Mark(NamedTuple):
+    """One line of the journal: a request ``begin``s or ``end``s."""
+
+    what: str
+    request: Request
+
+
+class SimulatedLoader:
+    """Implements ``ports.Loader`` on a simulated kernel."""
+
+    def __init__(self, kernel: SimulatedKernel) -> None:
+        self._kernel = kernel
+        self._clock_us = count(1_000_000, 1000)
+        self.faults: dict[ModuleName, list[Fault]] = {}
+        """Module -> what happens to its next requests, in turn; the last one stays."""
+        self.gates: dict[ModuleName, asyncio.Event] = {}
+        """Module -> where its requests wait; one that is never set is a module that hangs."""
+        self.refusals: list[KmoddError] = []
+        """Errors of the loader as a whole, for the next calls."""
+        self.journal: list[Mark] = []
+        self.lookups: list[tuple[ModuleName, ...]] = []
+
+    async def perform(self, request: Request) -> Report:
+        """Carry out ``request`` as far as faults and gates let it."""
+        self._refuse()
+        self.journal.append(Mark("begin", request))
+        try:
+            return await self._perform(request)
+        finally:
+            self.journal.append(Mark("end", request))
+
+    async def lookup(
+        self, names: Iterable[ModuleName], *, with_modinfo: frozenset[ModuleName] = frozenset()
+    ) -> Mapping[ModuleName, ModuleInfo]:
+        """What the module tree says; parameter types only ``with_modinfo``."""
+        self._refuse()
+        asked = tuple(names)
+        self.lookups.append(asked)
+        await asyncio.sleep(0)
+        return {name: self._kernel.info(name, with_modinfo=name in with_modinfo) for name in asked}
+
+    def begun(self) -> list[ModuleName]:
+        """Modules in the order in which requests for them began."""
+        return [mark.request.module for mark in self.journal if mark.what == "begin"]
+
+    def _refuse(self) -> None:
+        if self.refusals:
+            raise self.refusals.pop(0)
+
+    async def _perform(self, request: Request) -> Report:
+        started_us = next(self._clock_us)
+        fault = self._fault(request.module)
+        error = 0 if fault.pretended else self._kernel.begin(request)
+        gate = self.gates.get(request.module)
+        await (gate.wait() if gate else asyncio.sleep(0))
+        if not (error or fault.pretended or fault.stuck):
+            error = self._kernel.end(request, fault.error)
+        if fault.lost or fault.stuck:
+            return Report(lost=True)
+        return Report(error, started_us=started_us, finished_us=next(self._clock_us))
+
+    def _fault(self, name: ModuleName) -> Fault:
+        faults = self.faults.get(name, [])
+        return faults.pop(0) if len(faults) > 1 else faults[0] if faults else Fault()

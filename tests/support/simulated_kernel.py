@@ -1,0 +1,252 @@
+"""A kernel that is data: modules come and go, take parameters and hold one another, as a test says.
+
+What it does is taken from the kernel (kernel/module/main.c; safety.md has what was measured), not from what
+kmodd expects of it.
+"""
+
+import errno
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from kmodd.model import (
+    LoadRequest,
+    ModuleInfo,
+    ModuleState,
+    ObservedModule,
+    Request,
+    UnloadRequest,
+    WriteRequest,
+)
+from kmodd.names import ModuleName
+from tests.support.kernel_parameters import KernelParameter, load_values, readable
+
+
+@dataclass(frozen=True, slots=True)
+class SimulatedModule:
+    """A module that the kernel has: what the module tree says of it, and its parameters."""
+
+    info: ModuleInfo
+    parameters: Mapping[str, KernelParameter] = field(default_factory=dict)
+    memory_bytes: int = 16384
+    permanent: bool = False
+
+    @property
+    def name(self) -> ModuleName:
+        """Its name."""
+        return self.info.name
+
+
+@dataclass(slots=True)
+class _Live:
+    """A module in the kernel; ``uses`` counts references that no module accounts for."""
+
+    state: ModuleState
+    instance: int
+    values: dict[str, str]
+    uses: int = 0
+
+
+class SimulatedKernel:
+    """Implements ``ports.KernelReader``; requests take effect in two halves, so that they can overlap."""
+
+    def __init__(self, modules: Iterable[SimulatedModule] = ()) -> None:
+        self.tree = {module.name: module for module in modules}
+        self.aliases: dict[ModuleName, tuple[ModuleName, ...]] = {}
+        self._live: dict[ModuleName, _Live] = {}
+        self._instances = count(1001)
+
+    def release(self) -> str:
+        """Kernel release."""
+        return "6.12.0-simulated"
+
+    def modules(self) -> Mapping[ModuleName, ObservedModule]:
+        """As /proc/modules: newest first, without parameters."""
+        return {name: self._observed(name) for name in reversed(self._live)}
+
+    def parameters(self, module: ModuleName) -> Mapping[str, str]:
+        """Text of every parameter file that root can read."""
+        known = self.tree.get(module)
+        if known is None:
+            return {}
+        if known.info.builtin:
+            return dict(readable(known.parameters, {n: p.default for n, p in known.parameters.items()}))
+        live = self._live.get(module)
+        return dict(readable(known.parameters, live.values)) if live else {}
+
+    def instance(self, module: ModuleName) -> int:
+        """A number of its own for each load; a builtin has one if it has parameters."""
+        known = self.tree.get(module)
+        if known is not None and known.info.builtin:
+            return 1 if known.parameters else 0
+        live = self._live.get(module)
+        return live.instance if live else 0
+
+    # ------------------------------------------------------------------------- what others do
+
+    def insert(self, name: str, options: str = "") -> None:
+        """Somebody else loads a module with all that it needs (modprobe)."""
+        module = self.tree[ModuleName(name)]
+        for needed in (*module.info.dependencies, module.name):
+            if needed not in self._live:
+                request = LoadRequest(needed, self.tree[needed].info.path, options if needed == name else "")
+                _expect(self.begin(request) or self.end(request))
+
+    def remove(self, name: str) -> None:
+        """Somebody else takes a module out (rmmod)."""
+        request = UnloadRequest(ModuleName(name))
+        _expect(self.begin(request) or self.end(request))
+
+    def poke(self, name: str, parameter: str, value: str) -> None:
+        """Somebody else writes a parameter."""
+        _expect(self.end(WriteRequest(ModuleName(name), parameter, value)))
+
+    def use(self, name: str, uses: int = 1) -> None:
+        """Something that is not a module holds this many references from now on."""
+        self._live[ModuleName(name)].uses = uses
+
+    def set_state(self, name: str, state: ModuleState) -> None:
+        """Somebody else's load or unload is under way, or has come to its end."""
+        canonical = ModuleName(name)
+        if canonical not in self._live:
+            values, _ = load_values(self.tree[canonical].parameters, "")
+            self._live[canonical] = _Live(state, next(self._instances), values)
+        self._live[canonical].state = state
+
+    # ------------------------------------------------------------------------ what kmodd does
+
+    def present(self) -> frozenset[ModuleName]:
+        """Modules that /proc/modules lists."""
+        return frozenset(self._live)
+
+    def info(self, name: ModuleName, *, with_modinfo: bool = False) -> ModuleInfo:
+        """What the module tree says of a name; parameter types only ``with_modinfo``."""
+        known = self.tree.get(name)
+        if known is None:
+            return ModuleInfo(name, alias_of=self.aliases.get(name, ()))
+        if not with_modinfo:
+            return known.info
+        types = tuple(
+            (p, f"array of {kind.kind}" if kind.length else kind.kind) for p, kind in known.parameters.items()
+        )
+        return replace(known.info, has_modinfo=True, parameter_types=types)
+
+    def begin(self, request: Request) -> int:
+        """What is decided before init or exit runs; an errno."""
+        match request:
+            case LoadRequest():
+                return self._begin_load(request)
+            case UnloadRequest():
+                return self._begin_unload(request.module)
+            case WriteRequest():
+                return 0
+
+    def end(self, request: Request, error: int = 0) -> int:
+        """Init, exit or the setter has come to ``error``; the errno of it all.
+
+        Exit cannot fail: an error of an unload says that it was not even asked.
+        """
+        name = request.module
+        match request:
+            case LoadRequest() if error:
+                del self._live[name]
+            case UnloadRequest() if not error:
+                del self._live[name]
+            case WriteRequest():
+                return error or self._write(request)
+            case _:
+                self._live[name].state = ModuleState.LOADED
+        return error
+
+    def _begin_load(self, request: LoadRequest) -> int:
+        """load_module() up to do_init_module(): the module is coming afterwards."""
+        known = self.tree.get(request.module)
+        if known is None or not known.info.path or known.info.path != request.path:
+            return errno.ENOENT
+        if request.module in self._live:
+            return errno.EEXIST
+        if any(not self._is_live(needed) for needed in known.info.dependencies):
+            return errno.ENOENT
+        try:
+            values, _ = load_values(known.parameters, request.options)
+        except OSError as error:
+            return error.errno or errno.EINVAL
+        self._live[request.module] = _Live(ModuleState.LOADING, next(self._instances), values)
+        return 0
+
+    def _begin_unload(self, name: ModuleName) -> int:
+        """delete_module(2) with O_NONBLOCK, up to the exit function."""
+        live = self._live.get(name)
+        if live is None:
+            return errno.ENOENT
+        if self._observed(name).refcount:
+            return errno.EAGAIN
+        if live.state is not ModuleState.LOADED or self.tree[name].permanent:
+            return errno.EBUSY
+        live.state = ModuleState.UNLOADING
+        return 0
+
+    def _write(self, request: WriteRequest) -> int:
+        live = self._live.get(request.module)
+        parameter = self.tree[request.module].parameters.get(request.parameter) if live else None
+        if live is None or parameter is None or not parameter.mode:
+            return errno.ENOENT
+        if not parameter.mode & 0o222:
+            return errno.EACCES
+        try:
+            live.values[request.parameter] = parameter.shown(request.value)
+        except OSError as error:
+            return error.errno or errno.EINVAL
+        return 0
+
+    def _is_live(self, name: ModuleName) -> bool:
+        """Whether its symbols can be used."""
+        known, live = self.tree.get(name), self._live.get(name)
+        builtin = known is not None and known.info.builtin
+        return builtin or (live is not None and live.state is ModuleState.LOADED)
+
+    def _observed(self, name: ModuleName) -> ObservedModule:
+        live, known = self._live[name], self.tree.get(name)
+        holders = tuple(other for other in self._live if name in self._direct(other))
+        memory_bytes = known.memory_bytes if known else 4096
+        refcount = live.uses + len(holders)
+        permanent = known is not None and known.permanent
+        return ObservedModule(
+            name, live.state, refcount, holders, memory_bytes=memory_bytes, permanent=permanent
+        )
+
+    def _direct(self, name: ModuleName) -> frozenset[ModuleName]:
+        """Those of the dependencies that no other one of them brings along: whose symbols it uses."""
+        known = self.tree.get(name)
+        every = frozenset(known.info.dependencies) if known else frozenset()
+        further = (self.tree[needed].info.dependencies for needed in every if needed in self.tree)
+        return every.difference(*further)
+
+
+def module(
+    name: str,
+    *needs: str,
+    builtin: bool = False,
+    before: Iterable[str] = (),
+    after: Iterable[str] = (),
+    options: str = "",
+    install: str = "",
+    permanent: bool = False,
+    **parameters: KernelParameter,
+) -> SimulatedModule:
+    """A module: ``needs`` are all that must be in first, ``before`` and ``after`` its softdeps."""
+    info = ModuleInfo(
+        ModuleName(name),
+        path="" if builtin else f"/lib/modules/6.12.0-simulated/kernel/{name}.ko",
+        builtin=builtin,
+        dependencies=tuple(map(ModuleName, needs)),
+        softdeps_before=tuple(map(ModuleName, before)),
+        softdeps_after=tuple(map(ModuleName, after)),
+        options=options,
+        install_command=install,
+    )
+    return SimulatedModule(info, parameters, permanent=permanent)
+
+
+def _expect(error: int) -> None:
+    assert not error, f"what somebody else did failed with {errno.errorcode[error]}"
