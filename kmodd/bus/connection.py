@@ -64,6 +64,7 @@ class Connection:
         self._pending: dict[int, _Pending] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._serials = count(1)
+        self._announces = False
         self._complaints = Complaints(_log)
         self._transport = Transport(
             sock, on_frame=self._received, on_drained=self._drained, on_lost=self._lost
@@ -109,7 +110,11 @@ class Connection:
         return await self.call((names.BUS, names.BUS_PATH, names.BUS, member), signature, arguments)
 
     async def request_name(self, name: str) -> None:
-        """Own ``name`` or raise: ALREADY_RUNNING when somebody else does, NOT_PERMITTED by policy."""
+        """Own ``name`` or raise: ALREADY_RUNNING when somebody else does, NOT_PERMITTED by policy.
+
+        Signals go out from here on: before, nobody can have been listening.
+        """
+        self._announces = True
         try:
             (answer,) = await self.call_bus("RequestName", "su", (name, _DO_NOT_QUEUE))
         except RemoteError as error:
@@ -144,7 +149,9 @@ class Connection:
             self._transport.send(outgoing.error(self._serial(), call, name, readable))
 
     def emit(self, path: str, interface: str, member: str, signature: str, body: bytes) -> None:
-        """Send a signal."""
+        """Send a signal, if a name is owned."""
+        if not self._announces:
+            return
         if len(body) > _MAX_SENT_BYTES:
             self._complaints.say("long signal", "%s of %s is too long for the bus", member, path)
             return

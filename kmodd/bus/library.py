@@ -6,6 +6,7 @@ service (with typing.no_type_check_decorator, deprecated in Python 3.13), proxie
 
 import struct
 import sys
+from functools import lru_cache
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from io import BytesIO
@@ -50,10 +51,17 @@ _CACHED_SIGNATURES = 256
 
 def split_signature(signature: str) -> tuple[str, ...]:
     """Single complete types of ``signature``; raises WireError."""
+    return tuple(kind.signature for kind in _types(signature))
+
+
+@lru_cache(maxsize=_CACHED_SIGNATURES)
+def _types(signature: str) -> list[Any]:
+    """Parsed single complete types, of dbus_next's making."""
     try:
-        return tuple(kind.signature for kind in _signature.SignatureTree(signature).types)
+        types: list[Any] = _signature.SignatureTree(signature).types
     except (ValueError, IndexError, RecursionError) as error:
         raise WireError(f"{signature!r} is not a signature") from error
+    return types
 
 
 def decode_values(
@@ -69,7 +77,7 @@ def decode_values(
     reader.offset = offset
     reader.endian = ord("l") if little_endian else ord("B")
     try:
-        values = tuple(reader.read_argument(kind) for kind in _signature.SignatureTree(signature).types)
+        values = tuple(reader.read_argument(kind) for kind in _types(signature))
         return (tuple(map(_plain, values)) if "v" in signature else values), reader.offset
     except _DECODE_ERRORS as error:
         raise WireError(f"the values are not {signature!r}") from error

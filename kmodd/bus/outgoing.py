@@ -14,7 +14,7 @@ _MAX_ERROR_CHARACTERS = 16 * 1024
 def method_call(
     serial: int, target: tuple[str, str, str, str], signature: str = "", body: bytes = b"", flags: int = 0
 ) -> bytes:
-    """A call; ``target`` is destination, path, interface and member."""
+    """A call; ``target`` is destination, path, interface (or "") and member."""
     destination, path, interface, member = target
     fields = _names(path, interface, member)
     return _message(CALL, flags, serial, (*fields, _field(6, "s", destination)), signature, body)
@@ -39,7 +39,8 @@ def signal(serial: int, path: str, interface: str, member: str, signature: str, 
 
 
 def _names(path: str, interface: str, member: str) -> tuple[bytes, ...]:
-    return _field(1, "o", path), _field(2, "s", interface), _field(3, "s", member)
+    fields = _field(1, "o", path), _field(3, "s", member)
+    return (*fields, _field(2, "s", interface)) if interface else fields
 
 
 def _answers(call: Message) -> tuple[bytes, ...]:

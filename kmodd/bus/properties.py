@@ -1,7 +1,7 @@
 """Properties of a binding as bytes: one, all (``a{sv}``), or those that changed."""
 
-from collections.abc import Iterable
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from functools import lru_cache, partial
 
 from kmodd.bus import names
 from kmodd.bus.edge import Failure, attempt
@@ -32,25 +32,29 @@ def entries(binding: Binding) -> bytes:
     """The entries of an ``a{sv}``, to be put at a multiple of 8; kept while the target does not change."""
     if binding.block is not None:
         return binding.block
-    block = _joined(snapshot(binding).values())
+    read = snapshot(binding)
+    block = _joined(_entry(binding.interface, each, read[each.name]) for each in _all(binding))
     if binding.frozen:
         binding.block = block
     return block
 
 
-def snapshot(binding: Binding) -> dict[str, bytes]:
-    """The entry of each property by name, empty for one that cannot be read; for changes()."""
-    return {name: _entry(binding, each) for name, each in binding.interface.properties.items()}
+def snapshot(binding: Binding) -> dict[str, object]:
+    """The value of each property by name, a Failure for one that cannot be read; for changes()."""
+    return {
+        each.name: attempt(partial(each.getter, binding.target), _label(binding.interface, each))
+        for each in _all(binding)
+    }
 
 
-def changes(interface: Interface, before: dict[str, bytes], after: dict[str, bytes]) -> bytes | None:
+def changes(interface: Interface, before: Mapping[str, object], after: Mapping[str, object]) -> bytes | None:
     """Body of PropertiesChanged (``sa{sv}as``) from one snapshot to the next; None when nothing changed."""
     differing = [
-        entry
-        for name, entry in after.items()
-        if entry != before.get(name) and not interface.properties[name].constant
+        _entry(interface, interface.properties[name], value)
+        for name, value in after.items()
+        if value != before.get(name) and not interface.properties[name].constant
     ]
-    if not differing:
+    if not any(differing):
         return None
     out = bytearray(encode("s", (interface.name,)))
     begin = open_array(out, first_aligned_to_8=True)
@@ -58,6 +62,10 @@ def changes(interface: Interface, before: dict[str, bytes], after: dict[str, byt
     close_array(out, begin)
     encode_into(out, "as", ((),))
     return bytes(out)
+
+
+def _all(binding: Binding) -> Iterable[Property]:
+    return binding.interface.properties.values()
 
 
 def _joined(parts: Iterable[bytes]) -> bytes:
@@ -69,16 +77,17 @@ def _joined(parts: Iterable[bytes]) -> bytes:
     return bytes(out)
 
 
-def _entry(binding: Binding, each: Property) -> bytes:
-    """One entry of an ``a{sv}``, to be put at a multiple of 8; empty for a property that cannot be read."""
+def _entry(interface: Interface, each: Property, value: object) -> bytes:
+    """One entry of an ``a{sv}``, to be put at a multiple of 8; empty for what could not be read or sent."""
+    if isinstance(value, Failure):
+        return b""
+    out = bytearray(_entry_begin(each.name, each.signature))
+    failure = attempt(partial(encode_into, out, each.signature, (value,)), _label(interface, each))
+    return b"" if failure else bytes(out)
 
-    def read() -> bytes:
-        out = bytearray(_entry_begin(each.name, each.signature))
-        encode_into(out, each.signature, (each.getter(binding.target),))
-        return bytes(out)
 
-    encoded = attempt(read, f"property {binding.interface.name}.{each.name}")
-    return b"" if isinstance(encoded, Failure) else encoded
+def _label(interface: Interface, each: Property) -> str:
+    return f"{interface.name}.{each.name}"
 
 
 @lru_cache(maxsize=256)

@@ -47,12 +47,12 @@ class Service:
         if removed:
             self._emit_managed("InterfacesRemoved", encode("oas", (path, removed)))
 
-    def snapshot(self, path: str, interface: Interface) -> dict[str, bytes]:
+    def snapshot(self, path: str, interface: Interface) -> dict[str, object]:
         """The properties of an object as they are now, for announce()."""
         return properties.snapshot(self._binding(path, interface))
 
     def announce(
-        self, path: str, interface: Interface, before: dict[str, bytes], after: dict[str, bytes]
+        self, path: str, interface: Interface, before: dict[str, object], after: dict[str, object]
     ) -> None:
         """Emit PropertiesChanged for what differs, if anything does."""
         body = properties.changes(interface, before, after)
