@@ -20,6 +20,9 @@ from kmodd.names import ModuleName
 
 ObservedModules = Mapping[ModuleName, ObservedModule]
 
+OTHERS_BUSY_US = 1_000_000
+"""When to look again at a module that somebody else loads or unloads, in case its uevent is lost."""
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

@@ -1,14 +1,20 @@
 """A module that is to be in the kernel: its verdict, and the step that brings it there."""
 
-from kmodd.core.draft import Draft, Step, Verdict
+from kmodd.core.draft import OTHERS_BUSY_US, Draft, Step, Verdict
 from kmodd.core.parameters import options_string
 from kmodd.core.resolve import DesiredModule, strong_needs
 from kmodd.core.upkeep import compared
-from kmodd.model import ActionKind, Condition, Declaration, Desired, LoadRequest, ModuleInfo, ModuleState
+from kmodd.model import (
+    ActionKind,
+    Condition,
+    Declaration,
+    Desired,
+    LoadRequest,
+    ModuleInfo,
+    ModuleState,
+    ObservedModule,
+)
 from kmodd.names import ModuleName
-
-OTHERS_LOADING_US = 1_000_000
-"""When to look again at a module that somebody else is loading, in case its uevent is lost."""
 
 
 def plan_load(draft: Draft, module: DesiredModule) -> Verdict:
@@ -23,9 +29,8 @@ def plan_load(draft: Draft, module: DesiredModule) -> Verdict:
     if seen is not None and seen.state is ModuleState.LOADED:
         draft.reachable.add(module.name)
         return compared(draft, module, seen, Verdict(Condition.IN_SYNC, why_loaded(module)))
-    if seen is not None and seen.state is ModuleState.LOADING:
-        draft.wakes.append(draft.now_us + OTHERS_LOADING_US)
-        return Verdict(Condition.LOADING, "it is being loaded, but not by kmodd")
+    if seen is not None:
+        return _others_busy(draft, seen)
     return _obstacle(draft, module, info) or _load(draft, module, info)
 
 
@@ -36,6 +41,19 @@ def why_loaded(module: DesiredModule) -> str:
     if not pullers:
         return "declared"
     return f"declared, and needed by {pullers}" if declared else f"needed by {pullers}"
+
+
+def _others_busy(draft: Draft, seen: ObservedModule) -> Verdict:
+    """It is on its way in or out, and no action of ours is: nothing to be done before that has ended."""
+    draft.wakes.append(draft.now_us + OTHERS_BUSY_US)
+    if seen.state is ModuleState.UNLOADING:
+        return Verdict(
+            Condition.BACKING_OFF, "it is being unloaded, but not by kmodd; it is loaded after that"
+        )
+    attempt = draft.memory.attempts.get(seen.name)
+    if attempt is not None and attempt.kind is ActionKind.LOAD:
+        return Verdict(Condition.LOADING, "its init goes on, and the process that loaded it has ended")
+    return Verdict(Condition.LOADING, "it is being loaded, but not by kmodd")
 
 
 def _in_flight(draft: Draft, module: DesiredModule) -> Verdict:
@@ -52,7 +70,7 @@ def _in_flight(draft: Draft, module: DesiredModule) -> Verdict:
 def _obstacle(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict | None:
     """What keeps an absent module from being loaded now; None if nothing does."""
     if not info.path:
-        return Verdict(Condition.MISSING, "the running kernel has no module of this name")
+        return Verdict(Condition.MISSING, _why_missing(info))
     if info.install_command:
         return Verdict(
             Condition.CONFLICT,
@@ -61,6 +79,12 @@ def _obstacle(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict 
     if module.name in draft.order.cyclic:
         return Verdict(Condition.CONFLICT, "it needs itself, by way of its dependencies and requirements")
     return draft.held_back(module.name, ActionKind.LOAD) or _missing_need(draft, module)
+
+
+def _why_missing(info: ModuleInfo) -> str:
+    if info.alias_of:
+        return f"it is not a module but an alias of {', '.join(info.alias_of)}; name that instead"
+    return "the running kernel has no module of this name"
 
 
 def _missing_need(draft: Draft, module: DesiredModule) -> Verdict | None:

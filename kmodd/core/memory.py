@@ -58,14 +58,6 @@ def judge_load(
     """What a load came to, by what the kernel shows ``after`` it; ``chance`` in [0, 1) spreads retries."""
     if after is not None and after.state is ModuleState.LOADED:
         return (Outcome.UNCHANGED if report.error else Outcome.DONE), None
-    if after is not None and after.state is ModuleState.LOADING:
-        still = Diagnosis(
-            Condition.LOADING,
-            LOST.code,
-            "the process that loaded it is gone and the module is still initialising",
-            Retry.CHANGE,
-        )
-        return Outcome.FAILED, _attempt(ActionKind.LOAD, still, previous, report, now_us, chance)
     diagnosis = LOST if report.lost or not report.error else load_failure(report.error)
     return Outcome.FAILED, _attempt(ActionKind.LOAD, diagnosis, previous, report, now_us, chance)
 

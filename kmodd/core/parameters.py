@@ -4,10 +4,14 @@ from collections.abc import Iterable, Mapping
 
 from kmodd.model import Drift, Parameter
 
-_TRUE = frozenset(("Y", "y", "1", "true", "on"))
-_FALSE = frozenset(("N", "n", "0", "false", "off"))
+# isspace() of the kernel takes bytes, and 0xa0, part of many letters in UTF-8, for a blank (lib/ctype.c).
+_BLANKS = frozenset(b" \t\n\v\f\r\xa0")
+_TRUE = ("y", "t", "1", "on")
+_FALSE = ("n", "f", "0", "of")
+_BOOLEANS = ("bool", "invbool", "bint")
+_BOOLEAN_WORDS = frozenset(("y", "n", "yes", "no", "t", "f", "true", "false", "on", "off", "1", "0"))
 _INTEGERS = frozenset(
-    ("byte", "short", "ushort", "int", "uint", "long", "ulong", "ullong", "hexint", "bint", "size_t")
+    ("byte", "short", "ushort", "int", "uint", "long", "ulong", "ullong", "hexint", "size_t")
 )
 _TEXTS = frozenset(("charp", "string"))
 # What a charp parameter that nobody set reads as (kernel/params.c, param_get_charp through "%s").
@@ -23,8 +27,8 @@ def options_string(inherited: str, parameters: Iterable[Parameter]) -> str:
 
 def assignment(parameter: Parameter) -> str:
     """``name=value``, quoted where the kernel's parser would end at a blank (lib/cmdline.c, next_arg)."""
-    quoted = f'"{parameter.value}"' if any(c.isspace() for c in parameter.value) else parameter.value
-    return f"{parameter.name}={quoted}"
+    blank = not _BLANKS.isdisjoint(parameter.value.encode())
+    return f'{parameter.name}="{parameter.value}"' if blank else f"{parameter.name}={parameter.value}"
 
 
 def split_options(options: str) -> list[str]:
@@ -35,7 +39,7 @@ def split_options(options: str) -> list[str]:
     for letter in options:
         if letter == '"':
             quoted = not quoted
-        if letter.isspace() and not quoted:
+        if letter in " \t\n\v\f\r" and not quoted:
             if word:
                 words.append(word)
             word = ""
@@ -78,13 +82,13 @@ def equal(kind: str, wanted: str, found: str) -> bool:
         return not wanted and found == _NULL
     if kind.startswith("array of "):
         return _equal_array(kind.removeprefix("array of "), wanted, found)
-    if kind in ("bool", "invbool"):
+    if kind in _BOOLEANS:
         return _equal_bool(wanted, found)
     if kind in _INTEGERS:
-        return _equal_int(wanted, found) or _equal_bool(wanted, found)
+        return _equal_int(wanted, found)
     return (
         _equal_int(wanted, found)
-        or _equal_bool(wanted, found)
+        or (wanted.lower() in _BOOLEAN_WORDS and _equal_bool(wanted, found))
         or ("," in wanted and _equal_array("", wanted, found))
     )
 
@@ -96,7 +100,16 @@ def _equal_array(kind: str, wanted: str, found: str) -> bool:
 
 
 def _equal_bool(wanted: str, found: str) -> bool:
-    return (wanted in _TRUE and found in _TRUE) or (wanted in _FALSE and found in _FALSE)
+    a, b = boolean(wanted), boolean(found)
+    return a is not None and a is b
+
+
+def boolean(text: str) -> bool | None:
+    """What kstrtobool() reads: the first letter decides, the second for "on" and "off" (lib/kstrtox.c)."""
+    lowered = text.lower()
+    if lowered.startswith(_TRUE):
+        return True
+    return False if lowered.startswith(_FALSE) else None
 
 
 def _equal_int(wanted: str, found: str) -> bool:

@@ -7,7 +7,7 @@ from kmodd.core.draft import Draft, ObservedModules, Plan
 from kmodd.core.loads import plan_load
 from kmodd.core.memory import Memory
 from kmodd.core.order import Order
-from kmodd.core.removals import plan_removal
+from kmodd.core.removals import holders_first, plan_removal
 from kmodd.core.resolve import DesiredState
 from kmodd.core.upkeep import guarded
 
@@ -21,10 +21,10 @@ def make_plan(
     CLOCK_MONOTONIC.
     """
     draft = Draft(desired, order, observed, memory, now_us, coming=set(memory.in_flight))
+    for module in holders_first(draft):
+        draft.verdicts[module.name] = plan_removal(draft, module)
     for name, module in desired.modules.items():
-        if module.to_remove:
-            draft.verdicts[name] = plan_removal(draft, module)
-        elif not module.to_load:
+        if not (module.to_remove or module.to_load):
             draft.verdicts[name] = guarded(draft, module)
     for name in order.sequence:
         draft.verdicts[name] = plan_load(draft, desired.modules[name])

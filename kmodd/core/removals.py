@@ -1,8 +1,11 @@
 """A module that is not to be in the kernel: its verdict, and the step that takes it out. Never by force."""
 
-from kmodd.core.draft import Draft, Step, Verdict
+from graphlib import TopologicalSorter
+
+from kmodd.core.draft import OTHERS_BUSY_US, Draft, Step, Verdict
 from kmodd.core.resolve import DesiredModule
-from kmodd.model import ActionKind, Condition, Desired, ObservedModule, UnloadRequest
+from kmodd.model import ActionKind, Condition, Desired, ModuleState, ObservedModule, UnloadRequest
+from kmodd.names import ModuleName
 
 
 def plan_removal(draft: Draft, module: DesiredModule) -> Verdict:
@@ -12,7 +15,7 @@ def plan_removal(draft: Draft, module: DesiredModule) -> Verdict:
     if draft.info(module.name).builtin:
         return Verdict(Condition.DENIED_BUILTIN if denied else Condition.BUILTIN, "built into this kernel")
     if module.name in draft.memory.in_flight:
-        return Verdict(Condition.LOADING, "being unloaded")
+        return Verdict(Condition.LOADING, "an action on it is under way")
     if seen is not None:
         return _unload(draft, module, seen)
     if denied:
@@ -22,6 +25,13 @@ def plan_removal(draft: Draft, module: DesiredModule) -> Verdict:
 
 def _unload(draft: Draft, module: DesiredModule, seen: ObservedModule) -> Verdict:
     stuck = Condition.DENIED_BUT_LOADED if module.desired is Desired.DENIED else Condition.IN_USE
+    if seen.permanent:
+        return Verdict(
+            stuck, "it can never be unloaded: it has no exit function, or this kernel unloads none"
+        )
+    if seen.state is not ModuleState.LOADED:
+        draft.wakes.append(draft.now_us + OTHERS_BUSY_US)
+        return Verdict(stuck, f"it is {seen.state}, but not by kmodd")
     users = _foreign_users(draft, seen)
     if users:
         return Verdict(stuck, f"in use by {', '.join(users)}", blockers=users)
@@ -35,12 +45,24 @@ def _unload(draft: Draft, module: DesiredModule, seen: ObservedModule) -> Verdic
     return Verdict(stuck, "to be unloaded")
 
 
+def _goes(draft: Draft, holder: ModuleName) -> bool:
+    """Whether it is on its way out: to be removed, with a step or under way."""
+    other = draft.desired.modules.get(holder)
+    return other is not None and other.to_remove and holder in draft.coming
+
+
 def _foreign_users(draft: Draft, seen: ObservedModule) -> tuple[str, ...]:
-    """Who keeps it in the kernel, apart from holders that are to go as well."""
-    users: list[str] = []
-    for holder in seen.holders:
-        other = draft.desired.modules.get(holder)
-        if other is None or not other.to_remove:
-            users.append(holder)
+    """Who keeps it in the kernel, apart from holders that are just about to go as well."""
+    users = [holder for holder in seen.holders if not _goes(draft, holder)]
     others = seen.refcount - len(seen.holders)
     return (*users, *((f"unattributed: {others}",) if others > 0 else ()))
+
+
+def holders_first(draft: Draft) -> list[DesiredModule]:
+    """What is not to be in the kernel, each after those that hold it; else by name."""
+    removals = {name: module for name, module in draft.desired.modules.items() if module.to_remove}
+    sorter: TopologicalSorter[ModuleName] = TopologicalSorter()
+    for name in sorted(removals):
+        seen = draft.observed.get(name)
+        sorter.add(name, *(holder for holder in sorted(seen.holders if seen else ()) if holder in removals))
+    return [removals[name] for name in sorter.static_order()]

@@ -69,7 +69,9 @@ def resolve(catalog: Catalog, facts: Facts, infos: Infos) -> DesiredState:
                 queue.append(name)
     for name, pullers in pulled.items():
         module = modules[name]
-        modules[name] = DesiredModule(name, module.desired, module.declaration, tuple(pullers), module.unmet)
+        modules[name] = DesiredModule(
+            name, module.desired, module.declaration, tuple(sorted(pullers)), module.unmet
+        )
     return DesiredState(modules, infos, frozenset(modules.keys() - infos.keys()))
 
 
