@@ -44,7 +44,7 @@ class _Running:
 
 
 class Executor:
-    """Runs steps in ``group``; calls ``changed`` when nothing more can be done, or a step becomes slow."""
+    """Runs steps in ``group``; calls ``changed`` when one fails or becomes slow, or nothing is left to do."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Executor:
         self._ended(self._running.pop(step.module))
         self._settle(step, outcome)
         self._start_ready()
-        if self.idle:
+        if self.idle or attempt is not None:
             self._changed()
 
     def _ended(self, running: _Running) -> None:
@@ -140,7 +140,7 @@ class Executor:
         if step.kind is ActionKind.UNLOAD:
             return judge_unload(previous, report, after, _now_us(), random.random())  # noqa: S311
         outcome, attempt = judge_load(previous, report, after, _now_us(), random.random())  # noqa: S311
-        if outcome is Outcome.DONE and after is not None:
+        if outcome is Outcome.DONE and after is not None and not report.lost:
             self._remember(step, report, after)
         return outcome, attempt
 
@@ -173,4 +173,5 @@ class Executor:
 
 
 def _now_us() -> int:
-    return time.monotonic_ns() // 1000
+    """The loop's clock, which is CLOCK_MONOTONIC."""
+    return round(asyncio.get_running_loop().time() * 1e6)

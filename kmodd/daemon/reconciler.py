@@ -240,4 +240,5 @@ class Reconciler:
 
 
 def _now_us() -> int:
-    return time.monotonic_ns() // 1000
+    """The loop's clock, which is CLOCK_MONOTONIC."""
+    return round(asyncio.get_running_loop().time() * 1e6)
