@@ -1,0 +1,50 @@
+"""``kmoddctl check FILES``: everything that is wrong with files, before they are put in their place."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from kmodd.config.fragment import Document
+from kmodd.config.issues import Refused
+from kmodd.config.look import MAX_BYTES, unreadable
+from kmodd.config.parse import parse_fragment, parse_settings
+from kmodd.config.reading import Invalid, decode
+from kmodd.config.safefile import read_any_file
+from kmodd.config.settle import Candidate, Version, settle
+from kmodd.model import Issue
+from kmodd.names import printable
+
+_SETTINGS = "kmodd.toml"
+
+
+def check(files: Iterable[Path]) -> tuple[Issue, ...]:
+    """Issues of ``files`` alone, as if no others were there; owners and modes are not asked yet.
+
+    A file named kmodd.toml is taken for the daemon's settings, unless it lies in a directory of drop-ins.
+    """
+    candidates: list[Candidate] = []
+    issues: list[Issue] = []
+    for path in files:
+        try:
+            document = _read(path)
+        except Invalid as invalid:
+            issues.extend(invalid.issues)
+            continue
+        if path.name == _SETTINGS and not path.absolute().parent.name.endswith(".d"):
+            issues.extend(parse_settings(document)[1])
+            continue
+        fragment, found = parse_fragment(path.name, document)
+        issues.extend(found)
+        if fragment:
+            # In order of file name as always, and yet apart when two of one name are asked for.
+            candidates.append(Candidate(f"{path.name}\0{path}", (Version(document, fragment),), changed=True))
+    return (*issues, *settle(candidates).issues)
+
+
+def _read(path: Path) -> Document:
+    """The text of a file that anybody may own; raises Invalid."""
+    try:
+        return decode(printable(str(path)), read_any_file(path, MAX_BYTES))
+    except Refused as refused:
+        raise Invalid(refused.issue(path)) from None
+    except OSError as error:
+        raise Invalid(unreadable(error).issue(path)) from None

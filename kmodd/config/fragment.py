@@ -1,0 +1,43 @@
+"""What one file says, validated: rows of module, key and value that merge by simple replacement."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from kmodd.model import Location, Source
+from kmodd.names import ModuleName
+
+# Row of the table itself, so that an empty ``[module.NAME]`` has a place too.
+TABLE = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One value as the model wants it, with its provenance."""
+
+    value: Any
+    source: Source
+
+
+# "parameters.NAME", "when.KEY", "ready.KEY", any other key of a module's table, or TABLE -> its value.
+Rows = Mapping[str, Row]
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """A valid drop-in; ``name`` is its file name, which decides the order and what it hides."""
+
+    name: str
+    modules: Mapping[ModuleName, Rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """Text of a file, already decoded, and where it comes from."""
+
+    file: str
+    text: str
+
+    def at(self, line_and_column: tuple[int, int]) -> Location:
+        """A place in it."""
+        return Location(self.file, *line_and_column)

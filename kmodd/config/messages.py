@@ -1,0 +1,107 @@
+"""What pydantic refused, in words of the language: key, what is wrong with it, what to write instead."""
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
+
+from kmodd.config.issues import Code, error
+from kmodd.config.locate import KeyPath
+from kmodd.config.reading import Parsed
+from kmodd.config.schema import Table, known_keys
+from kmodd.config.toml_text import toml_key
+from kmodd.config.values import toml_type
+from kmodd.model import Issue
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+MAX_ERRORS = 50
+
+_EXPECTED = {
+    "string_type": "a string",
+    "bool_type": "true or false",
+    "int_type": "an integer",
+    "tuple_type": "an array",
+    "dict_type": "a table",
+    "model_type": "a table",
+    "model_attributes_type": "a table",
+    "enum": "a string",
+    "literal_error": "a string",
+}
+_KEY_MARK = "[key]"  # pydantic's last element of the place of a dictionary's key
+
+
+def issues_of(parsed: Parsed, root: type[Table], refused: ValidationError) -> list[Issue]:
+    """One issue an error, in order of their places, at most MAX_ERRORS."""
+    details = refused.errors(include_url=False)
+    issues = sorted((_issue(parsed, root, detail) for detail in details), key=_where)
+    if len(issues) > MAX_ERRORS:
+        message = f"there are {len(issues) - MAX_ERRORS} more errors"
+        more = error(Code.TOO_MANY_ERRORS, message, "mend these first", issues[MAX_ERRORS].location)
+        issues[MAX_ERRORS:] = [more]
+    return issues
+
+
+def dotted(path: KeyPath) -> str:
+    """A key path as one would write it in TOML, with the index of array elements in brackets."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{toml_key(part)}" for part in path]
+    return "".join(parts).removeprefix(".")
+
+
+def did_you_mean(word: str, known: tuple[str, ...]) -> str:
+    """A hint: the nearest of ``known``, or all of them."""
+    nearest = get_close_matches(word, known, n=1)
+    return f"did you mean '{nearest[0]}'?" if nearest else f"known here: {', '.join(known)}"
+
+
+def _issue(parsed: Parsed, root: type[Table], detail: "ErrorDetails") -> Issue:
+    path = _path(parsed.tables, detail["loc"])
+    is_key = detail["type"] == "extra_forbidden" or detail["loc"][-1:] == (_KEY_MARK,)
+    where = parsed.places.key(path) if is_key else parsed.places.value(path)
+    code, predicate, hint = _finding(root, path, detail)
+    message = f"unknown key '{dotted(path)}'" if code is Code.UNKNOWN_KEY else f"'{dotted(path)}' {predicate}"
+    return error(code, message, hint, parsed.document.at(where))
+
+
+def _finding(root: type[Table], path: KeyPath, detail: "ErrorDetails") -> tuple[Code, str, str]:
+    """Code, the predicate of the sentence, and what to do."""
+    kind, given, context = detail["type"], detail["input"], detail.get("ctx", {})
+    if kind == "refused":
+        return context["code"], context["predicate"], context["hint"]
+    if kind == "extra_forbidden":
+        return Code.UNKNOWN_KEY, "", did_you_mean(str(path[-1]), known_keys(root, path[:-1]))
+    if kind in ("enum", "literal_error") and isinstance(given, str):
+        known = tuple(re.findall("'([^']*)'", context["expected"]))
+        return Code.BAD_VALUE, f'cannot be "{given[:40]}"', did_you_mean(given, known)
+    if kind in _EXPECTED:
+        predicate = f"must be {_EXPECTED[kind]}, not {toml_type(given)}"
+        return Code.WRONG_TYPE, predicate, _type_hint(kind, given)
+    return Code.BAD_VALUE, detail["msg"].replace("Input should", "must", 1), ""
+
+
+def _type_hint(kind: str, given: Any) -> str:
+    if kind == "tuple_type" and isinstance(given, str):
+        return f'write ["{given[:60]}"]'
+    if kind == "bool_type" and isinstance(given, str):
+        return "without quotes"
+    return ""
+
+
+def _path(tables: Any, place: KeyPath) -> KeyPath:
+    """The place that pydantic tells, as keys of the document: a single entry has no index there."""
+    path: list[str | int] = []
+    value = tables
+    for part in place:
+        if isinstance(part, int) and not isinstance(value, list):
+            continue
+        if part == _KEY_MARK and not (isinstance(value, dict) and part in value):
+            continue
+        path.append(part)
+        value = value.get(part) if isinstance(value, dict) else value[part]
+    return tuple(path)
+
+
+def _where(issue: Issue) -> tuple[int, int]:
+    return issue.location.line, issue.location.column

@@ -1,0 +1,26 @@
+"""Where the configuration lies and where its compiled forms go; the real places stand only here."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+_DIRECTORIES = ("/etc/kmodd.d", "/run/kmodd.d", "/usr/local/lib/kmodd.d", "/usr/lib/kmodd.d")
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigPaths:
+    """Directories of drop-ins, highest first, the daemon's own settings, and where results are kept."""
+
+    directories: tuple[Path, ...] = tuple(map(Path, _DIRECTORIES))
+    settings: Path = Path("/etc/kmodd/kmodd.toml")
+    runtime_dir: Path = Path("/run/kmodd")
+    state_dir: Path = Path("/var/lib/kmodd")
+
+    @property
+    def catalog(self) -> Path:
+        """The compiled catalog; gone after a reboot, made again from the files."""
+        return self.runtime_dir / "catalog.json"
+
+    @property
+    def last_good(self) -> Path:
+        """The text of every file as it was last in force; survives a reboot."""
+        return self.state_dir / "last-good.json"

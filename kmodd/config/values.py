@@ -1,0 +1,177 @@
+"""Types of the values in configuration files: what each accepts, and a predicate for what it does not."""
+
+import math
+import re
+from typing import Annotated, NoReturn
+
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+from kmodd.config.issues import Code
+from kmodd.names import MAX_LENGTH, ModuleName, is_module_name, is_parameter_name, module_name
+
+# What the kernel's widest integer parameters take (include/linux/moduleparam.h: llong, ullong).
+_SMALLEST, _LARGEST = -(2**63), 2**64 - 1
+_UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+_DURATION = re.compile(r"([0-9]{1,9})(ms|s|min|h)")
+_LONGEST_S = 7 * 24 * 3600.0
+_DURATION_HINT = 'write a number and a unit: "500ms", "30s", "2min" or "1h"'
+_NAME_HINT = f"a name has 1 to {MAX_LENGTH} letters, digits, '_' or '-' and does not begin with '-'"
+
+
+def refuse(code: Code, predicate: str, hint: str = "") -> NoReturn:
+    """Refuse a value; ``predicate`` continues a sentence that begins with the key ("must be ...")."""
+    raise PydanticCustomError("refused", "{predicate}", {"code": code, "predicate": predicate, "hint": hint})
+
+
+def toml_type(value: object) -> str:
+    """What a value is, in TOML's words."""
+    names = ((bool, "a boolean"), (str, "a string"), (int, "an integer"), (float, "a float"))
+    more = ((list, "an array"), (tuple, "an array"), (dict, "a table"))
+    return next((name for kind, name in (*names, *more) if isinstance(value, kind)), "a date or time")
+
+
+def parameter_text(value: object) -> str:
+    """Text that the kernel is to parse for a parameter: bool as Y or N, an array as a comma list."""
+    if not isinstance(value, list):
+        return _scalar_text(value)
+    if not value:
+        refuse(Code.BAD_VALUE, "is an empty array", "leave the parameter out to keep the module's default")
+    texts = [_scalar_text(item) for item in value]
+    if any("," in text for text in texts):
+        refuse(Code.BAD_VALUE, "has an element with a comma", "the kernel splits arrays at every comma")
+    return ",".join(texts)
+
+
+def seconds(value: object) -> float:
+    """A duration such as "30s", in seconds."""
+    if not isinstance(value, str):
+        refuse(Code.WRONG_TYPE, f"must be a duration, not {toml_type(value)}", _DURATION_HINT)
+    match = _DURATION.fullmatch(value)
+    if not match:
+        refuse(Code.BAD_VALUE, f'cannot be "{value[:40]}"', _DURATION_HINT)
+    duration_s = int(match[1]) * _UNITS_S[match[2]]
+    if not 0 < duration_s <= _LONGEST_S:
+        refuse(Code.BAD_VALUE, f'cannot be "{value}"', 'the shortest is "1ms", the longest "168h"')
+    return duration_s
+
+
+def one_or_more(value: object) -> object:
+    """A string or a table stands for a list of one."""
+    return [value] if isinstance(value, str | dict) else value
+
+
+def _scalar_text(value: object) -> str:
+    match value:
+        case bool():
+            return "Y" if value else "N"
+        case int() if not _SMALLEST <= value <= _LARGEST:
+            refuse(Code.BAD_VALUE, "does not fit into 64 bits", "no parameter of the kernel is wider")
+        case float() if not math.isfinite(value):
+            refuse(Code.BAD_VALUE, "must be a finite number", "the kernel knows neither inf nor nan")
+        case int() | float():
+            return repr(value)
+        case str():
+            return _parameter_string(value)
+    refuse(
+        Code.WRONG_TYPE,
+        f"must be a boolean, a number, a string or an array of these, not {toml_type(value)}",
+        "a name with a dot needs quotes" if isinstance(value, dict) else "",
+    )
+
+
+def _parameter_string(value: str) -> str:
+    _printable(value)
+    if '"' in value:
+        refuse(Code.BAD_VALUE, "contains a double quote", "the kernel has no way to write one in a parameter")
+    return value
+
+
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        refuse(Code.BAD_VALUE, "contains a line break or another unprintable character", "take it out")
+    return value
+
+
+def _not_empty(value: str) -> str:
+    if not value:
+        refuse(Code.BAD_VALUE, "is empty", "leave the key out")
+    return _printable(value)
+
+
+def _module(value: str) -> ModuleName:
+    if not is_module_name(value):
+        refuse(Code.BAD_NAME, f'names "{value[:60]}", which is not a module name', _NAME_HINT)
+    return module_name(value)
+
+
+def _module_key(value: str) -> str:
+    if not is_module_name(value):
+        refuse(Code.BAD_NAME, "is not a module name", _NAME_HINT)
+    return value
+
+
+def _parameter_key(value: str) -> str:
+    if not is_parameter_name(value):
+        refuse(Code.BAD_NAME, "is not a parameter name", "use letters, digits, '_', '-' and '.'")
+    return value
+
+
+def _attribute(value: str) -> str:
+    if any(part in ("", ".", "..") for part in value.split("/")):
+        refuse(
+            Code.BAD_NAME, "is not the name of a sysfs attribute", "write it relative to the device: idVendor"
+        )
+    return _not_empty(value)
+
+
+def _condition(value: str) -> str:
+    if not value.removeprefix("!").strip():
+        refuse(Code.BAD_VALUE, "is empty", "leave the key out")
+    return _printable(value)
+
+
+def _path(value: str) -> str:
+    if not value.startswith("/") or ".." in value.split("/"):
+        refuse(Code.BAD_VALUE, "must be an absolute path", 'begin with "/" and leave out ".."')
+    return _printable(value)
+
+
+def _path_condition(value: str) -> str:
+    _path(value.removeprefix("!"))
+    return value
+
+
+def _dmi_condition(value: str) -> str:
+    if not value.removeprefix("!").partition("=")[1]:
+        refuse(Code.BAD_VALUE, "must be a field and a glob", 'for example "sys_vendor=LENOVO"')
+    return _condition(value)
+
+
+def _conf_path(value: str) -> str:
+    if not value.endswith(".conf"):
+        refuse(Code.BAD_VALUE, 'must end in ".conf"', "modprobe reads no other files (modprobe.d(5))")
+    return _path(value)
+
+
+Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=str)]
+Text = Annotated[str, AfterValidator(_printable)]
+Glob = Annotated[str, AfterValidator(_not_empty)]
+ModuleKey = Annotated[str, AfterValidator(_module_key)]
+ModuleNames = Annotated[tuple[Annotated[str, AfterValidator(_module)], ...], Field(strict=False)]
+ParameterKey = Annotated[str, AfterValidator(_parameter_key)]
+_Scalar = bool | int | float | str
+ParameterText = Annotated[
+    str, BeforeValidator(parameter_text, json_schema_input_type=_Scalar | list[_Scalar])
+]
+AttributeKey = Annotated[str, AfterValidator(_attribute)]
+AbsolutePath = Annotated[str, AfterValidator(_path)]
+ConfPath = Annotated[str, AfterValidator(_conf_path)]
+_Listed = BeforeValidator(one_or_more, json_schema_input_type=str | list[str])
+Conditions = Annotated[tuple[Annotated[str, AfterValidator(_condition)], ...], Field(strict=False), _Listed]
+PathConditions = Annotated[
+    tuple[Annotated[str, AfterValidator(_path_condition)], ...], Field(strict=False), _Listed
+]
+DmiConditions = Annotated[
+    tuple[Annotated[str, AfterValidator(_dmi_condition)], ...], Field(strict=False), _Listed
+]
