@@ -7,6 +7,7 @@ directory of root's); damaged or of another tree, it is as none.
 import json
 import os
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -69,7 +70,8 @@ class Inventory:
         try:
             write_atomically(self._cache, json.dumps(document).encode())
         except OSError:  # a cache: the next start asks again
-            self._cache.unlink(missing_ok=True)
+            with suppress(OSError):
+                self._cache.unlink()
 
     def _stamp_now(self) -> str:
         """Changes with every index of the module tree and every file of modprobe.d."""

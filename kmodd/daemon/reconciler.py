@@ -6,9 +6,9 @@ Whatever woke it only says where to look; every pass reads the kernel anew.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Collection, Container
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Plan
@@ -28,6 +28,8 @@ COMPILER_TRIES = 3
 PAUSE_AFTER_PROBLEM_S = 5.0
 FATAL = frozenset((ErrorKind.NO_MODULE_SUPPORT, ErrorKind.NO_LIBKMOD))
 """Without these nothing can ever be done here, so a start ends with the sentence."""
+
+T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
@@ -75,6 +77,7 @@ class Reconciler:
         self._included: set[ModuleName] = set()
         self._settled = False
         self._missed = NOTHING
+        self._not_compiled: KmoddError | None = None
         self._asked_to_look: list[asyncio.Future[None]] = []
         self._asked_to_finish: list[asyncio.Future[tuple[OutcomeRow, ...]]] = []
         self._to_finish: list[asyncio.Future[tuple[OutcomeRow, ...]]] = []
@@ -86,15 +89,20 @@ class Reconciler:
             await self._pass(await self._trigger.wait() | self._missed)
 
     async def look_again(self, look: Look) -> None:
-        """Return when a pass that began after this call has ended, its plan perhaps still under way."""
+        """Return when a pass that began after this call has ended, its plan perhaps still under way.
+
+        Raises what kept the pass from being made.
+        """
         future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._asked_to_look.append(future)
         self._trigger.notify(look)
         await future
 
     async def reload(self) -> int:
-        """Compile the files again; the generation. Raises INVALID_CONFIG with every message."""
+        """Compile the files again; the generation. Raises INVALID_CONFIG with every message, COMPILER_LOST."""
         await self.look_again(EVERYTHING)
+        if self._not_compiled is not None:
+            raise self._not_compiled
         errors = [issue for issue in self.snapshot.catalog.issues if issue.severity is Severity.ERROR]
         if errors:
             lines = "\n".join(f"{issue.location}: {issue.message} ({issue.hint})" for issue in errors)
@@ -110,7 +118,10 @@ class Reconciler:
 
     async def plan(self) -> Plan:
         """What a pass would do now, from a fresh survey; changes nothing."""
-        findings = await self._survey.look(self.snapshot.catalog, Look(full=True))
+        catalog = self.snapshot.catalog
+        findings = await self._survey.look(catalog, Look(full=True))
+        # A survey tells of a new device or tree once: what follows from that must not be lost here.
+        self._forget(catalog, findings, asked=False)
         return self._make_plan(findings, self._store.memory)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
@@ -127,21 +138,21 @@ class Reconciler:
         self._asked_to_finish = []
         try:
             await self._reconcile(look)
-            self._missed = NOTHING
         except KmoddError as error:
             if error.kind in FATAL and not self.snapshot.generation:
                 raise
             self._missed = look
             self._trouble(error)
-        for future in looking:
-            if not future.done():
-                future.set_result(None)
+            _refuse(looking, error)
+        else:
+            self._missed = NOTHING if self._not_compiled is None else Look(config=True)
+            _answer(looking, None)
 
     async def _reconcile(self, look: Look) -> None:
         catalog = await self._catalog(look)
         findings = await self._survey.look(catalog, look, self._included)
         self._included &= findings.observed.keys()
-        self._forget(catalog, findings, look)
+        self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
         plan = self._make_plan(findings, self._store.memory)
         self._apply(catalog.settings)
         self._executor.replace(plan.steps if catalog.settings.enforce else ())
@@ -151,9 +162,21 @@ class Reconciler:
             self._finish()
 
     async def _catalog(self, look: Look) -> Catalog:
-        """The catalog in force; compiled again where the files may have changed."""
+        """Compiled again where the files may have changed; where that fails, the one before stays in force."""
         if not look.config:
             return self.snapshot.catalog
+        try:
+            catalog = await self._compiled()
+        except KmoddError as error:
+            if not self.snapshot.generation:
+                raise
+            self._not_compiled = error
+            return self.snapshot.catalog
+        self._not_compiled = None
+        return catalog
+
+    async def _compiled(self) -> Catalog:
+        """What the compiler makes of the files; a child that is lost is started again. Raises KmoddError."""
         for attempt in range(COMPILER_TRIES):
             try:
                 return await self._compile_files()
@@ -162,9 +185,8 @@ class Reconciler:
                     raise
         raise AssertionError("unreachable")
 
-    def _forget(self, catalog: Catalog, findings: Findings, look: Look) -> None:
+    def _forget(self, catalog: Catalog, findings: Findings, *, asked: bool) -> None:
         """Failures that something new gives another chance, and loads of instances that are gone."""
-        asked = look.config and look.full
         if asked or findings.tree_changed or catalog.key != self.snapshot.catalog.key:
             self._store.forget_failures(frozenset(Retry))
         if findings.appeared:
@@ -185,23 +207,25 @@ class Reconciler:
         old = self.snapshot
         offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - _now_us()
         statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
-        if findings.problem and findings.problem != old.problem:
-            _log.error("%s", findings.problem)
+        problem = str(self._not_compiled or "") or findings.problem
+        if problem and problem != old.problem:
+            _log.error("%s", problem)
         for name in self._included - statuses.keys():
             statuses[name] = unmanaged_status(findings.infos[name], findings.observed.get(name))
         self._settled |= not plan.steps or not catalog.settings.enforce
         changed = catalog.key != old.catalog.key or catalog.issues != old.catalog.issues
+        state = daemon_state(catalog, statuses, settled=self._settled, paused=False)
         self.snapshot = Snapshot(
             catalog=catalog,
             generation=old.generation + (changed or not old.generation),
-            state=daemon_state(catalog, statuses, settled=self._settled, paused=False),
-            converged=converged(plan, statuses),
-            problem=findings.problem,
+            state=DaemonState.DEGRADED if problem else state,
+            converged=converged(plan, statuses) and not problem,
+            problem=problem,
             plan=plan,
             observed=findings.observed,
             statuses=statuses,
         )
-        if old.problem and not findings.problem:
+        if old.problem and not problem:
             _log.info("the trouble is over: %s", old.problem)
         self._audience.show(self.snapshot)
 
@@ -211,6 +235,8 @@ class Reconciler:
         times = [plan.wake_at_us / 1e6] if plan.wake_at_us else []
         if settings.resync_interval_s and plan.verdicts:
             times.append(now + settings.resync_interval_s)
+        if self._not_compiled is not None:
+            times.append(now + PAUSE_AFTER_PROBLEM_S)
         self._trigger.wake_at(min(times, default=None))
 
     def _finish(self) -> None:
@@ -218,9 +244,7 @@ class Reconciler:
         rows = self._executor.take_rows()
         if rows:
             self._audience.finished(rows)
-        for future in self._to_finish:
-            if not future.done():
-                future.set_result(rows)
+        _answer(self._to_finish, rows)
         self._to_finish = []
 
     def _trouble(self, error: KmoddError) -> None:
@@ -232,11 +256,21 @@ class Reconciler:
                 self.snapshot, problem=problem, state=DaemonState.DEGRADED, converged=False
             )
             self._audience.show(self.snapshot)
-        for future in self._to_finish:
-            if not future.done():
-                future.set_exception(error)
+        _refuse(self._to_finish, error)
         self._to_finish = []
         self._trigger.wake_at(asyncio.get_running_loop().time() + PAUSE_AFTER_PROBLEM_S)
+
+
+def _answer(futures: Iterable[asyncio.Future[T]], result: T) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(result)
+
+
+def _refuse(futures: Iterable[asyncio.Future[T]], error: KmoddError) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
 
 
 def _now_us() -> int:

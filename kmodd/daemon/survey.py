@@ -53,6 +53,8 @@ class Survey:
         self._devices = devices
         self._resolved: tuple[Catalog, Facts, DesiredState, Order] | None = None
         self._present: frozenset[DeviceMatch] = frozenset()
+        self._appeared: frozenset[DeviceMatch] = frozenset()
+        self._tree_changed = False
         self._undeclared: dict[ModuleName, ObservedModule] = {}
         self._lock = asyncio.Lock()
 
@@ -69,15 +71,19 @@ class Survey:
             return await self._look(catalog, look, included)
 
     async def _look(self, catalog: Catalog, look: Look, included: Collection[ModuleName]) -> Findings:
-        changed = (look.full or look.config) and self._inventory.refresh()
-        before = self._present
-        self._present = await self._present_devices(catalog, look)
+        if look.full or look.config:
+            self._tree_changed |= self._inventory.refresh()
+        before, self._present = self._present, await self._present_devices(catalog, look)
+        self._appeared |= self._present - before
         facts = gather(catalog, self._present, self._roots)
         desired, sequence = await self._resolve(catalog, facts)
         await self._inventory.complete(included, frozenset())
         observed = self._observe(desired, included, anew=look.full)
         infos, problem = self._inventory.infos, self._inventory.problem
-        return Findings(desired, sequence, observed, infos, self._present - before, changed, problem)
+        findings = Findings(desired, sequence, observed, infos, self._appeared, self._tree_changed, problem)
+        # News is told once, and only to a pass that gets to hear it: whatever failed above keeps it.
+        self._appeared, self._tree_changed = frozenset(), False
+        return findings
 
     async def _present_devices(self, catalog: Catalog, look: Look) -> frozenset[DeviceMatch]:
         matches = frozenset(match for d in catalog.declarations for match in d.when.devices)
