@@ -52,6 +52,19 @@ class Memory:
     in_flight: Mapping[ModuleName, int] = field(default_factory=dict)
 
 
+def overtaken(memory: Memory, observed: Mapping[ModuleName, ObservedModule]) -> frozenset[ModuleName]:
+    """Modules whose failure stands for nothing any more: others have done what was tried."""
+    return frozenset(
+        name for name, attempt in memory.attempts.items() if _is_done(attempt.kind, observed.get(name))
+    )
+
+
+def _is_done(kind: ActionKind, seen: ObservedModule | None) -> bool:
+    if kind is ActionKind.UNLOAD:
+        return seen is None
+    return kind is ActionKind.LOAD and seen is not None and seen.state is ModuleState.LOADED
+
+
 def judge_load(
     previous: Attempt | None, report: Report, after: ObservedModule | None, now_us: int, chance: float
 ) -> tuple[Outcome, Attempt | None]:

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Plan
-from kmodd.core.memory import Memory
+from kmodd.core.memory import Memory, overtaken
 from kmodd.core.plan import make_plan
 from kmodd.core.status import converged, daemon_state, module_statuses, unmanaged_status
 from kmodd.daemon.executor import Executor
@@ -99,7 +99,7 @@ class Reconciler:
         await future
 
     async def reload(self) -> int:
-        """Compile the files again; the generation. Raises INVALID_CONFIG with every message, COMPILER_LOST."""
+        """Compile the files again; the generation. Raises INVALID_CONFIG (all messages), COMPILER_LOST."""
         await self.look_again(EVERYTHING)
         if self._not_compiled is not None:
             raise self._not_compiled
@@ -162,7 +162,7 @@ class Reconciler:
             self._finish()
 
     async def _catalog(self, look: Look) -> Catalog:
-        """Compiled again where the files may have changed; where that fails, the one before stays in force."""
+        """Compiled again where files may have changed; if that fails, the one before stays in force."""
         if not look.config:
             return self.snapshot.catalog
         try:
@@ -194,6 +194,7 @@ class Reconciler:
                 d.name for d in catalog.declarations if findings.appeared.intersection(d.when.devices)
             )
             self._store.forget_failures(frozenset((Retry.EVENT,)), plugged)
+        self._store.forget_failures(frozenset(Retry), overtaken(self._store.memory, findings.observed))
         self._store.forget_loads(self._store.memory.loads.keys() - findings.observed.keys())
 
     def _make_plan(self, findings: Findings, memory: Memory) -> Plan:
