@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.kernel.attribution import Crowd, without_others
 from kmodd.kernel.process import LoaderProcess, Lost
 from kmodd.kernel.roots import Roots
 from kmodd.kernel.wire import LOAD, LOOKUP, PARAMETERS, UNLOAD, WRITE, Answer, ModuleRow, Places
@@ -25,6 +26,7 @@ class LoaderClient:
         roots = roots or Roots()
         self._places = Places(roots.sys, roots.kmsg, roots.module_tree, roots.modprobe_dirs)
         self._process: LoaderProcess | None = None
+        self._crowd = Crowd()
 
     @property
     def pid(self) -> int:
@@ -34,18 +36,19 @@ class LoaderClient:
     async def perform(self, request: Request) -> Report:
         """Carry out ``request``; the report is a claim, to be verified. Raises LOADER_LOST, NO_LIBKMOD."""
         verb, body = _change(request)
-        try:
-            answer = await self._running().ask(verb, body)
-        except OSError as error:
-            return Report(error=error.errno or errno.EIO)
+        with self._crowd.entered(request.module) as others:
+            try:
+                answer = await self._running().ask(verb, body)
+            except OSError as error:
+                return Report(error=error.errno or errno.EIO)
         if isinstance(answer, Lost):
-            return Report(lost=True, messages=answer.messages)
+            return Report(lost=True, messages=without_others(answer.messages, request.module, others))
         row = _checked(answer)["report"]
         return Report(
             error=row["error"],
             started_us=row["started_us"],
             finished_us=row["finished_us"],
-            messages=tuple(row["messages"]),
+            messages=without_others(row["messages"], request.module, others),
         )
 
     async def lookup(

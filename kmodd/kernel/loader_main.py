@@ -6,4 +6,5 @@ sys.path.append(__file__.rsplit("/", 3)[0])
 
 from kmodd.kernel.loader import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -7,9 +7,10 @@ from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import ModuleState, ObservedModule
 from kmodd.names import ModuleName, printable
 
+_NAME = "[A-Za-z0-9_][A-Za-z0-9_-]{0,54}"
 # name size refcount holders state address (taint); kernel/module/procfs.c, m_show() and print_unload_info().
 _LINE = re.compile(
-    r"^([A-Za-z0-9_-]{1,55}) (\d{1,19}) (-?\d{1,10}|-) ((?:[A-Za-z0-9_-]{1,55},|\[permanent\],)+|-)"
+    rf"^({_NAME}) (\d{{1,19}}) (-?\d{{1,10}}|-) ((?:{_NAME},|\[permanent\],)+|-)"
     r" (Live|Loading|Unloading) \S+(?: \(([A-Z+-]+)\))?$",
     re.ASCII | re.MULTILINE,
 )
@@ -18,7 +19,7 @@ _STATES = {
     "Loading": ModuleState.LOADING,
     "Unloading": ModuleState.UNLOADING,
 }
-# isspace() of the kernel, lib/ctype.c; str.split() would also split at what only Unicode calls a blank.
+# isspace() of the kernel, lib/ctype.c: bytes, and 0xa0 is among them.
 _BLANKS = " \t\n\v\f\r\xa0"
 
 
@@ -47,7 +48,7 @@ def _holders(field: str) -> tuple[ModuleName, ...]:
 
 
 def parse_command_line(text: str) -> tuple[str, ...]:
-    """Words of a kernel command line, cut and unquoted as next_arg() of lib/cmdline.c does it."""
+    """Words of a command line, a byte a character, cut and unquoted as next_arg() of lib/cmdline.c does."""
     words = []
     rest = text.lstrip(_BLANKS).rstrip("\n")
     while rest:
@@ -98,8 +99,9 @@ def read_release(proc: str) -> str:
 
 
 def read_command_line(proc: str) -> tuple[str, ...]:
-    """Words of the kernel command line."""
-    return tuple(map(printable, parse_command_line(_read(f"{proc}/cmdline"))))
+    """Words of the kernel command line. The kernel cuts it at bytes, so it is text only afterwards."""
+    words = parse_command_line(_read_bytes(f"{proc}/cmdline").decode("latin-1"))
+    return tuple(printable(word.encode("latin-1").decode("utf-8", "replace")) for word in words)
 
 
 def read_modules_disabled(proc: str) -> bool:
@@ -111,5 +113,9 @@ def read_modules_disabled(proc: str) -> bool:
 
 
 def _read(path: str) -> str:
+    return _read_bytes(path).decode("utf-8", "replace")
+
+
+def _read_bytes(path: str) -> bytes:
     with open(path, "rb", buffering=0) as file:
-        return file.readall().decode("utf-8", "replace")
+        return file.readall()

@@ -1,0 +1,125 @@
+"""Lookups through the loader: many, long, and while the tree changes."""
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.kernel import operations
+from kmodd.kernel.kmsg import KernelLog
+from kmodd.kernel.operations import Tools, carry_out
+from kmodd.kernel.roots import Roots
+from kmodd.kernel.wire import LOOKUP, UNLOAD, Places, Request
+from kmodd.model import ModuleInfo
+from kmodd.names import ModuleName
+from tests.adapters.loader_fixture import Sandbox, running
+from tests.support.module_tree import ModuleTree
+
+
+def _name(text: str) -> ModuleName:
+    return ModuleName(text)
+
+
+def _roots(tree: ModuleTree) -> Roots:
+    return Roots(module_tree=str(tree.path), modprobe_dirs=(str(tree.modprobe_dir),))
+
+
+def _look_up(roots: Roots, names: list[ModuleName], *with_modinfo: str) -> Mapping[ModuleName, ModuleInfo]:
+    async def scenario() -> Mapping[ModuleName, ModuleInfo]:
+        async with running(roots) as client:
+            return await client.lookup(names, with_modinfo=frozenset(map(ModuleName, with_modinfo)))
+
+    return asyncio.run(scenario())
+
+
+def test_a_lookup_answers_for_every_name(tmp_path: Path) -> None:
+    tree = ModuleTree(tmp_path, builtins=["ext4"])
+    path = tree.add("plain", [("version", "3"), ("parmtype", "n:int"), ("alias", "fs-plain")])
+    found = _look_up(
+        _roots(tree.depmod()), list(map(ModuleName, ("plain", "ext4", "fs_plain", "nosuch"))), "plain"
+    )
+    assert found == {
+        "plain": ModuleInfo(
+            _name("plain"), str(path), has_modinfo=True, version="3", parameter_types=(("n", "int"),)
+        ),
+        "ext4": ModuleInfo(_name("ext4"), builtin=True),
+        "fs_plain": ModuleInfo(_name("fs_plain"), alias_of=(_name("plain"),)),
+        "nosuch": ModuleInfo(_name("nosuch")),
+    }
+    assert [info.exists for info in found.values()] == [True, True, False, False]
+
+
+def test_two_thousand_names(tmp_path: Path) -> None:
+    tree = ModuleTree(tmp_path)
+    tree.add("plain")
+    names = [
+        ModuleName(f"a_rather_long_module_name_of_fifty_characters_{number:05}") for number in range(2000)
+    ]
+    found = _look_up(_roots(tree.depmod()), [*names, _name("plain"), _name("plain")], *names)
+    assert list(found) == [*names, "plain"]
+    assert found[_name("plain")].exists
+
+
+def test_an_answer_longer_than_a_packet(tmp_path: Path) -> None:
+    tree = ModuleTree(tmp_path)
+    tree.add("large", [("parmtype", f"parameter_{number}:array of charp") for number in range(1000)])
+    found = _look_up(_roots(tree.depmod()), [_name("large")], "large")
+    assert len(found[_name("large")].parameter_types) == 1000
+
+
+def test_no_names_are_no_work(tmp_path: Path) -> None:
+    assert _look_up(Roots(module_tree=str(tmp_path / "nowhere")), []) == {}
+
+
+def test_a_tree_that_comes_later_is_found_and_a_change_is_seen(tmp_path: Path) -> None:
+    """By one and the same loader: the modules of the running kernel can be installed at any time."""
+    tree = ModuleTree(tmp_path)
+    plain = _name("plain")
+
+    async def scenario() -> list[object]:
+        async with running(_roots(tree)) as client:
+            pid, seen = client.pid, list[object]()
+            with pytest.raises(KmoddError) as caught:
+                await client.lookup([plain])
+            seen.append(caught.value.kind)
+            tree.depmod()
+            seen.append((await client.lookup([plain]))[plain].exists)
+            tree.add("plain")
+            tree.configure("a.conf", "options plain n=1\n")
+            tree.depmod()
+            seen.append((await client.lookup([plain]))[plain].options)
+            assert client.pid == pid
+            return seen
+
+    assert asyncio.run(scenario()) == [ErrorKind.NO_MODULE_TREE, False, "n=1"]
+
+
+def test_parameters_of_many_modules(tmp_path: Path) -> None:
+    sandbox = Sandbox(tmp_path)
+    (sandbox.parameters / "n").write_text("3\n")
+    hung, nosuch = _name("hung"), _name("nosuch")
+
+    async def scenario() -> Mapping[ModuleName, Mapping[str, str]]:
+        async with running(sandbox.roots) as client:
+            return await client.parameters([hung, nosuch])
+
+    assert asyncio.run(scenario()) == {"hung": {"n": "3"}, "nosuch": {}}
+
+
+def _no_library() -> object:
+    raise KmoddError(ErrorKind.NO_LIBKMOD, "none here", "install it")
+
+
+@pytest.mark.parametrize(
+    ("verb", "body"), [(LOOKUP, b'{"names": ["x"], "with_modinfo": []}'), (UNLOAD, b'{"module": "x"}')]
+)
+def test_without_libkmod_each_child_says_so_and_the_server_lives(
+    monkeypatch: pytest.MonkeyPatch, verb: bytes, body: bytes
+) -> None:
+    monkeypatch.setattr(operations, "Library", _no_library)
+    tools = Tools(Places())
+    tools.prepare()
+    answer = carry_out(Request(1, verb, body), tools, KernelLog(None))
+    assert answer == {"failure": {"kind": "NO_LIBKMOD", "message": "none here", "hint": "install it"}}
