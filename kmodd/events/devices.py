@@ -62,7 +62,8 @@ class PresentDevices:
     async def update(self, matches: Iterable[DeviceMatch], look: Look) -> frozenset[DeviceMatch]:
         """Those of ``matches`` that a device fulfils now; reads what ``look`` names and what is newly asked.
 
-        Raises FAILED without libudev.
+        To be called before every pass, also without matches: what is no longer asked must be forgotten,
+        because nobody listens to its events any more. Raises FAILED without libudev.
         """
         wanted = frozenset(matches)
         for match in self._index.keys() - wanted:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import os
 import stat
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -19,6 +20,9 @@ from kmodd.events.inotify import FileEvent, Inotify, Mask
 _MOVED: Final = (
     Mask.CREATE | Mask.DELETE | Mask.MOVED_FROM | Mask.MOVED_TO | Mask.DELETE_SELF | Mask.MOVE_SELF
 )
+MOST_LINKS: Final = 40
+"""As many as the kernel follows (path_resolution(7))."""
+
 _GONE: Final = Mask.DELETE_SELF | Mask.MOVE_SELF | Mask.UNMOUNT | Mask.IGNORED
 _ABSENT: Final = frozenset((ENOENT, ENOTDIR, ELOOP))
 
@@ -42,7 +46,6 @@ class _Watch:
     path: str
     targets: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
-    interests: Mask = field(default=Mask(0))
 
 
 class FileWatcher:
@@ -91,7 +94,6 @@ class FileWatcher:
         if watch is not None:
             self._where[target] = watch
             self._watches[watch].targets.add(target)
-            self._watches[watch].interests |= interest.value
 
     def _add(self, path: str, mask: Mask) -> int | None:
         """Watch one directory, in addition to what it is watched for already; None if that cannot be."""
@@ -116,7 +118,7 @@ class FileWatcher:
                 moved = True
             elif (watch := self._watches.get(event.watch)) is not None:
                 moved = moved or bool(event.mask & _GONE) or event.name in watch.names
-                if event.mask & watch.interests and _matters(event, watch.path):
+                if watch.targets and _matters(event, watch.path):
                     changed |= watch.targets
         if moved:
             changed |= self.refresh()
@@ -125,11 +127,27 @@ class FileWatcher:
 
 
 def _way(path: str) -> Iterator[tuple[str, str]]:
-    """Each directory above ``path`` from the root on, with the name in it that leads on."""
-    directory = "/"
-    for name in path.strip("/").split("/"):
+    """Each directory that ``path`` leads through, from the root on, links followed; the name that leads on."""
+    directory, names, links = "/", deque(path.split("/")), 0
+    while names and links <= MOST_LINKS:
+        name = names.popleft()
+        if name in ("", "."):
+            continue
         yield directory, name
-        directory = os.path.join(directory, name)
+        directory, target = _step(directory, name)
+        if target:
+            links += 1
+            names.extendleft(reversed(target.split("/")))
+
+
+def _step(directory: str, name: str) -> tuple[str, str]:
+    """Where ``name`` leads: the next directory; for a link the one it starts from, and its text."""
+    path = os.path.join(directory, name)
+    try:
+        target = os.readlink(path)
+    except OSError:  # no link, or nothing at all
+        return path, ""
+    return ("/" if target.startswith("/") else directory), target
 
 
 def _matters(event: FileEvent, directory: str) -> bool:

@@ -119,16 +119,31 @@ async def a_scan_finds_what_is_there() -> None:
     testbed = Testbed()
     testbed.plug("usb", "1-1", {}, {"idVendor": "10c4"})
     testbed.plug("usb", "1-2", {}, {"idVendor": "8086"})
-    testbed.plug("usb", "1-1:1.0", {"MODALIAS": "usb:v10C4pEA60d0100"})
+    interface = testbed.plug("usb", "1-1:1.0", {"MODALIAS": "usb:v10C4pEA60d0100"})
     testbed.plug("block", "sda", {"ID_BUS": "ata"})
     nvme = testbed.plug("pci", "0000:00:01.0", {"MODALIAS": "pci:v1"})
+    assert {device.path for device in Udev().devices(with_modalias=True)} == {interface, nvme}
+    assert {device.path for device in Udev().devices("p*")} == {nvme}
     present = PresentDevices()
     every = (CP210X, SERIAL, DISK, NVME)
     assert await present.update(every, NOTHING) == {CP210X, SERIAL, DISK}
     testbed.bind(nvme, "nvme")
-    assert await present.update(every, EVERYTHING) == set(every)
+    assert await present.update(every, Look(all_devices=True)) == set(every)
     assert await present.update((SERIAL,), NOTHING) == {SERIAL}
     assert await present.update((), EVERYTHING) == set()
+
+
+async def what_nobody_listened_to_is_scanned_anew() -> None:
+    testbed = Testbed()
+    present = PresentDevices()
+    assert await present.update((CP210X,), NOTHING) == set()
+    assert await present.update((), NOTHING) == set()
+    testbed.plug("usb", "1-1", {}, {"idVendor": "10c4"})
+    assert await present.update((CP210X, DISK), NOTHING) == {CP210X}
+    testbed.plug("block", "sda", {"ID_BUS": "ata"})
+    assert await present.update((CP210X, DISK, SERIAL), NOTHING) == {CP210X}
+    assert await present.update((CP210X, SERIAL), NOTHING) == {CP210X}
+    assert await present.update((CP210X, SERIAL, DISK), NOTHING) == {CP210X, DISK}
 
 
 async def a_look_follows_one_device() -> None:
@@ -140,6 +155,8 @@ async def a_look_follows_one_device() -> None:
     assert await present.update((CP210X, NVME), Look(devices=frozenset((usb, nvme)))) == {CP210X}
     testbed.bind(nvme, "nvme")
     assert await present.update((CP210X, NVME), Look(devices=frozenset((nvme,)))) == {CP210X, NVME}
+    elsewhere = Look(devices=frozenset(("/sys/devices/none",)))
+    assert await present.update((CP210X, NVME), elsewhere) == {CP210X, NVME}
     (testbed.real(nvme) / "driver").unlink()
     assert await present.update((CP210X, NVME), Look(devices=frozenset((nvme,)))) == {CP210X}
 
@@ -188,6 +205,7 @@ SCENARIOS = {
         device_events_come_from_udevd,
         udevd_that_starts_later_is_listened_to,
         a_scan_finds_what_is_there,
+        what_nobody_listened_to_is_scanned_anew,
         a_look_follows_one_device,
         a_device_that_left_without_a_word_is_missed,
         many_single_looks_become_a_scan,

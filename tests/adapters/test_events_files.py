@@ -64,6 +64,12 @@ def watching(
         watcher.close()
 
 
+def kernel_watches(watcher: FileWatcher) -> int:
+    """How many watches the kernel keeps (proc_pid_fdinfo(5))."""
+    info = Path(f"/proc/self/fdinfo/{watcher._inotify.fileno()}").read_text()
+    return info.count("inotify wd:")
+
+
 def write(path: Path) -> None:
     path.write_text("[module.dummy]\n")
 
@@ -268,12 +274,47 @@ def test_a_link_to_a_directory_swapped(tmp_path: Path) -> None:
     asyncio.run(scenario())
 
 
-def test_a_file_where_the_directory_should_be(tmp_path: Path) -> None:
-    directory = tmp_path / "kmodd.d"
-    write(directory)
+def test_what_a_link_leads_to_moved_away_and_made_again(tmp_path: Path) -> None:
+    link, one = tmp_path / "etc" / "kmodd.d", tmp_path / "data" / "one"
+    link.parent.mkdir()
+    one.mkdir(parents=True)
+    link.symlink_to("../data/one")
 
     async def scenario() -> None:
-        with watching(directory) as (_, changes):
+        with watching(link) as (_, changes):
+            one.rename(tmp_path / "away")
+            await changes.of(link)
+            one.mkdir()
+            await changes.of(link)
+            write(one / "a.toml")
+            await changes.of(link)
+
+    asyncio.run(scenario())
+
+
+def test_a_directory_within_another_takes_nothing_from_it(tmp_path: Path) -> None:
+    inner = tmp_path / "inner"
+    inner.mkdir()
+
+    async def scenario() -> None:
+        with watching(tmp_path, inner) as (_, changes):
+            write(tmp_path / "a.toml")
+            await changes.of(tmp_path)
+            write(inner / "a.toml")
+            await changes.of(inner)
+
+    asyncio.run(scenario())
+
+
+def test_a_file_where_the_directory_should_be(tmp_path: Path) -> None:
+    directory, other = tmp_path / "kmodd.d", tmp_path / "other"
+    write(directory)
+    other.mkdir()
+
+    async def scenario() -> None:
+        with watching(directory, other) as (_, changes):
+            write(directory)
+            await changes.none(other)
             directory.unlink()
             directory.mkdir()
             await changes.of(directory)
@@ -303,7 +344,9 @@ def test_an_unwanted_directory_is_let_go(tmp_path: Path) -> None:
 
     async def scenario() -> None:
         with watching(one) as (watcher, changes):
+            before = kernel_watches(watcher)
             watcher.want({str(two): Interest.FILES})
+            assert kernel_watches(watcher) == before
             write(one / "a.toml")
             await changes.none(two)
 
@@ -403,4 +446,17 @@ def test_decoding_of_a_whole_read() -> None:
 
 
 def test_the_way_to_a_directory() -> None:
-    assert list(files._way("/etc/kmodd.d")) == [("/", "etc"), ("/etc", "kmodd.d")]
+    assert list(files._way("/nonexistent//kmodd.d/")) == [("/", "nonexistent"), ("/nonexistent", "kmodd.d")]
+
+
+def test_the_way_through_links(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "relative").symlink_to("./real")
+    (tmp_path / "absolute").symlink_to(tmp_path / "relative")
+    names = [name for _, name in files._way(str(tmp_path / "absolute" / "a"))]
+    assert names[len(tmp_path.parts) - 1 :] == ["absolute", *tmp_path.parts[1:], "relative", "real", "a"]
+
+
+def test_the_way_round_in_circles_ends(tmp_path: Path) -> None:
+    (tmp_path / "circle").symlink_to("circle")
+    assert len(list(files._way(str(tmp_path / "circle")))) == len(tmp_path.parts) + files.MOST_LINKS

@@ -168,6 +168,18 @@ def test_a_flood_is_capped_in_passes_a_second() -> None:
     assert run(scenario) == pytest.approx([0, 0, 0, 0.5, 1.0, 1.5])
 
 
+def test_a_wake_up_time_gone_by_is_no_way_round_the_quiet_time() -> None:
+    async def scenario(clock: Clock) -> float:
+        trigger = Trigger(0.1)
+        started = clock.now
+        for _ in range(3):
+            trigger.wake_at(started - 1)
+            await trigger.wait()
+        return clock.now - started
+
+    assert run(scenario) == pytest.approx(0.2)
+
+
 def test_nothing_is_an_empty_look_and_is_never_handed_out() -> None:
     async def scenario(clock: Clock) -> Look:
         trigger = Trigger(0.1)
