@@ -11,6 +11,7 @@ from tests.support.uml import wire
 from tests.support.uml.channel import Channel
 from tests.support.uml.conditions import CommandPrints, Condition, FileHolds, PathExists
 
+NOTIFY_SOCKET = "/run/notify"
 _GRACE_S = 30.0
 """What the line and a busy host may add to a deadline of the guest before the machine counts as hung."""
 
@@ -121,6 +122,15 @@ class GuestCalls:
         if status is None:
             raise AssertionError(f"process {pid} did not end within {timeout_s:.0f} s")
         return int(status)
+
+    def notifications(self, since: int = 0) -> tuple[str, ...]:
+        """What services said to NOTIFY_SOCKET, as NAME=VALUE, from number ``since`` on (sd_notify(3))."""
+        return tuple(self._call("notifications", since=since))
+
+    def is_notified(self, pid: int, assignment: str, since: int, timeout_s: float) -> bool:
+        """Whether a spawned process said ``assignment`` before it ended and within ``timeout_s``."""
+        arguments = {"pid": pid, "assignment": assignment, "since": since}
+        return bool(self._call("wait_for_notification", timeout_s, **arguments, timeout_s=timeout_s))
 
     def send_signal(self, pid: int, number: signal.Signals) -> None:
         """Send a signal; GuestError when there is no such process."""

@@ -10,13 +10,13 @@ from typing import Literal, Self
 
 from tests.support.uml import services
 from tests.support.uml.channel import Channel, GuestError, MachineLost
-from tests.support.uml.conditions import Condition, bus_name_owned
-from tests.support.uml.guest_calls import Completed, GuestCalls, GuestProcess, Pending
+from tests.support.uml.conditions import Condition
+from tests.support.uml.guest_calls import NOTIFY_SOCKET, Completed, GuestCalls, GuestProcess, Pending
 from tests.support.uml.process import REPOSITORY, UmlProcess
 
 CONFIGURATION_DIRECTORY = "/etc/kmodd.d"
 DAEMON_LOG = "/var/log/kmodd/daemon.log"
-SCRIPTS = Path(REPOSITORY / ".venv/bin")
+KMODD = str(REPOSITORY / ".venv/bin/kmodd")
 _BOOT_TIMEOUT_S = 120.0
 _WAIT_S = 20.0
 _SCSI_HOSTS = "/sys/bus/pseudo/drivers/scsi_debug/add_host"
@@ -167,14 +167,12 @@ class Machine(GuestCalls):
 
     # ------------------------------------------------------------------------------- daemon
 
-    def start_daemon(
-        self, *arguments: str, environment: Mapping[str, str] | None = None, ready: Condition | None = None
-    ) -> int:
-        """Start kmodd and wait until it is there (``ready``; by default it owns its bus name); its pid."""
-        command = str(SCRIPTS / "kmodd")
-        self._daemon = self.spawn(command, *arguments, output=DAEMON_LOG, environment=environment)
-        if ready is not None or "bus" in self._services:
-            self.wait_for(ready or bus_name_owned())
+    def start_daemon(self, *arguments: str, environment: Mapping[str, str] | None = None) -> int:
+        """Start kmodd and wait until it says that it is ready; its pid. AssertionError has its log."""
+        since = len(self.notifications())
+        variables = {"NOTIFY_SOCKET": NOTIFY_SOCKET, **(environment or {})}
+        self._daemon = self.spawn(KMODD, *arguments, output=DAEMON_LOG, environment=variables)
+        self._wait_until_ready(since)
         return self._daemon
 
     def stop_daemon(self) -> int:
@@ -185,8 +183,14 @@ class Machine(GuestCalls):
         return self.wait(pid)
 
     def reload_daemon(self) -> None:
-        """SIGHUP."""
+        """SIGHUP, and wait until kmodd is ready again."""
+        since = len(self.notifications())
         self.send_signal(self._daemon, signal.SIGHUP)
+        self._wait_until_ready(since)
+
+    def _wait_until_ready(self, since: int) -> None:
+        if not self.is_notified(self._daemon, "READY=1", since, _WAIT_S):
+            raise AssertionError(f"kmodd does not become ready; its log:\n{self.log()}")
 
     def kill(self, number: signal.Signals = signal.SIGKILL, role: Role = "daemon") -> None:
         """Send a signal to one of kmodd's processes; AssertionError when it is not there."""

@@ -10,6 +10,7 @@ from typing import cast
 from tests.support.uml import wire
 from tests.support.uml.guest import files, processes, terminal, waiting
 from tests.support.uml.guest.baseline import Baseline
+from tests.support.uml.guest.notify import Notifications
 from tests.support.uml.guest.uevents import ModuleEvents
 
 _Call = Callable[..., object]
@@ -17,12 +18,15 @@ _Call = Callable[..., object]
 
 def _calls() -> Mapping[str, _Call]:
     """Everything the host can ask for, by name; arguments are passed by name."""
-    children = processes.Processes()
+    notifications = Notifications()
+    children = processes.Processes(notifications)
     baseline = Baseline()
     return {
         "run": children.run,
         "spawn": children.spawn,
         "wait": children.wait,
+        "wait_for_notification": children.wait_for_notification,
+        "notifications": notifications.notifications,
         "send_signal": processes.send_signal,
         "list_processes": processes.list_processes,
         "read_file": files.read_file,

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.support.uml import wire
+from tests.support.uml.guest.notify import Notifications
 
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -22,7 +23,8 @@ ENVIRONMENT = {
 class Processes:
     """The children of the agent; each started one is waited for by a thread of its own."""
 
-    def __init__(self) -> None:
+    def __init__(self, notifications: Notifications) -> None:
+        self._notifications = notifications
         self._started: dict[int, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
 
@@ -67,7 +69,16 @@ class Processes:
             os.close(opened)
         with self._lock:
             self._started[child.pid] = child
+        threading.Thread(target=self._collect, args=(child,), daemon=True).start()
         return child.pid
+
+    def wait_for_notification(self, pid: int, assignment: str, since: int, timeout_s: float) -> bool:
+        """Wait until a started process says ``assignment`` (sd_notify(3)); False when it ended or is late."""
+        with self._lock:
+            child = self._started[pid]
+        return self._notifications.wait_for(
+            assignment, since, lambda: child.returncode is not None, timeout_s
+        )
 
     def wait(self, pid: int, timeout_s: float) -> int | None:
         """Exit status of a started process (negative: signal), None when it runs on after ``timeout_s``."""
@@ -77,6 +88,10 @@ class Processes:
             return child.wait(timeout_s)
         except subprocess.TimeoutExpired:
             return None
+
+    def _collect(self, child: subprocess.Popen[bytes]) -> None:
+        child.wait()
+        self._notifications.look_again()
 
 
 def _terminal(path: str) -> int:
