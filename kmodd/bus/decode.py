@@ -1,6 +1,7 @@
 """From bytes to messages: frames out of a stream, headers out of frames. Bodies stay bytes until wanted."""
 
 import struct
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kmodd.bus.library import decode_values
@@ -15,7 +16,7 @@ PROTOCOL_MESSAGE_BYTES = 128 * 1024 * 1024
 _FIXED = {True: struct.Struct("<BBBBIII"), False: struct.Struct(">BBBBIII")}
 _U32 = {True: struct.Struct("<I"), False: struct.Struct(">I")}
 _LITTLE, _BIG = ord("l"), ord("B")
-# Header field code -> Message field and type (D-Bus specification, Header Fields); 9 is UNIX_FDS.
+# Header field code -> Message field and type (D-Bus specification, Header Fields); 9, UNIX_FDS, is not used.
 _FIELDS = {
     1: ("path", "o"),
     2: ("interface", "s"),
@@ -101,21 +102,44 @@ def decode_message(data: bytes) -> Message:
     """
     little = data[0] == _LITTLE
     _, kind, flags, _, _, serial, fields_bytes = _FIXED[little].unpack_from(data)
+    fields = _header_fields(data[FIXED_BYTES : FIXED_BYTES + fields_bytes], little)
+    path, interface, member, error_name, reply_serial, destination, sender, signature = fields
+    if kind == CALL and not (path and member):
+        raise WireError("a call has no path or member")
+    body = data[FIXED_BYTES + (fields_bytes + 7 & ~7) :]
+    return Message(
+        kind,
+        flags,
+        serial,
+        path,
+        interface,
+        member,
+        error_name,
+        reply_serial,
+        destination,
+        sender,
+        signature,
+        little,
+        body,
+    )
+
+
+@lru_cache(maxsize=512)
+def _header_fields(data: bytes, little: bool) -> tuple[Any, ...]:
+    """Values of _FIELDS in a header (type ``a(yv)``, the entries aligned to 8); raises WireError.
+
+    Kept: a client that repeats a call repeats its header but for the serial number, and most do.
+    """
     try:
-        fields = _header_fields(data, FIXED_BYTES + fields_bytes, little)
+        found = _parsed_fields(data, little)
     except (IndexError, UnicodeDecodeError, struct.error) as error:
         raise WireError("a header is malformed") from error
-    body = data[FIXED_BYTES + (fields_bytes + 7 & ~7) :]
-    message = Message(kind, flags, serial, **fields, little_endian=little, body=body)
-    if kind == CALL and not (message.path and message.member):
-        raise WireError("a call has no path or member")
-    return message
+    return tuple(found.get(name, 0 if kind == "u" else "") for name, kind in _FIELDS.values())
 
 
-def _header_fields(data: bytes, end: int, little: bool) -> dict[str, Any]:
-    """Known header fields of ``data`` up to ``end`` (type ``a(yv)``, the entries aligned to 8)."""
+def _parsed_fields(data: bytes, little: bool) -> dict[str, Any]:
     fields: dict[str, Any] = {}
-    at = FIXED_BYTES
+    at, end = 0, len(data)
     while at < end:
         code = data[at]
         known = _FIELDS.get(code)

@@ -9,16 +9,23 @@ from dataclasses import dataclass, field
 
 from kmodd.bus.message import Message
 
+_FEW_LINES = 64
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one sender may take; credit is seconds of serving, of which ``share`` come back each second."""
+    """What one sender may take; credit is seconds of serving, of which ``share`` come back each second.
+
+    Every call costs ``intake_s``, refused ones too: who floods pays for being refused, and is not served
+    before it stops. The debt ends at the size of a full credit.
+    """
 
     waiting: int = 256
     waiting_bytes: int = 1024 * 1024
     running: int = 8
-    credit_s: float = 1.0
+    credit_s: float = 0.25
     share: float = 0.5
+    intake_s: float = 50e-6
 
 
 @dataclass(slots=True)
@@ -40,13 +47,16 @@ class FairQueue:
         self._lines: dict[str, _Line] = {}
         self._turns: deque[str] = deque()
         """Senders with waiting calls, the next one first."""
+        self._look_for_idle_at = _FEW_LINES
 
     def put(self, call: Message, now_s: float) -> bool:
         """Queue ``call``; False when its sender's line is full."""
         line = self._lines.get(call.sender)
         if line is None:
-            self._forget_idle(now_s)
+            if len(self._lines) >= self._look_for_idle_at:
+                self._forget_idle(now_s)
             line = self._lines[call.sender] = _Line(self._limits.credit_s, now_s)
+        self._charge(line, self._limits.intake_s, now_s)
         size = line.size + len(call.body)
         if len(line.calls) >= self._limits.waiting or size > self._limits.waiting_bytes:
             return False
@@ -74,7 +84,7 @@ class FairQueue:
     def charge(self, sender: str, seconds: float, now_s: float) -> None:
         """Take what serving a call of ``sender`` cost off its credit."""
         if (line := self._lines.get(sender)) is not None:
-            line.credit_s = self._credit(line, now_s) - seconds
+            self._charge(line, seconds, now_s)
 
     def hold(self, sender: str) -> None:
         """A call of ``sender`` runs on, beside the others; release() when it has ended."""
@@ -95,6 +105,9 @@ class FairQueue:
         self._lines.clear()
         self._turns.clear()
 
+    def _charge(self, line: _Line, seconds: float, now_s: float) -> None:
+        line.credit_s = max(self._credit(line, now_s) - seconds, -self._limits.credit_s)
+
     def _has_room(self, line: _Line) -> bool:
         return line.running < self._limits.running
 
@@ -106,9 +119,8 @@ class FairQueue:
 
     def _forget_idle(self, now_s: float) -> None:
         """Drop senders that a new line would not favour: nothing waits or runs, and the credit is back."""
-        if len(self._lines) < 64 or len(self._lines) < 2 * len(self._turns):
-            return
         for sender, line in list(self._lines.items()):
             idle = not line.calls and not line.running
             if idle and self._credit(line, now_s) >= self._limits.credit_s:
                 del self._lines[sender]
+        self._look_for_idle_at = max(_FEW_LINES, 2 * len(self._lines))

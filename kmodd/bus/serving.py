@@ -12,7 +12,7 @@ from kmodd.bus.fair import FairQueue
 from kmodd.bus.message import Message
 from kmodd.names import printable
 
-SLICE_S = 0.005
+SLICE_S = 0.001
 _log = logging.getLogger(__name__)
 
 Serve = Callable[[Message], "asyncio.Task[bytes] | None"]

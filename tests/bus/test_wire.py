@@ -1,0 +1,194 @@
+"""Values and headers as bytes: our encoder against dbus_next's decoder, and both against nonsense."""
+
+import struct
+from contextlib import suppress
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kmodd.bus import library, outgoing
+from kmodd.bus.decode import decode_body, decode_message
+from kmodd.bus.encode import encode
+from kmodd.bus.library import decode_values
+from kmodd.bus.message import CALL, ERROR, RETURN, SIGNAL, Message, Variant, WireError
+
+_TARGET = ("org.kmodd1", "/org/kmodd1", "org.kmodd1.Manager", "GetModule")
+
+
+def _integers(bits: int, *, signed: bool) -> st.SearchStrategy[int]:
+    low = -(1 << (bits - 1)) if signed else 0
+    return st.integers(low, low + (1 << bits) - 1)
+
+
+_TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+_PATHS = st.from_regex(r"\A(/|(/[A-Za-z0-9_]+)+)\Z")
+_BASIC: dict[str, st.SearchStrategy[Any]] = {
+    "y": _integers(8, signed=False),
+    "n": _integers(16, signed=True),
+    "q": _integers(16, signed=False),
+    "i": _integers(32, signed=True),
+    "u": _integers(32, signed=False),
+    "x": _integers(64, signed=True),
+    "t": _integers(64, signed=False),
+    "d": st.floats(allow_nan=False),
+    "b": st.booleans(),
+    "s": _TEXT,
+    "o": _PATHS,
+    "g": st.sampled_from(["", "s", "a{sv}", "(ssus)"]),
+}
+
+
+def _typed() -> st.SearchStrategy[tuple[str, st.SearchStrategy[Any]]]:
+    """A single complete type with values of it, as dbus_next decodes them."""
+    basic = st.sampled_from(sorted(_BASIC.items()))
+    return st.recursive(basic, _containers, max_leaves=6)
+
+
+def _containers(
+    inner: st.SearchStrategy[tuple[str, st.SearchStrategy[Any]]],
+) -> st.SearchStrategy[tuple[str, st.SearchStrategy[Any]]]:
+    arrays = inner.filter(lambda each: each[0] != "y").map(
+        lambda each: ("a" + each[0], st.lists(each[1], max_size=3))
+    )
+    structs = st.lists(inner, min_size=1, max_size=3).map(
+        lambda each: (
+            f"({''.join(kind for kind, _ in each)})",
+            st.tuples(*(values for _, values in each)).map(list),
+        )
+    )
+    dictionaries = inner.map(lambda each: (f"a{{s{each[0]}}}", st.dictionaries(_TEXT, each[1], max_size=3)))
+    variants = inner.map(lambda each: ("v", each[1].map(lambda value: Variant(each[0], value))))
+    return arrays | structs | dictionaries | variants
+
+
+@given(st.data())
+def test_what_is_encoded_is_decoded(data: st.DataObject) -> None:
+    parts = data.draw(st.lists(_typed(), max_size=4))
+    signature = "".join(kind for kind, _ in parts)
+    values = tuple(data.draw(each) for _, each in parts)
+    body = encode(signature, values)
+    assert decode_values(signature, body) == (values, len(body))
+
+
+@given(st.binary(max_size=200), st.sampled_from(["s", "a{sv}", "v", "aas", "(sa{sv})", "ao", "as", "b"]))
+def test_nonsense_in_a_body_is_a_wire_error_or_a_value(data: bytes, signature: str) -> None:
+    with suppress(WireError):
+        decode_body(Message(CALL, signature=signature, body=data))
+
+
+@given(st.binary(min_size=200, max_size=400))
+def test_nonsense_in_a_header_is_a_wire_error_or_a_message(fields: bytes) -> None:
+    fixed = struct.pack("<BBBBIII", ord("l"), RETURN, 0, 1, 0, 1, len(fields))
+    with suppress(WireError):
+        decode_message(fixed + fields)
+
+
+def test_deep_nesting_is_a_wire_error() -> None:
+    nested = b"\1v\0" * 20_000
+    with pytest.raises(WireError):
+        decode_values("v", nested)
+
+
+def test_signatures_of_strangers_do_not_pile_up() -> None:
+    cache = library._signature.SignatureTree._cache
+    for count in range(1000):
+        signature = f"({'s' * (count % 200 + 1)}{'u' * (count // 200)})".encode()
+        with pytest.raises(WireError):
+            decode_values("v", bytes((len(signature),)) + signature + b"\0")
+    assert len(cache) <= 257
+
+
+@pytest.mark.parametrize(
+    ("signature", "value"),
+    [
+        ("s", "a\0b"),
+        ("s", "\udc80"),
+        ("s", 1),
+        ("s", None),
+        ("u", -1),
+        ("u", 1 << 32),
+        ("u", "1"),
+        ("i", 1 << 31),
+        ("o", "no/path"),
+        ("o", "/trailing/"),
+        ("o", "/a-b"),
+        ("as", "text"),
+        ("as", 5),
+        ("(ss)", ("one",)),
+        ("a{ss}", ("no", "mapping")),
+        ("g", "z"),
+        ("v", Variant("ss", ("a", "b"))),
+        ("v", 1),
+        ("h", 0),
+    ],
+)
+def test_what_the_bus_would_drop_us_for_is_not_encoded(signature: str, value: Any) -> None:
+    with pytest.raises(WireError):
+        encode(signature, (value,))
+
+
+def test_the_number_of_values_counts() -> None:
+    with pytest.raises(WireError):
+        encode("ss", ("one",))
+    with pytest.raises(WireError):
+        encode("", ("one",))
+
+
+@pytest.mark.parametrize("body", [b"", b"\1\0\0\0a", b"\1\0\0\0a\0more"])
+def test_a_body_that_is_not_its_signature(body: bytes) -> None:
+    with pytest.raises(WireError):
+        decode_body(Message(CALL, signature="s", body=body))
+
+
+def test_a_call_survives_the_wire() -> None:
+    data = outgoing.method_call(7, _TARGET, "s", encode("s", ("loop",)), flags=4)
+    message = decode_message(data)
+    assert message[:9] == (CALL, 4, 7, "/org/kmodd1", "org.kmodd1.Manager", "GetModule", "", 0, "org.kmodd1")
+    assert decode_body(message) == ("loop",)
+    assert message.wants_reply
+
+
+def test_answers_and_signals_survive_the_wire() -> None:
+    call = Message(CALL, serial=9, sender=":1.5")
+    answer = decode_message(outgoing.method_return(1, call, "u", encode("u", (3,))))
+    assert (answer.kind, answer.reply_serial, answer.destination) == (RETURN, 9, ":1.5")
+    refusal = decode_message(outgoing.error(2, call, "org.kmodd1.Error.Busy", "later"))
+    assert (refusal.kind, refusal.error_name, decode_body(refusal)) == (
+        ERROR,
+        "org.kmodd1.Error.Busy",
+        ("later",),
+    )
+    signal = decode_message(outgoing.signal(3, "/a", "org.kmodd1.Manager", "Signal", "", b""))
+    assert (signal.kind, signal.path, signal.member, signal.body) == (SIGNAL, "/a", "Signal", b"")
+
+
+def test_a_big_endian_message_is_read() -> None:
+    fields = b"".join(
+        (
+            b"\1\1o\0" + struct.pack(">I", 2) + b"/a\0" + bytes(5),
+            b"\3\1s\0" + struct.pack(">I", 4) + b"Open\0" + bytes(3),
+            b"\x08\1g\0" + b"\1u\0",
+        )
+    )
+    fixed = struct.pack(">BBBBIII", ord("B"), CALL, 0, 1, 4, 77, len(fields))
+    message = decode_message(fixed + fields + bytes(-len(fields) % 8) + struct.pack(">I", 258))
+    assert (message.path, message.member, message.serial) == ("/a", "Open", 77)
+    assert decode_body(message) == (258,)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        b"\0\1s\0\0\0\0\0\0",  # field 0 is invalid by the specification
+        b"\1\1s\0\2\0\0\0/a\0",  # a path that is a string
+        b"\3\1s\0\xff\0\0\0Open\0",  # a member longer than the header
+        b"\3\1s\0\1\0\0\0\xff\0",  # not UTF-8
+        b"\3\1s\0\4\0\0\0Open\0",  # no path
+    ],
+)
+def test_malformed_headers(fields: bytes) -> None:
+    fixed = struct.pack("<BBBBIII", ord("l"), CALL, 0, 1, 0, 1, len(fields))
+    with pytest.raises(WireError):
+        decode_message(fixed + fields + bytes(-len(fields) % 8))
