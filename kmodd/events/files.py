@@ -17,9 +17,7 @@ from typing import Final
 
 from kmodd.events.inotify import FileEvent, Inotify, Mask
 
-_MOVED: Final = (
-    Mask.CREATE | Mask.DELETE | Mask.MOVED_FROM | Mask.MOVED_TO | Mask.DELETE_SELF | Mask.MOVE_SELF
-)
+_MOVED: Final = Mask.CREATE | Mask.DELETE | Mask.MOVED_FROM | Mask.MOVED_TO
 MOST_LINKS: Final = 40
 """As many as the kernel follows (path_resolution(7))."""
 
@@ -127,7 +125,7 @@ class FileWatcher:
 
 
 def _way(path: str) -> Iterator[tuple[str, str]]:
-    """Each directory that ``path`` leads through, from the root on, links followed; the name that leads on."""
+    """Each directory that ``path`` leads through from the root on, links followed, with the name after it."""
     directory, names, links = "/", deque(path.split("/")), 0
     while names and links <= MOST_LINKS:
         name = names.popleft()

@@ -1,4 +1,4 @@
-"""Uevents and devices: each scenario in a process of its own, under umockdev or in a network namespace."""
+"""Each scenario in a process of its own, under umockdev or in network and mount namespaces."""
 
 import os
 import shutil
@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.adapters import events_netlink, events_umockdev
+from tests.adapters import events_mounts, events_netlink, events_umockdev
 
 REPOSITORY = Path(__file__).parents[2]
-NAMESPACE = ["unshare", "--user", "--map-root-user", "--net"]
+NAMESPACE = ["unshare", "--user", "--map-root-user", "--net", "--mount"]
 UMOCKDEV = ["umockdev-wrapper"]
 
 
@@ -32,7 +32,7 @@ def run(tool: list[str], module: str, scenario: str, scratch: Path) -> None:
 @pytest.fixture(scope="session")
 def namespace() -> list[str]:
     if subprocess.run([*NAMESPACE, "true"], capture_output=True, check=False).returncode != 0:
-        pytest.skip("this machine gives no user and network namespaces (unshare(1))")
+        pytest.skip("this machine gives no user, network and mount namespaces (unshare(1))")
     return NAMESPACE
 
 
@@ -46,6 +46,11 @@ def umockdev() -> list[str]:
 @pytest.mark.parametrize("scenario", events_netlink.SCENARIOS)
 def test_on_netlink(namespace: list[str], scenario: str, tmp_path: Path) -> None:
     run(namespace, "events_netlink", scenario, tmp_path)
+
+
+@pytest.mark.parametrize("scenario", events_mounts.SCENARIOS)
+def test_with_mounts(namespace: list[str], scenario: str, tmp_path: Path) -> None:
+    run(namespace, "events_mounts", scenario, tmp_path)
 
 
 @pytest.mark.parametrize("scenario", events_umockdev.SCENARIOS)
