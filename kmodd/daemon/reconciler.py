@@ -213,7 +213,7 @@ class Reconciler:
             _log.error("%s", problem)
         for name in self._included - statuses.keys():
             statuses[name] = unmanaged_status(findings.infos[name], findings.observed.get(name))
-        self._settled |= not plan.steps or not catalog.settings.enforce
+        self._settled |= self._executor.idle
         changed = catalog.key != old.catalog.key or catalog.issues != old.catalog.issues
         state = daemon_state(catalog, statuses, settled=self._settled, paused=False)
         self.snapshot = Snapshot(

@@ -1,0 +1,124 @@
+"""The daemon's inside on a simulated kernel: real survey, executor, trigger and store; no udev, no bus."""
+
+import asyncio
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from kmodd.daemon.executor import Executor
+from kmodd.daemon.inventory import Inventory
+from kmodd.daemon.reconciler import Reconciler
+from kmodd.daemon.snapshot import Snapshot
+from kmodd.daemon.store import MemoryStore
+from kmodd.daemon.survey import Survey
+from kmodd.errors import KmoddError
+from kmodd.events.trigger import Look, TokenBucket, Trigger
+from kmodd.kernel.roots import Roots
+from kmodd.model import Catalog, Condition, DaemonState, Declaration, DeviceMatch, ModuleStatus, OutcomeRow
+from kmodd.names import ModuleName
+from tests.support.clock import settle
+from tests.support.simulated import SimulatedLoader
+from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule
+
+
+class StubDevices:
+    """Devices as a test puts them there, and what was listened to."""
+
+    def __init__(self) -> None:
+        self.present: set[DeviceMatch] = set()
+        self.listened: frozenset[DeviceMatch] = frozenset()
+
+    def listen(self, matches: Iterable[DeviceMatch]) -> None:
+        """Remember what the survey wants to hear of."""
+        self.listened = frozenset(matches)
+
+    async def update(self, matches: Iterable[DeviceMatch], look: Look) -> frozenset[DeviceMatch]:
+        """Those that a test has plugged in."""
+        del look
+        return frozenset(self.present).intersection(matches)
+
+
+class SimulatedDaemon:
+    """Everything from the catalog to the kernel; also the audience of its passes."""
+
+    def __init__(self, group: asyncio.TaskGroup, path: Path, modules: Iterable[SimulatedModule]) -> None:
+        self.kernel = SimulatedKernel(modules)
+        self.loader = SimulatedLoader(self.kernel)
+        self.devices = StubDevices()
+        self.catalog = Catalog()
+        self.compiler_troubles: list[KmoddError] = []
+        self.compiled = 0
+        self.shown: list[Snapshot] = []
+        self.finishes: list[tuple[OutcomeRow, ...]] = []
+        self.tree = path / "tree"
+        self.tree.mkdir(exist_ok=True)
+        inventory = Inventory(self.loader, path / "inventory.json", self.tree, ())
+        survey = Survey(_roots(path), self.kernel, inventory, self.devices, self.devices)
+        self.store = MemoryStore(path / "loads.json")
+        self.trigger = Trigger(0.1, TokenBucket(rate_hz=1e6, burst=1_000_000))
+        executor = Executor(group, self.loader, self.kernel, self.store, self._changed)
+        self.reconciler = Reconciler(self._compile, survey, self.store, executor, self.trigger, self)
+        self._task = group.create_task(self.reconciler.run())
+
+    async def _compile(self) -> Catalog:
+        self.compiled += 1
+        if self.compiler_troubles:
+            raise self.compiler_troubles.pop(0)
+        return self.catalog
+
+    def _changed(self) -> None:
+        self.trigger.notify(Look(retry=True))
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Keep what would be shown."""
+        self.shown.append(snapshot)
+
+    def finished(self, rows: tuple[OutcomeRow, ...]) -> None:
+        """Keep what would be signalled."""
+        self.finishes.append(rows)
+
+    def stop(self) -> None:
+        """End the passes; what hangs goes on to its end."""
+        self._task.cancel()
+        for gate in self.loader.gates.values():
+            gate.set()
+
+    def declare(self, *declarations: Declaration) -> None:
+        """Files that say this; a look has to follow."""
+        self.catalog = replace(self.catalog, key=repr(declarations), declarations=declarations)
+
+    async def look(self, look: Look) -> None:
+        """An event that says ``look``, and all that comes of it within a second."""
+        self.trigger.notify(look)
+        await self.second()
+
+    async def second(self) -> None:
+        """Let a second pass."""
+        await asyncio.sleep(1.0)
+        await settle()
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The last pass."""
+        return self.reconciler.snapshot
+
+    def state(self) -> DaemonState:
+        """State of the daemon."""
+        return self.snapshot.state
+
+    def status(self, name: str) -> ModuleStatus:
+        """Status of one module."""
+        return self.snapshot.statuses[ModuleName(name)]
+
+    def conditions(self) -> dict[str, Condition]:
+        """Condition of every managed module."""
+        return {name: status.condition for name, status in self.snapshot.statuses.items()}
+
+
+def _roots(path: Path) -> Roots:
+    """A /proc with as much as conditions ask for."""
+    proc = path / "proc"
+    (proc / "sys/kernel").mkdir(parents=True, exist_ok=True)
+    (proc / "sys/kernel/osrelease").write_text("6.12.0-simulated\n")
+    (proc / "cmdline").write_text("quiet\n")
+    return Roots(proc=str(proc), sys=str(path / "sys"))
