@@ -3,7 +3,9 @@
 import asyncio
 import re
 import socket
+from collections.abc import Mapping
 
+from kmodd.bus import names
 from kmodd.bus.library import ExternalAuth
 from kmodd.bus.message import WireError
 from kmodd.errors import ErrorKind, KmoddError
@@ -13,19 +15,24 @@ _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _HINT = "is dbus running? kmodd works without it, but then only the journal tells what it does"
 
 
+def system_bus_address(environment: Mapping[str, str]) -> str:
+    """Address of the system bus: DBUS_SYSTEM_BUS_ADDRESS, else where every distribution has it."""
+    return environment.get("DBUS_SYSTEM_BUS_ADDRESS") or names.SYSTEM_BUS_ADDRESS
+
+
 def socket_names(address: str) -> tuple[bytes, ...]:
     """AF_UNIX names of the ``unix:path=`` and ``unix:abstract=`` entries (D-Bus specification, Addresses)."""
-    names = []
+    found = []
     for entry in address.split(";"):
         transport, _, text = entry.partition(":")
         options = dict(option.partition("=")[::2] for option in text.split(","))
         if transport == "unix" and "path" in options:
-            names.append(_unescaped(options["path"]))
+            found.append(_unescaped(options["path"]))
         elif transport == "unix" and "abstract" in options:
-            names.append(b"\0" + _unescaped(options["abstract"]))
-    if not names:
+            found.append(b"\0" + _unescaped(options["abstract"]))
+    if not found:
         raise KmoddError(ErrorKind.NO_BUS, f"{address!r} is not the address of a local bus", _HINT)
-    return tuple(names)
+    return tuple(found)
 
 
 def _unescaped(text: str) -> bytes:

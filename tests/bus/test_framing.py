@@ -3,7 +3,7 @@
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kmodd.bus import outgoing
@@ -38,6 +38,7 @@ def frames(framer: Framer) -> list[Frame]:
     return found
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 300), max_size=8), st.integers(1, 500))
 def test_pieces_do_not_matter(bodies: list[int], piece: int) -> None:
     messages = [call(size) for size in bodies]

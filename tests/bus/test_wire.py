@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kmodd.bus import library, outgoing
@@ -63,6 +63,7 @@ def _containers(
     return arrays | structs | dictionaries | variants
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_what_is_encoded_is_decoded(data: st.DataObject) -> None:
     parts = data.draw(st.lists(_typed(), max_size=4))
@@ -72,12 +73,14 @@ def test_what_is_encoded_is_decoded(data: st.DataObject) -> None:
     assert decode_values(signature, body) == (values, len(body))
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["s", "a{sv}", "v", "aas", "(sa{sv})", "ao", "as", "b"]))
 def test_nonsense_in_a_body_is_a_wire_error_or_a_value(data: bytes, signature: str) -> None:
     with suppress(WireError):
         decode_body(Message(CALL, signature=signature, body=data))
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=200, max_size=400))
 def test_nonsense_in_a_header_is_a_wire_error_or_a_message(fields: bytes) -> None:
     fixed = struct.pack("<BBBBIII", ord("l"), RETURN, 0, 1, 0, 1, len(fields))
