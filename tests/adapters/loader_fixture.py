@@ -79,6 +79,15 @@ def children_of(pid: int) -> list[int]:
     return found
 
 
+def files_of(pid: int) -> set[str]:
+    """What its descriptors lead to, less standard error, which is the daemon's own."""
+    found = set()
+    for entry in Path(f"/proc/{pid}/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add("" if entry.name == "2" else str(entry.readlink()))
+    return found - {""}
+
+
 def name_of(pid: int) -> str:
     """What ps shows of a process as its name (proc_pid_comm(5))."""
     return Path(f"/proc/{pid}/comm").read_text().removesuffix("\n")
