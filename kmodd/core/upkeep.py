@@ -1,9 +1,11 @@
 """A module that is in the kernel: whether the declared parameters are in force, as far as can be known."""
 
+from collections.abc import Iterable
+
 from kmodd.core.draft import Draft, Verdict
-from kmodd.core.parameters import drifted
+from kmodd.core.parameters import drifted, same_name
 from kmodd.core.resolve import DesiredModule
-from kmodd.model import Condition, ModuleState, ObservedModule
+from kmodd.model import Condition, ModuleInfo, ModuleState, ObservedModule, Parameter
 from kmodd.names import ModuleName
 
 
@@ -24,12 +26,11 @@ def compared(draft: Draft, module: DesiredModule, seen: ObservedModule | None, i
     """``in_sync`` if every declared parameter is in force, else what is not or cannot be known."""
     if not module.parameters:
         return in_sync
-    info = draft.info(module.name)
-    types = dict(info.parameter_types)
-    unknown = [p.name for p in module.parameters if info.has_modinfo and p.name not in types]
+    info, found = draft.info(module.name), seen.parameters if seen else {}
+    unknown = _unknown(module.parameters, info, found)
     if unknown:
-        return Verdict(Condition.FAILED, f"bad-parameter: {module.name} has no parameter {unknown[0]!r}")
-    drift, unreadable = drifted(module.parameters, seen.parameters if seen else {}, types)
+        return Verdict(Condition.FAILED, f"bad-parameter: {module.name} has no parameter {unknown!r}")
+    drift, unreadable = drifted(module.parameters, found, dict(info.parameter_types))
     if drift:
         texts = ", ".join(f"{d.parameter} is {d.found!r}, wanted {d.wanted!r}" for d in drift)
         return Verdict(Condition.DRIFTED, texts, drift)
@@ -39,6 +40,17 @@ def compared(draft: Draft, module: DesiredModule, seen: ObservedModule | None, i
         names = ", ".join(unproven)
         return Verdict(Condition.UNVERIFIABLE, f"cannot be read back and was not set by kmodd: {names}")
     return in_sync
+
+
+def _unknown(wanted: Iterable[Parameter], info: ModuleInfo, found: Iterable[str]) -> str:
+    """The first parameter that the module does not have; "" where it has all, or nobody can tell.
+
+    One with operations of its own has no type in modinfo (module_param_cb), but mostly a file in sysfs.
+    """
+    if not (info.exists and info.has_modinfo):
+        return ""
+    known = {same_name(name) for name in (*dict(info.parameter_types), *found)}
+    return next((p.name for p in wanted if same_name(p.name) not in known), "")
 
 
 def _values_of_our_load(draft: Draft, name: ModuleName, seen: ObservedModule | None) -> frozenset[object]:
