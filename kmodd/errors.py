@@ -37,6 +37,7 @@ class ErrorKind(Enum):
     COMPILER_LOST = _Facts("compiler-lost", "Failed", 15, True)
     STATE_NOT_WRITABLE = _Facts("state-not-writable", "Failed", 16, True)
     NOT_PERMITTED = _Facts("not-permitted", "Failed", 17, False)
+    NOT_RUNNING = _Facts("not-running", "Failed", 18, True)
     FAILED = _Facts("failed", "Failed", 1, False)
 
     @property
@@ -61,7 +62,9 @@ class ErrorKind(Enum):
 
     @staticmethod
     def of_bus_name(name: str) -> "ErrorKind":
-        """Kind for a D-Bus error name; FAILED for one that is not ours."""
+        """Kind for a D-Bus error name; FAILED for one that is not ours or that many kinds share."""
+        if name == ErrorKind.FAILED.bus_name:
+            return ErrorKind.FAILED
         return next((kind for kind in ErrorKind if kind.bus_name == name), ErrorKind.FAILED)
 
 
