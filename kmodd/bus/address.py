@@ -3,9 +3,7 @@
 import asyncio
 import re
 import socket
-from collections.abc import Mapping
 
-from kmodd.bus import names
 from kmodd.bus.library import ExternalAuth
 from kmodd.bus.message import WireError
 from kmodd.errors import ErrorKind, KmoddError
@@ -13,11 +11,6 @@ from kmodd.errors import ErrorKind, KmoddError
 _LINE_BYTES = 4096
 _ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 _HINT = "is dbus running? kmodd works without it, but then only the journal tells what it does"
-
-
-def system_bus_address(environment: Mapping[str, str]) -> str:
-    """Address of the system bus: DBUS_SYSTEM_BUS_ADDRESS, else where every distribution has it."""
-    return environment.get("DBUS_SYSTEM_BUS_ADDRESS") or names.SYSTEM_BUS_ADDRESS
 
 
 def socket_names(address: str) -> tuple[bytes, ...]:

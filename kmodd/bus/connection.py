@@ -20,7 +20,8 @@ CONNECT_TIMEOUT_S = 10.0
 CALL_TIMEOUT_S = 25.0
 _DO_NOT_QUEUE = 4
 _PRIMARY_OWNER, _ALREADY_OWNER = 1, 4
-_MAX_SENT_BYTES = 32 * 1024 * 1024
+# A system bus ends a connection that sends a message over 32 MiB (dbus-daemon(1), max_message_size).
+_MAX_SENT_BYTES = 16 * 1024 * 1024
 _log = logging.getLogger(__name__)
 
 
@@ -94,8 +95,7 @@ class Connection:
             raise KmoddError(ErrorKind.NO_BUS, self.lost_reason)
         serial = self._serial()
         data = outgoing.method_call(serial, target, signature, encode(signature, arguments), flags)
-        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
-        self._pending[serial] = _Pending(target[0], future)
+        future = self._expect(serial, target[0])
         try:
             self._transport.send(data)
             async with asyncio.timeout(timeout_s):
@@ -104,6 +104,11 @@ class Connection:
             raise KmoddError(ErrorKind.NO_BUS, f"{target[0]} does not answer {target[3]}") from None
         finally:
             self._pending.pop(serial, None)
+
+    def _expect(self, serial: int, destination: str) -> asyncio.Future[Message]:
+        future: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
+        self._pending[serial] = _Pending(destination, future)
+        return future
 
     async def call_bus(self, member: str, signature: str = "", arguments: Sequence[Any] = ()) -> Any:
         """Call the bus itself (D-Bus specification, Message Bus Messages)."""

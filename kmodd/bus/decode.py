@@ -16,7 +16,8 @@ PROTOCOL_MESSAGE_BYTES = 128 * 1024 * 1024
 _FIXED = {True: struct.Struct("<BBBBIII"), False: struct.Struct(">BBBBIII")}
 _U32 = {True: struct.Struct("<I"), False: struct.Struct(">I")}
 _LITTLE, _BIG = ord("l"), ord("B")
-# Header field code -> Message field and type (D-Bus specification, Header Fields); 9, UNIX_FDS, is not used.
+# Header field code -> field of Message, in the order there, and type (D-Bus specification, Header Fields).
+# 9, UNIX_FDS, is passed over as an unknown one is.
 _FIELDS = {
     1: ("path", "o"),
     2: ("interface", "s"),
@@ -103,25 +104,11 @@ def decode_message(data: bytes) -> Message:
     little = data[0] == _LITTLE
     _, kind, flags, _, _, serial, fields_bytes = _FIXED[little].unpack_from(data)
     fields = _header_fields(data[FIXED_BYTES : FIXED_BYTES + fields_bytes], little)
-    path, interface, member, error_name, reply_serial, destination, sender, signature = fields
-    if kind == CALL and not (path and member):
-        raise WireError("a call has no path or member")
     body = data[FIXED_BYTES + (fields_bytes + 7 & ~7) :]
-    return Message(
-        kind,
-        flags,
-        serial,
-        path,
-        interface,
-        member,
-        error_name,
-        reply_serial,
-        destination,
-        sender,
-        signature,
-        little,
-        body,
-    )
+    message = Message._make((kind, flags, serial, *fields, little, body))
+    if kind == CALL and not (message.path and message.member):
+        raise WireError("a call has no path or member")
+    return message
 
 
 @lru_cache(maxsize=512)

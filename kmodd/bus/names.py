@@ -21,8 +21,6 @@ POLKIT = "org.freedesktop.PolicyKit1"
 POLKIT_PATH = "/org/freedesktop/PolicyKit1/Authority"
 POLKIT_INTERFACE = "org.freedesktop.PolicyKit1.Authority"
 
-SYSTEM_BUS_ADDRESS = "unix:path=/run/dbus/system_bus_socket"
-
 UNKNOWN_OBJECT = "org.freedesktop.DBus.Error.UnknownObject"
 UNKNOWN_INTERFACE = "org.freedesktop.DBus.Error.UnknownInterface"
 UNKNOWN_METHOD = "org.freedesktop.DBus.Error.UnknownMethod"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from kmodd.bus import names, outgoing, transport
-from kmodd.bus.address import socket_names, system_bus_address
+from kmodd.bus.address import socket_names
 from kmodd.bus.connection import Connection, RemoteError, connect
 from kmodd.bus.decode import Frame
 from kmodd.bus.message import Message
@@ -29,11 +29,6 @@ _PLAN = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE, "Plan")
 )
 def test_addresses(address: str, found: tuple[bytes, ...]) -> None:
     assert socket_names(address) == found
-
-
-def test_the_system_bus_is_where_the_environment_says() -> None:
-    assert system_bus_address({}) == "unix:path=/run/dbus/system_bus_socket"
-    assert system_bus_address({"DBUS_SYSTEM_BUS_ADDRESS": "unix:path=/x"}) == "unix:path=/x"
 
 
 @pytest.mark.parametrize("address", ["", "nonsense", "tcp:host=localhost,port=1", "unix:tmpdir=/tmp"])

@@ -111,6 +111,20 @@ def test_long_arguments_are_refused_and_the_connection_lives(bus: PrivateBus) ->
     asyncio.run(main())
 
 
+def test_an_answer_that_the_bus_would_end_us_for_is_an_error(
+    bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kmodd.bus.connection._MAX_SENT_BYTES", 1000)
+
+    async def main() -> None:
+        async with serving(bus, FakeManager(statuses(100))), client(bus) as caller:
+            with pytest.raises(RemoteError) as caught:
+                await caller.call(_LIST)
+        assert caught.value.name == names.LIMITS_EXCEEDED
+
+    asyncio.run(main())
+
+
 def test_a_body_is_not_decoded_for_a_member_that_takes_another(bus: PrivateBus) -> None:
     async def main() -> None:
         async with serving(bus, FakeManager()), client(bus) as caller:
