@@ -72,10 +72,10 @@ def decode(value: Any) -> Catalog:
         return Catalog(
             _text(value["key"]),
             tuple(_declaration_in(entry, files) for entry in value["declarations"]),
-            tuple(_issue_in(files, *entry) for entry in value["issues"]),
+            tuple(_issue_in(entry, files) for entry in value["issues"]),
             Settings(**_read(value["settings"], _SETTINGS)),
         )
-    except (KeyError, IndexError, TypeError, AttributeError) as error:
+    except (KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError("it does not have the shape of a catalog") from error
 
 
@@ -114,20 +114,22 @@ def _plain(value: Any) -> Any:
 
 
 def _declaration_in(entry: dict[str, Any], files: tuple[str, ...]) -> Declaration:
-    sources = tuple(_source_in(files, *source) for source in entry.pop("sources"))
+    sources = tuple([_source_in(source, files) for source in entry.pop("sources")])
     return Declaration(sources=sources, **_read(entry, _DECLARATION))
 
 
-def _issue_in(files: tuple[str, ...], severity: str, code: str, message: str, hint: str, *at: int) -> Issue:
-    return Issue(Severity(severity), _text(code), _text(message), _text(hint), _location_in(files, *at))
+def _source_in(row: Any, files: tuple[str, ...]) -> Source:
+    """The bulk of every catalog, so with no call more than it needs."""
+    key, value, file, line, column = row
+    if not (type(key) is type(value) is str and type(file) is type(line) is type(column) is int):
+        raise TypeError("key, value and place expected")
+    return Source(key, value, Location(files[file], line, column))
 
 
-def _source_in(files: tuple[str, ...], key: str, value: str, *at: int) -> Source:
-    return Source(_text(key), _text(value), _location_in(files, *at))
-
-
-def _location_in(files: tuple[str, ...], file: int, line: int, column: int) -> Location:
-    return Location(files[_whole(file)], _whole(line), _whole(column))
+def _issue_in(row: Any, files: tuple[str, ...]) -> Issue:
+    severity, code, message, hint, file, line, column = row
+    where = Location(files[_whole(file)], _whole(line), _whole(column))
+    return Issue(Severity(severity), _text(code), _text(message), _text(hint), where)
 
 
 def _read(entry: Mapping[str, Any], readers: Mapping[str, Callable[[Any], Any]]) -> dict[str, Any]:

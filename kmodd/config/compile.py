@@ -24,15 +24,16 @@ from kmodd.config.layers import Scan, scan
 from kmodd.config.merge import declare
 from kmodd.config.paths import ConfigPaths
 from kmodd.config.safefile import trusted_owners
-from kmodd.config.settle import settle
+from kmodd.config.settle import Settled, settle
 from kmodd.errors import ErrorKind
 from kmodd.model import Catalog, Issue
+from kmodd.names import printable
 
 # A change within the clock tick of an earlier one leaves the same ctime (HZ=100: 10 ms).
 _TICK_NS = 20_000_000
 _CPU_S = 60
-_MEMORY_BYTES = 2 << 30
-_FILE_BYTES = 512 << 20
+_MEMORY_BYTES = 1 << 30
+_FILE_BYTES = 256 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,7 @@ def compile_files(found: Scan, last_good: LastGood) -> Compiled:
     fallbacks = sorted({*gathered.bad, *settled.refused} & paths.keys())
     issues = (
         *(entry.problem for entry in found.refused),
+        *(fallback_note(entry.path, used=_gave(entry.path, settled)) for entry in found.refused),
         *settings_issues,
         *(issue for _, issues in sorted(gathered.bad.items()) for issue in issues),
         *settled.issues,
@@ -109,6 +111,12 @@ def _compile_settled_files(paths: ConfigPaths, last_good: LastGood, attempts: in
     if again.key == found.key and found.newest_ns < started_ns - _TICK_NS:
         return compiled
     return replace(compiled, catalog=replace(compiled.catalog, key=""))
+
+
+def _gave(directory: Path, settled: Settled) -> bool:
+    """Whether anything from this directory is in force."""
+    shown = printable(str(directory))
+    return any(os.path.dirname(version.document.file) == shown for version in settled.in_force.values())
 
 
 def _recall(path: Path) -> tuple[LastGood, tuple[Issue, ...]]:

@@ -16,7 +16,7 @@ from kmodd.config.settle import Candidate, Version
 from kmodd.model import Issue, Settings
 from kmodd.names import printable
 
-MAX_TOTAL_BYTES = 16 << 20
+MAX_TOTAL_BYTES = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +63,9 @@ def gather_settings(
 
 
 def fallback_note(path: str | os.PathLike[str], *, used: bool) -> Issue:
-    """What is in force in place of a file that is refused."""
+    """What is in force in place of a file or directory that is refused."""
     if used:
-        return warning(
-            Code.LAST_GOOD_USED, "its last good version stays in force", "mend the file", place(path)
-        )
+        return warning(Code.LAST_GOOD_USED, "what it last said stays in force", "mend the file", place(path))
     return warning(Code.LEFT_OUT, "nothing of it is in force", "mend the file", place(path))
 
 

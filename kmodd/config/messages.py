@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 MAX_ERRORS = 50
 
+# pydantic's kind of error -> what it wants instead, how to write that.
 _EXPECTED = {
-    "string_type": "a string",
-    "bool_type": "true or false",
-    "int_type": "an integer",
-    "tuple_type": "an array",
-    "dict_type": "a table",
-    "model_type": "a table",
-    "model_attributes_type": "a table",
-    "enum": "a string",
-    "literal_error": "a string",
+    "string_type": ("a string", "put it in quotes"),
+    "enum": ("a string", "put it in quotes"),
+    "literal_error": ("a string", "put it in quotes"),
+    "bool_type": ("true or false", "write it without quotes"),
+    "int_type": ("an integer", "write digits without quotes"),
+    "tuple_type": ("an array", "put it in brackets"),
+    "dict_type": ("a table", "write { key = value }"),
+    "model_type": ("a table", "write { key = value }"),
 }
 _KEY_MARK = "[key]"  # pydantic's last element of the place of a dictionary's key
 
@@ -76,17 +76,10 @@ def _finding(root: type[Table], path: KeyPath, detail: "ErrorDetails") -> tuple[
         known = tuple(re.findall("'([^']*)'", context["expected"]))
         return Code.BAD_VALUE, f'cannot be "{given[:40]}"', did_you_mean(given, known)
     if kind in _EXPECTED:
-        predicate = f"must be {_EXPECTED[kind]}, not {toml_type(given)}"
-        return Code.WRONG_TYPE, predicate, _type_hint(kind, given)
-    return Code.BAD_VALUE, detail["msg"].replace("Input should", "must", 1), ""
-
-
-def _type_hint(kind: str, given: Any) -> str:
-    if kind == "tuple_type" and isinstance(given, str):
-        return f'write ["{given[:60]}"]'
-    if kind == "bool_type" and isinstance(given, str):
-        return "without quotes"
-    return ""
+        expected, hint = _EXPECTED[kind]
+        hint = f'write ["{given[:60]}"]' if kind == "tuple_type" and isinstance(given, str) else hint
+        return Code.WRONG_TYPE, f"must be {expected}, not {toml_type(given)}", hint
+    return Code.BAD_VALUE, detail["msg"].replace("Input should", "must", 1), "see kmodd.d(5)"
 
 
 def _path(tables: Any, place: KeyPath) -> KeyPath:

@@ -41,9 +41,10 @@ def denied_but_required(merged: Merged) -> Iterator[Contradiction]:
 
 def conflicts_with_required(merged: Merged) -> Iterator[Contradiction]:
     """A module that needs what it keeps out."""
+    required = frozenset(need for rows in merged.values() for need in names_in(rows, "requires"))
     for name, rows in merged.items():
         for key, verb in (("conflicts", "conflicts with"), ("replaces", "replaces")):
-            unwanted = frozenset(names_in(rows, key))
+            unwanted = required.intersection(names_in(rows, key))
             if unwanted and state_of(rows) not in _ABSENT:
                 place = rows[key].source.location
                 for chain in _chains_down(merged, name, unwanted):

@@ -12,6 +12,7 @@ from kmodd.names import MAX_LENGTH, ModuleName, is_module_name, is_parameter_nam
 
 # What the kernel's widest integer parameters take (include/linux/moduleparam.h: llong, ullong).
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
+_SCALARS = bool | int | float | str
 _UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|min|h)")
 _LONGEST_S = 7 * 24 * 3600.0
@@ -19,7 +20,7 @@ _DURATION_HINT = 'write a number and a unit: "500ms", "30s", "2min" or "1h"'
 _NAME_HINT = f"a name has 1 to {MAX_LENGTH} letters, digits, '_' or '-' and does not begin with '-'"
 
 
-def refuse(code: Code, predicate: str, hint: str = "") -> NoReturn:
+def refuse(code: Code, predicate: str, hint: str) -> NoReturn:
     """Refuse a value; ``predicate`` continues a sentence that begins with the key ("must be ...")."""
     raise PydanticCustomError("refused", "{predicate}", {"code": code, "predicate": predicate, "hint": hint})
 
@@ -37,6 +38,13 @@ def parameter_text(value: object) -> str:
         return _scalar_text(value)
     if not value:
         refuse(Code.BAD_VALUE, "is an empty array", "leave the parameter out to keep the module's default")
+    odd = [item for item in value if not isinstance(item, _SCALARS)]
+    if odd:
+        refuse(
+            Code.WRONG_TYPE,
+            f"has {toml_type(odd[0])} in its array",
+            "the kernel takes lists of plain values only",
+        )
     texts = [_scalar_text(item) for item in value]
     if any("," in text for text in texts):
         refuse(Code.BAD_VALUE, "has an element with a comma", "the kernel splits arrays at every comma")
@@ -76,7 +84,7 @@ def _scalar_text(value: object) -> str:
     refuse(
         Code.WRONG_TYPE,
         f"must be a boolean, a number, a string or an array of these, not {toml_type(value)}",
-        "a name with a dot needs quotes" if isinstance(value, dict) else "",
+        "a parameter's name with a dot needs quotes" if isinstance(value, dict) else "put it in quotes",
     )
 
 
@@ -160,9 +168,8 @@ Glob = Annotated[str, AfterValidator(_not_empty)]
 ModuleKey = Annotated[str, AfterValidator(_module_key)]
 ModuleNames = Annotated[tuple[Annotated[str, AfterValidator(_module)], ...], Field(strict=False)]
 ParameterKey = Annotated[str, AfterValidator(_parameter_key)]
-_Scalar = bool | int | float | str
 ParameterText = Annotated[
-    str, BeforeValidator(parameter_text, json_schema_input_type=_Scalar | list[_Scalar])
+    str, BeforeValidator(parameter_text, json_schema_input_type=_SCALARS | list[_SCALARS])
 ]
 AttributeKey = Annotated[str, AfterValidator(_attribute)]
 AbsolutePath = Annotated[str, AfterValidator(_path)]
