@@ -27,7 +27,7 @@ TO_TRY = (
     "busctl tree org.kmodd1",
     "busctl introspect org.kmodd1 /org/kmodd1/module/dummy",
     "rmmod dummy; sleep 1; lsmod | grep dummy",
-    "echo '[module.loop]' > /etc/kmodd.d/50-loop.toml; sleep 1; lsmod | grep loop",
+    "echo '[module.loop]' > /etc/kmodd.d/50-loop.toml; sleep 3; lsmod | grep loop",
     "echo -1 > /sys/bus/pseudo/drivers/scsi_debug/add_host; busctl monitor org.kmodd1",
 )
 
@@ -39,7 +39,7 @@ class StepFailed(Exception):
 def start_kmodd(vm: Machine) -> str:
     """The example files are there when kmodd starts, all but the one that is dropped later."""
     examples = {path.name.removesuffix(".example"): path.read_bytes() for path in _examples()}
-    del examples[DROPPED]
+    _require(examples.pop(DROPPED, None) is not None, f"no {DROPPED}.example in {EXAMPLES}")
     for name, content in examples.items():
         vm.drop(name, content)
     vm.start_daemon()
@@ -138,9 +138,8 @@ def _examples() -> list[Path]:
 
 def _shown(name: str, text: str) -> str:
     """A file as it is to be seen on the screen."""
-    return "\n".join(
-        f"        {line}" for line in (f"# {CONFIGURATION_DIRECTORY}/{name}", *text.splitlines())
-    )
+    entries = [line for line in text.splitlines() if line and not line.startswith("#")]
+    return "\n".join(f"        {line}" for line in (f"# {CONFIGURATION_DIRECTORY}/{name}", *entries))
 
 
 def _require(holds: bool, complaint: str) -> None:
