@@ -1,0 +1,165 @@
+"""What became of an action, why, and when it is tried again: the fault matrix."""
+
+import errno
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kmodd.core.diagnose import Retry, load_failure, unload_failure
+from kmodd.core.memory import (
+    FIRST_BACKOFF_US,
+    JITTER,
+    LONGEST_BACKOFF_US,
+    Attempt,
+    Memory,
+    backoff_us,
+    judge_load,
+    judge_unload,
+    overtaken,
+)
+from kmodd.model import ActionKind, Condition, FailureCode, ModuleState, ObservedModule, Outcome, Report
+from kmodd.names import ModuleName
+
+DUMMY = ModuleName("dummy")
+LIVE = ObservedModule(DUMMY, ModuleState.LOADED)
+COMING = ObservedModule(DUMMY, ModuleState.LOADING)
+GOING = ObservedModule(DUMMY, ModuleState.UNLOADING)
+ERRORS = st.sampled_from(sorted(errno.errorcode))
+CHANGE, EVENT, BACKOFF = Retry.CHANGE, Retry.EVENT, Retry.BACKOFF
+
+
+@pytest.mark.parametrize(
+    ("error", "condition", "code", "retry"),
+    [
+        (errno.ENODEV, Condition.WAITING_FOR_HARDWARE, FailureCode.INIT_ERROR, EVENT),
+        (errno.EINVAL, Condition.FAILED, FailureCode.BAD_PARAMETER, CHANGE),
+        (errno.ERANGE, Condition.FAILED, FailureCode.BAD_PARAMETER, CHANGE),
+        (errno.ENOSPC, Condition.FAILED, FailureCode.BAD_PARAMETER, CHANGE),
+        (errno.ENOENT, Condition.FAILED, FailureCode.UNKNOWN_SYMBOL, CHANGE),
+        (errno.ENOEXEC, Condition.FAILED, FailureCode.BAD_FORMAT, CHANGE),
+        (errno.EPERM, Condition.FAILED, FailureCode.MODULES_DISABLED, CHANGE),
+        (errno.EKEYREJECTED, Condition.FAILED, FailureCode.BAD_SIGNATURE, CHANGE),
+        (errno.EBUSY, Condition.BACKING_OFF, FailureCode.INIT_ERROR, BACKOFF),
+        (errno.EAGAIN, Condition.BACKING_OFF, FailureCode.INIT_ERROR, BACKOFF),
+        (errno.ENOMEM, Condition.BACKING_OFF, FailureCode.NO_MEMORY, BACKOFF),
+        (errno.EEXIST, Condition.BACKING_OFF, FailureCode.INIT_ERROR, BACKOFF),
+        (errno.EIO, Condition.BACKING_OFF, FailureCode.INIT_ERROR, BACKOFF),
+    ],
+    ids=lambda value: errno.errorcode[value] if isinstance(value, int) else "",
+)
+def test_a_failed_load(error: int, condition: Condition, code: FailureCode, retry: Retry) -> None:
+    found = load_failure(error)
+    assert (found.condition, found.code, found.retry) == (condition, code, retry)
+    assert found.message.startswith(f"{code.value}: ")
+    assert errno.errorcode[error] in found.message
+
+
+@pytest.mark.parametrize(
+    ("error", "condition", "retry"),
+    [
+        (errno.EAGAIN, Condition.IN_USE, BACKOFF),
+        (errno.EBUSY, Condition.BACKING_OFF, BACKOFF),
+        (errno.EPERM, Condition.FAILED, CHANGE),
+    ],
+)
+def test_a_failed_unload(error: int, condition: Condition, retry: Retry) -> None:
+    found = unload_failure(error)
+    assert (found.condition, found.retry) == (condition, retry)
+
+
+@given(st.integers(1, 1 << 31))
+def test_no_errno_is_without_a_diagnosis(error: int) -> None:
+    assert load_failure(error).message
+    assert unload_failure(error).message
+
+
+@pytest.mark.parametrize(
+    ("report", "after", "outcome", "condition"),
+    [
+        (Report(), LIVE, Outcome.DONE, None),
+        (Report(lost=True), LIVE, Outcome.DONE, None),
+        (Report(errno.EEXIST), LIVE, Outcome.UNCHANGED, None),
+        (Report(), None, Outcome.FAILED, Condition.BACKING_OFF),
+        (Report(lost=True), None, Outcome.FAILED, Condition.BACKING_OFF),
+        (Report(lost=True), COMING, Outcome.FAILED, Condition.BACKING_OFF),
+        (Report(errno.EINVAL), None, Outcome.FAILED, Condition.FAILED),
+        (Report(errno.EEXIST), GOING, Outcome.FAILED, Condition.BACKING_OFF),
+    ],
+)
+def test_a_load_is_judged_by_what_the_kernel_shows(
+    report: Report, after: ObservedModule | None, outcome: Outcome, condition: Condition | None
+) -> None:
+    found, attempt = judge_load(None, report, after, 1000, 0.5)
+    assert found is outcome
+    assert (attempt.condition if attempt else None) is condition
+
+
+@pytest.mark.parametrize(
+    ("report", "after", "outcome", "condition"),
+    [
+        (Report(), None, Outcome.DONE, None),
+        (Report(lost=True), None, Outcome.DONE, None),
+        (Report(errno.ENOENT), None, Outcome.UNCHANGED, None),
+        (Report(errno.EAGAIN), LIVE, Outcome.BLOCKED, Condition.IN_USE),
+        (Report(errno.EBUSY), LIVE, Outcome.FAILED, Condition.BACKING_OFF),
+        (Report(), LIVE, Outcome.FAILED, Condition.BACKING_OFF),
+        (Report(lost=True), GOING, Outcome.FAILED, Condition.BACKING_OFF),
+    ],
+)
+def test_an_unload_is_judged_by_what_the_kernel_shows(
+    report: Report, after: ObservedModule | None, outcome: Outcome, condition: Condition | None
+) -> None:
+    found, attempt = judge_unload(None, report, after, 1000, 0.5)
+    assert found is outcome
+    assert (attempt.condition if attempt else None) is condition
+
+
+def test_failures_of_one_kind_are_counted() -> None:
+    first = judge_load(None, Report(errno.EBUSY), None, 0, 0.5)[1]
+    second = judge_load(first, Report(errno.EBUSY), None, 0, 0.5)[1]
+    other = judge_unload(second, Report(errno.EBUSY), LIVE, 0, 0.5)[1]
+    assert [attempt.failures for attempt in (first, second, other) if attempt] == [1, 2, 1]
+
+
+def test_an_attempt_keeps_what_the_kernel_said() -> None:
+    attempt = judge_load(None, Report(errno.EINVAL, messages=("dummy: no",)), None, 0, 0.5)[1]
+    assert attempt is not None
+    assert (attempt.error, attempt.messages) == (errno.EINVAL, ("dummy: no",))
+
+
+@given(ERRORS, st.integers(0, 1 << 50), st.floats(0, 1, exclude_max=True))
+def test_only_what_backs_off_has_a_time(error: int, now_us: int, chance: float) -> None:
+    _, attempt = judge_load(None, Report(error), None, now_us, chance)
+    assert attempt is not None
+    assert (attempt.next_retry_us > now_us) is (attempt.retry is Retry.BACKOFF)
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
+def test_waits_double_up_to_a_cap_and_are_spread(failures: int, chance: float) -> None:
+    middle = backoff_us(failures, 0.5)
+    assert middle == min(FIRST_BACKOFF_US * 2 ** (failures - 1), LONGEST_BACKOFF_US)
+    assert abs(backoff_us(failures, chance) - middle) <= JITTER * middle + 1
+
+
+def test_the_spread_is_used() -> None:
+    assert backoff_us(1, 0.0) < backoff_us(1, 0.5) < backoff_us(1, 0.99)
+
+
+@pytest.mark.parametrize(
+    ("kind", "seen", "ends"),
+    [
+        (ActionKind.LOAD, LIVE, True),
+        (ActionKind.LOAD, COMING, False),
+        (ActionKind.LOAD, None, False),
+        (ActionKind.UNLOAD, None, True),
+        (ActionKind.UNLOAD, LIVE, False),
+        (ActionKind.WRITE, LIVE, False),
+    ],
+)
+def test_a_failure_is_overtaken_by_what_others_did(
+    kind: ActionKind, seen: ObservedModule | None, ends: bool
+) -> None:
+    attempt = Attempt(kind, Condition.FAILED, "", CHANGE, 1)
+    observed = {DUMMY: seen} if seen else {}
+    assert overtaken(Memory({DUMMY: attempt}), observed) == ({DUMMY} if ends else frozenset())

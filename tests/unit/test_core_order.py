@@ -1,0 +1,89 @@
+"""The order of loading: strong before weak, deterministic, cycles broken where that hurts least."""
+
+from itertools import permutations
+
+import pytest
+
+from kmodd.core.order import Order, order
+from kmodd.model import Declaration
+from kmodd.names import ModuleName
+from tests.support.simulated_kernel import SimulatedModule, module
+from tests.unit.test_core_resolve import resolved
+
+A, B, C, D = map(ModuleName, "abcd")
+PLAIN = tuple(module(name) for name in "abcd")
+
+
+def ordered(*declarations: Declaration, tree: tuple[SimulatedModule, ...] = PLAIN) -> Order:
+    return order(resolved(*declarations, tree=tree))
+
+
+@pytest.mark.parametrize(
+    "declarations",
+    [
+        (Declaration(A, after=(B,)), Declaration(B)),
+        (Declaration(A), Declaration(B, before=(A,))),
+        (Declaration(A, wants=(B,)),),
+        (Declaration(A, requires=(B,)),),
+    ],
+)
+def test_what_goes_first(declarations: tuple[Declaration, ...]) -> None:
+    assert ordered(*declarations).sequence == (B, A)
+
+
+def test_after_and_before_pull_nothing() -> None:
+    assert ordered(Declaration(A, after=(B,), before=(C,))).sequence == (A,)
+
+
+def test_dependencies_and_requires_are_strong_the_rest_is_weak() -> None:
+    tree = (module("a", "b", before=("c",), after=("d",)), *PLAIN[1:])
+    found = ordered(Declaration(A), tree=tree)
+    assert found.strong[A] == (B,)
+    assert found.weak[A] == (C,)
+    assert found.weak[D] == (A,)
+    assert found.sequence == (B, C, A, D)
+
+
+def test_strong_is_not_weak_too() -> None:
+    found = ordered(Declaration(A, requires=(B,), after=(B,), wants=(B,)))
+    assert (found.strong[A], found.weak[A]) == ((B,), ())
+
+
+def test_a_cycle_ends_at_a_weak_edge() -> None:
+    found = ordered(Declaration(A, requires=(B,)), Declaration(B, after=(A,)))
+    assert found.sequence == (B, A)
+    assert found.dropped == ((A, B),)
+    assert not found.cyclic
+
+
+def test_a_cycle_of_weak_edges_loses_one() -> None:
+    found = ordered(Declaration(A, after=(B,)), Declaration(B, after=(C,)), Declaration(C, after=(A,)))
+    assert len(found.dropped) == 1
+    assert sorted(found.sequence) == [A, B, C]
+
+
+def test_a_cycle_of_strong_edges_is_told() -> None:
+    tree = (module("a", "b"), *PLAIN[1:])
+    found = ordered(Declaration(A), Declaration(B, requires=(A,)), Declaration(C, requires=(A,)), tree=tree)
+    assert found.cyclic == {A, B}
+    assert sorted(found.sequence) == [A, B, C]
+
+
+def test_a_module_that_requires_itself() -> None:
+    assert ordered(Declaration(A, requires=(A,))).cyclic == {A}
+
+
+def test_a_module_after_itself_is_nothing() -> None:
+    found = ordered(Declaration(A, after=(A,), before=(A,)))
+    assert (found.sequence, found.dropped, found.cyclic) == ((A,), (), frozenset())
+
+
+def test_the_same_whatever_file_comes_first() -> None:
+    declarations = (
+        Declaration(A, after=(B,)),
+        Declaration(B, after=(C,)),
+        Declaration(C, after=(A,), wants=(D,)),
+        Declaration(D),
+    )
+    assert len({ordered(*these).sequence for these in permutations(declarations)}) == 1
+    assert len({ordered(*these).dropped for these in permutations(declarations)}) == 1
