@@ -49,7 +49,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         runtime = places.config.runtime_dir
         self._trigger = Trigger(Settings().event_quiet_time_s)
-        reader = SystemReader(places.roots)
+        self._reader = reader = SystemReader(places.roots)
         self._tree = places.modules / reader.release()
         inventory = Inventory(loader, runtime / "inventory.json", self._tree, places.modprobe_dirs)
         self._uevents = Uevents(self._trigger.notify, sys_root=places.roots.sys)
@@ -61,7 +61,8 @@ class Daemon:
         self._bus = BusLink(places.bus, Facade(self.reconciler))
 
     def start(self) -> None:
-        """Start every task; returns at once."""
+        """Start every task; returns at once. Raises NO_MODULE_SUPPORT."""
+        self._reader.modules()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)

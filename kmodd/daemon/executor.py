@@ -145,10 +145,11 @@ class Executor:
         return outcome, attempt
 
     def _remember(self, step: Step, report: Report, after: ObservedModule) -> None:
-        now_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000
+        offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - _now_us()
         duration_us = report.finished_us - report.started_us
+        loaded_us = report.finished_us + offset_us
         instance = self._reader.instance(after.name)
-        record = LoadRecord(instance, step.parameters, now_us, duration_us, report.messages)
+        record = LoadRecord(instance, step.parameters, loaded_us, duration_us, report.messages)
         try:
             self._store.remember_load(step.module, record)
         except OSError as error:

@@ -2,17 +2,16 @@
 
 import asyncio
 import os
-from collections.abc import Collection, Container, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from kmodd.core.draft import ObservedModules
 from kmodd.core.order import Order, order
 from kmodd.core.resolve import DesiredState, Infos, resolve
 from kmodd.daemon.facts import gather
 from kmodd.daemon.inventory import Inventory
-from kmodd.events.devices import PresentDevices
 from kmodd.events.trigger import Look
-from kmodd.events.uevents import Uevents
 from kmodd.kernel.ports import KernelReader
 from kmodd.kernel.roots import Roots
 from kmodd.model import Catalog, DeviceMatch, Facts, ModuleState, ObservedModule
@@ -35,6 +34,20 @@ class Findings:
     problem: str = ""
 
 
+class Listener(Protocol):
+    """Where device events come from (events.uevents.Uevents)."""
+
+    def listen(self, matches: Iterable[DeviceMatch]) -> None:
+        """Have events of devices that may fulfil one of ``matches``, and no others."""
+
+
+class Devices(Protocol):
+    """Which declared devices are present (events.devices.PresentDevices)."""
+
+    async def update(self, matches: Iterable[DeviceMatch], look: Look) -> frozenset[DeviceMatch]:
+        """Those of ``matches`` that a device fulfils now."""
+
+
 class Survey:
     """Keeps what need not be worked out again while its inputs are the same."""
 
@@ -43,8 +56,8 @@ class Survey:
         roots: Roots,
         reader: KernelReader,
         inventory: Inventory,
-        uevents: Uevents,
-        devices: PresentDevices,
+        uevents: Listener,
+        devices: Devices,
     ) -> None:
         self._roots = roots
         self._reader = reader
@@ -88,7 +101,7 @@ class Survey:
     async def _present_devices(self, catalog: Catalog, look: Look) -> frozenset[DeviceMatch]:
         matches = frozenset(match for d in catalog.declarations for match in d.when.devices)
         self._uevents.listen(matches)
-        return await self._devices.update(matches, look) if matches else frozenset()
+        return await self._devices.update(matches, look)
 
     async def _resolve(self, catalog: Catalog, facts: Facts) -> tuple[DesiredState, Order]:
         """Ask the module tree for what is new until everything that is pulled in is known."""
