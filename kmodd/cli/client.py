@@ -1,0 +1,204 @@
+"""A blocking connection to the bus: it asks, waits and is gone.
+
+The daemon's connection is for many things at once and needs asyncio, whose import alone takes longer than all
+that is done here. The bytes are made and read by the same pieces of ``kmodd.bus``.
+"""
+
+import socket
+import time
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any
+
+from kmodd.bus import names, outgoing
+from kmodd.bus.decode import Framer, decode_body, decode_message
+from kmodd.bus.encode import encode
+from kmodd.bus.library import ExternalAuth
+from kmodd.bus.message import ERROR, RETURN, Message, WireError
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.names import printable
+
+NO_AUTO_START = 2
+"""Message flag (D-Bus specification): asking must not start what changes the kernel."""
+CONNECT_TIMEOUT_S = 10.0
+CALL_TIMEOUT_S = 25.0
+
+_READ_BYTES = 64 * 1024
+_PLAIN_ADDRESS = "unix:path="
+_BUS_HINT = "is dbus running?"
+_ERROR = "org.freedesktop.DBus.Error."
+_NOT_RUNNING = frozenset(_ERROR + name for name in ("ServiceUnknown", "NameHasNoOwner"))
+_Target = tuple[str, str, str, str]
+
+
+class Client:
+    """One connection, one question at a time; every way to fail is a KmoddError."""
+
+    def __init__(self, address: str) -> None:
+        self._framer = Framer()
+        self._serial = 0
+        self._socket = _connected(address)
+        try:
+            self.call((names.BUS, names.BUS_PATH, names.BUS, "Hello"), answer="s")
+        except BaseException:
+            self._socket.close()
+            raise
+
+    def __enter__(self) -> "Client":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._socket.close()
+
+    def call(
+        self,
+        target: _Target,
+        signature: str = "",
+        arguments: Sequence[Any] = (),
+        *,
+        answer: str,
+        flags: int = 0,
+        timeout_s: float | None = CALL_TIMEOUT_S,
+    ) -> tuple[Any, ...]:
+        """Call ``target`` (destination, path, interface, member) and return the values of the answer.
+
+        ``timeout_s`` None waits until the called one answers or leaves the bus. Raises the kind of the
+        error that was answered, NOT_RUNNING without anybody to answer, BUSY after ``timeout_s``, NO_BUS.
+        """
+        self._serial += 1
+        data = outgoing.method_call(
+            self._serial, target, signature, encode(signature, arguments), flags | NO_AUTO_START
+        )
+        deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        try:
+            self._limit(deadline_s)
+            self._socket.sendall(data)
+            reply = self._answer(self._serial, deadline_s)
+        except TimeoutError:
+            raise _late(target, timeout_s) from None
+        except OSError as error:
+            raise _no_bus(f"the connection to the bus broke: {error.strerror}") from error
+        except WireError as error:
+            raise KmoddError(ErrorKind.FAILED, f"the bus sent what cannot be read: {error}") from error
+        return _values(reply, target, answer)
+
+    def _limit(self, deadline_s: float | None) -> None:
+        """Let the next step take no longer than is left; raises TimeoutError when nothing is."""
+        if deadline_s is None:
+            self._socket.settimeout(None)
+            return
+        left_s = deadline_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self._socket.settimeout(left_s)
+
+    def _answer(self, serial: int, deadline_s: float | None) -> Message:
+        """The answer to our call ``serial``; whatever else comes is passed over."""
+        while True:
+            while frame := self._framer.next():
+                message = decode_message(frame.data)
+                if message.kind in (RETURN, ERROR) and message.reply_serial == serial:
+                    if frame.cut:
+                        raise WireError("an answer is too long")
+                    return message
+            self._limit(deadline_s)
+            data = self._socket.recv(_READ_BYTES)
+            if not data:
+                raise _no_bus("the bus closed the connection")
+            self._framer.feed(data)
+
+
+def _connected(address: str) -> socket.socket:
+    """A connected and authenticated socket; raises NO_BUS."""
+    problem = ""
+    for name in _socket_names(address):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+        done = False
+        try:
+            sock.settimeout(CONNECT_TIMEOUT_S)
+            sock.connect(name)
+            _authenticate(sock)
+            done = True
+            return sock
+        except OSError as error:
+            problem = error.strerror or "it does not answer"
+        except WireError as error:
+            problem = str(error)
+        finally:
+            if not done:
+                sock.close()
+    raise _no_bus(f"the bus at {printable(address)} cannot be reached: {problem}")
+
+
+def _socket_names(address: str) -> tuple[bytes, ...]:
+    """AF_UNIX names of a bus address; the plain form is read here, the reader of all forms needs asyncio."""
+    if address.startswith(_PLAIN_ADDRESS) and not set(address).intersection(",;%"):
+        return (address.removeprefix(_PLAIN_ADDRESS).encode(),)
+    from kmodd.bus.address import socket_names  # noqa: PLC0415
+
+    return socket_names(address)
+
+
+def _authenticate(sock: socket.socket) -> None:
+    """EXTERNAL (D-Bus specification, Authentication Protocol); raises OSError and WireError."""
+    dialogue = ExternalAuth()
+    sock.sendall(dialogue.first_line())
+    line = b""
+    while not line.endswith(b"\r\n"):
+        data = sock.recv(_READ_BYTES)
+        line += data
+        if not data or len(line) > _READ_BYTES:
+            raise WireError("it ended the authentication")
+    sock.sendall(dialogue.next_line(line))
+
+
+def _values(reply: Message, target: _Target, answer: str) -> tuple[Any, ...]:
+    if reply.kind == ERROR:
+        raise _remote_error(reply)
+    if reply.signature != answer:
+        raise KmoddError(
+            ErrorKind.FAILED,
+            f"{target[3]} was answered with {reply.signature!r} where {answer!r} is expected",
+            "are kmodd and kmoddctl of one version?",
+        )
+    try:
+        return decode_body(reply)
+    except WireError as error:
+        raise KmoddError(ErrorKind.FAILED, f"the answer to {target[3]} cannot be read: {error}") from error
+
+
+def _remote_error(reply: Message) -> KmoddError:
+    """The error that was answered, as a kind and a text of printable lines."""
+    name = reply.error_name
+    if name in _NOT_RUNNING:
+        return KmoddError(ErrorKind.NOT_RUNNING, "kmodd is not running", "systemctl start kmodd starts it")
+    if name == f"{_ERROR}NoReply":
+        hint = "journalctl -u kmodd says why"
+        return KmoddError(ErrorKind.NOT_RUNNING, "kmodd ended before it had answered", hint)
+    text = _text(reply) or name
+    if name == names.ACCESS_DENIED:
+        return KmoddError(ErrorKind.NOT_AUTHORIZED, f"the policy of the bus forbids it: {text}")
+    return KmoddError(ErrorKind.of_bus_name(name), text)
+
+
+def _text(reply: Message) -> str:
+    """What an error says (D-Bus specification: its first argument, if that is a string)."""
+    if not reply.signature.startswith("s"):
+        return ""
+    try:
+        text = str(decode_body(reply)[0])
+    except WireError:
+        return ""
+    return "\n".join(map(printable, text.splitlines()))
+
+
+def _late(target: _Target, timeout_s: float | None) -> KmoddError:
+    who = "the bus" if target[0] == names.BUS else "kmodd"
+    hint = "" if target[0] == names.BUS else "systemctl status kmodd shows how it is"
+    return KmoddError(ErrorKind.BUSY, f"{who} has not answered within {timeout_s:.0f} s", hint)
+
+
+def _no_bus(text: str) -> KmoddError:
+    return KmoddError(ErrorKind.NO_BUS, text, _BUS_HINT)

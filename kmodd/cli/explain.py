@@ -1,0 +1,36 @@
+"""``kmoddctl explain MODULE [KEY]``: which file and line gave a value."""
+
+from argparse import Namespace
+
+from kmodd.cli.connect import ask
+from kmodd.cli.manager import Source
+from kmodd.cli.module import source_cells
+from kmodd.cli.output import Output
+from kmodd.cli.render import table
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.names import module_name, printable
+
+_HEADER = ("KEY", "VALUE", "PLACE")
+
+
+def explain(options: Namespace, output: Output) -> int:
+    """Provenance of a module's values, or of one key's; raises NOT_FOUND where nothing is said."""
+    name = module_name(options.module)
+    with ask() as manager:
+        sources = manager.explain(name)
+    if options.key is not None:
+        sources = _of_key(sources, options.key, name)
+    output.show(sources, lambda style: table(_HEADER, source_cells(sources), style))
+    return 0
+
+
+def _of_key(sources: tuple[Source, ...], key: str, name: str) -> tuple[Source, ...]:
+    """What ``key`` says, or everything in the table that it is."""
+    found = tuple(each for each in sources if each.key == key or each.key.startswith(f"{key}."))
+    if not found:
+        raise KmoddError(
+            ErrorKind.NOT_FOUND,
+            f"no file says {printable(key)!r} of module {name}",
+            f"said are: {', '.join(each.key for each in sources)}",
+        )
+    return found

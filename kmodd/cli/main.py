@@ -1,0 +1,81 @@
+"""kmoddctl(1): the command line, the exit status, and the one place where an error becomes a sentence."""
+
+import os
+import sys
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+from kmodd import __version__
+from kmodd.cli.commands import COMMANDS, DEFAULT
+from kmodd.cli.output import Output, style_of
+from kmodd.errors import ErrorKind, KmoddError
+
+INTERRUPTED = 128 + 2
+PIPE_CLOSED = 128 + 13
+"""As a shell reports SIGINT and SIGPIPE (signal(7))."""
+
+_Function = Callable[[Namespace, Output], int]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out one command; the exit status (kmoddctl(1))."""
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except KmoddError as error:
+        sys.stderr.write(f"kmoddctl: {error}\n")
+        return error.kind.exit_status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        _discard_output()
+        return PIPE_CLOSED
+    except OSError as error:
+        _discard_output()
+        sys.stderr.write(f"kmoddctl: the output cannot be written: {error.strerror}\n")
+        return ErrorKind.FAILED.exit_status
+
+
+def parser() -> ArgumentParser:
+    """The whole command line."""
+    whole = ArgumentParser(
+        prog="kmoddctl",
+        description="Ask and control kmodd, which keeps kernel modules as files declare them.",
+    )
+    whole.add_argument("--version", action="version", version=f"kmoddctl {__version__}")
+    _add_json(whole, default=False)
+    subparsers = whole.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for command in COMMANDS:
+        own = subparsers.add_parser(command.name, help=command.summary, description=f"{command.summary}.")
+        _add_json(own, default=SUPPRESS)
+        command.arguments(own)
+        own.set_defaults(module_name=command.module, function=command.function)
+    return whole
+
+
+def _add_json(one: ArgumentParser, default: bool | str) -> None:
+    one.add_argument("--json", action="store_true", default=default, help="one JSON document a line")
+
+
+def _run(arguments: Sequence[str]) -> int:
+    options = _parsed(arguments)
+    # What the encoding of the terminal lacks is escaped, too.
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    output = Output(sys.stdout, style_of(sys.stdout, os.environ), options.json)
+    function: _Function = getattr(import_module(f"kmodd.cli.{options.module_name}"), options.function)
+    status = function(options, output)
+    sys.stdout.flush()
+    return status
+
+
+def _parsed(arguments: Sequence[str]) -> Namespace:
+    whole = parser()
+    options = whole.parse_args(arguments)
+    return options if options.command else whole.parse_args([*arguments, DEFAULT])
+
+
+def _discard_output() -> None:
+    """Let nothing that is left in the buffer raise once more at exit."""
+    descriptor = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    os.dup2(descriptor, sys.stdout.fileno())
+    os.close(descriptor)

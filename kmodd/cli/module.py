@@ -1,0 +1,115 @@
+"""``kmoddctl status MODULE``: everything about one module."""
+
+import time
+from collections.abc import Iterable
+
+from kmodd.cli.connect import ask
+from kmodd.cli.manager import Module, Source
+from kmodd.cli.output import NOT_IN_ORDER, Output
+from kmodd.cli.render import BOLD, DIM, RED, YELLOW, Cell, Style, columns, dot, fields, paint
+from kmodd.cli.tones import CONDITIONS, in_order
+from kmodd.names import module_name, printable
+
+_UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
+
+
+def module_status(text: str, output: Output) -> int:
+    """Show the module that ``text`` names; raises INVALID_ARGUMENT, NOT_FOUND."""
+    name = module_name(text)
+    with ask() as manager:
+        module = manager.module(name)
+    output.show(module, lambda style: _lines(module, style))
+    return 0 if in_order(module.condition) else NOT_IN_ORDER
+
+
+def _lines(module: Module, style: Style) -> Iterable[str]:
+    tone = CONDITIONS.get(module.condition, RED)
+    headline = f"{paint(module.name, BOLD, style)} is {paint(printable(module.condition), tone, style)}"
+    yield f"{dot(tone, style)} {headline}: {printable(module.message)}"
+    yield from fields(_facts(module), style)
+    for title, rows in (("Kernel log", _log(module)), ("Declared by", source_cells(module.sources))):
+        if rows:
+            yield from ("", paint(title, BOLD, style), *columns(rows, style, 2))
+
+
+def _facts(module: Module) -> tuple[tuple[str, list[Cell]], ...]:
+    return (
+        ("Desired", _cells(module.desired or "not declared")),
+        ("Reason", _cells(module.reason)),
+        ("State", _cells(", ".join(filter(None, (module.state, *_loading(module)))))),
+        ("Parameters", _parameters(module)),
+        ("Holders", _cells(" ".join(module.holders))),
+        ("Blockers", [Cell(each, YELLOW) for each in module.blockers]),
+        ("Dependencies", _cells(" ".join(module.dependencies))),
+        ("Failures", _cells(_failures(module), RED)),
+        ("Memory", _cells(bytes_text(module.memory_bytes) if module.memory_bytes else "")),
+        ("References", _cells(str(module.refcount) if module.refcount else "")),
+        ("Taint", _cells(module.taint)),
+        ("Path", _cells(module.path)),
+        ("Version", _cells(" ".join(filter(None, (module.version, module.srcversion))))),
+        ("Signer", _cells(module.signer)),
+    )
+
+
+def source_cells(sources: Iterable[Source]) -> list[tuple[Cell, ...]]:
+    """Rows of key, value and place."""
+    return [(Cell(each.key), Cell(each.value), Cell(_place(each), DIM)) for each in sources]
+
+
+def _place(source: Source) -> str:
+    return f"{source.file}:{source.line}" if source.line else source.file
+
+
+def bytes_text(count: int) -> str:
+    """``count`` bytes for people, in powers of 1024."""
+    size, unit = float(count), 0
+    while size >= 1024 and unit < len(_UNITS) - 1:
+        size, unit = size / 1024, unit + 1
+    return f"{size:.1f} {_UNITS[unit]}" if unit else f"{count} bytes"
+
+
+def time_text(realtime_us: int) -> str:
+    """A moment in local time; "" for 0, never."""
+    return (
+        time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(realtime_us // 1_000_000)) if realtime_us else ""
+    )
+
+
+def _parameters(module: Module) -> list[Cell]:
+    """Every parameter as it is, and as it should be where that differs or cannot be read."""
+    wanted = {drift.parameter: drift.wanted for drift in module.drift}
+    unread = {
+        name: value for name, value in module.desired_parameters.items() if name not in module.parameters
+    }
+    cells = []
+    for name, value in sorted({**unread, **module.parameters}.items()):
+        if name in wanted:
+            cells.append(Cell(f"{name} = {value}, wanted {wanted[name]}", YELLOW))
+        elif name in unread:
+            cells.append(Cell(f"{name} = {value} wanted, cannot be read", DIM))
+        else:
+            cells.append(Cell(f"{name} = {value}", BOLD if name in module.desired_parameters else DIM))
+    return cells
+
+
+def _loading(module: Module) -> tuple[str, str]:
+    since = f"since {time_text(module.loaded_us)}" if module.loaded_us else ""
+    took = f"took {module.load_duration_us / 1000:.1f} ms" if module.load_duration_us else ""
+    return since, took
+
+
+def _failures(module: Module) -> str:
+    if not module.failure_count:
+        return ""
+    retry = (
+        f"next attempt {time_text(module.next_retry_us)}" if module.next_retry_us else "no further attempt"
+    )
+    return f"{module.failure_count} in a row, {retry}"
+
+
+def _log(module: Module) -> list[tuple[Cell, ...]]:
+    return [(Cell("", DIM), Cell(line)) for line in module.kernel_messages]
+
+
+def _cells(text: str, tone: str = "") -> list[Cell]:
+    return [Cell(text, tone)] if text else []

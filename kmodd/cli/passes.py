@@ -1,0 +1,60 @@
+"""``kmoddctl plan``, ``reload`` and ``reconcile``: what a pass would do, and passes."""
+
+from argparse import Namespace
+from collections.abc import Iterable
+
+from kmodd.cli.connect import ask
+from kmodd.cli.manager import Action, Result
+from kmodd.cli.output import NOT_IN_ORDER, Output
+from kmodd.cli.render import BOLD, DIM, PLAIN, Cell, Style, columns
+from kmodd.cli.tones import ACTIONS, OUTCOMES, toned
+
+_NOTHING = "nothing to do"
+_UNSOLVED = ("blocked", "failed")
+
+
+def plan(_options: Namespace, output: Output) -> int:
+    """What a pass would do now."""
+    with ask() as manager:
+        actions = manager.plan()
+    output.show(actions, lambda style: _actions(actions, style))
+    return 0
+
+
+def reload(_options: Namespace, output: Output) -> int:
+    """Have the files compiled; raises INVALID_CONFIG with every message."""
+    with ask() as manager:
+        generation = manager.reload()
+    output.show({"generation": generation}, lambda _: (f"generation {generation} is in force",))
+    return 0
+
+
+def reconcile(_options: Namespace, output: Output) -> int:
+    """One whole pass, and what came of it."""
+    with ask() as manager:
+        results = manager.reconcile()
+    output.show(results, lambda style: _results(results, style))
+    return NOT_IN_ORDER if any(result.outcome in _UNSOLVED for result in results) else 0
+
+
+def _actions(actions: tuple[Action, ...], style: Style) -> Iterable[str]:
+    return columns(map(_action_cells, actions), style) if actions else (_NOTHING,)
+
+
+def _action_cells(action: Action) -> tuple[Cell, ...]:
+    sign, tone = ACTIONS.get(action.action, ("?", PLAIN))
+    return (
+        Cell(f"{sign} {action.action}", tone),
+        Cell(action.module, BOLD),
+        Cell(action.detail),
+        Cell(action.reason, DIM),
+    )
+
+
+def _results(results: tuple[Result, ...], style: Style) -> Iterable[str]:
+    if not results:
+        return (_NOTHING,)
+    rows = [(Cell(each.module, BOLD), Cell(each.action), toned(each.outcome, OUTCOMES)) for each in results]
+    unsolved = sorted({each.module for each in results if each.outcome in _UNSOLVED})
+    advice = [f"kmoddctl status {name} says why" for name in unsolved]
+    return (*columns(rows, style), *advice)
