@@ -11,11 +11,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from kmodd.config.issues import Code, Refused
 
 MAX_LINKS = 40  # as the kernel's MAXSYMLINKS (include/linux/namei.h)
+_CHUNK_BYTES = 1 << 20
 _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _ENTER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -50,16 +50,21 @@ def read_file(path: Path, owners: frozenset[int], limit: int) -> bytes:
     with reach(path, owners) as end:
         check_file(end.status, owners, limit)
         fd = os.open(end.name, _READ, dir_fd=end.parent)
-    with os.fdopen(fd, "rb") as file:
+    try:
         check_file(os.fstat(fd), owners, limit)
-        return _read(file, limit)
+        return _read(fd, limit)
+    finally:
+        os.close(fd)
 
 
 def read_any_file(path: Path, limit: int) -> bytes:
     """Content of a regular file, whoever can write it; raises Refused and OSError."""
-    with os.fdopen(os.open(path, _READ & ~os.O_NOFOLLOW), "rb") as file:
-        _check_kind(os.fstat(file.fileno()))
-        return _read(file, limit)
+    fd = os.open(path, _READ & ~os.O_NOFOLLOW)
+    try:
+        _check_kind(os.fstat(fd))
+        return _read(fd, limit)
+    finally:
+        os.close(fd)
 
 
 @contextmanager
@@ -160,11 +165,14 @@ def _check_kind(status: os.stat_result) -> None:
         raise Refused(Code.NOT_A_FILE, "this is not a regular file", "put a regular file in its place")
 
 
-def _read(file: IO[bytes], limit: int) -> bytes:
-    data = file.read(limit + 1)
-    if len(data) > limit:
-        raise _too_large(limit)
-    return data
+def _read(fd: int, limit: int) -> bytes:
+    """All there is; the size that fstat told can be old already."""
+    data = bytearray()
+    while chunk := os.read(fd, _CHUNK_BYTES):
+        data += chunk
+        if len(data) > limit:
+            raise _too_large(limit)
+    return bytes(data)
 
 
 def _too_large(limit: int) -> Refused:

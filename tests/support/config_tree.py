@@ -43,9 +43,14 @@ def settle_modes(root: Path) -> None:
             path.chmod(0o755 if path.is_dir() else 0o644)
 
 
-def make(recipe: Path, root: Path) -> None:
-    """Make what ``recipe`` (a TOML table of tables: what, path -> how) says; skips where only root could."""
+def make(recipe: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make what ``recipe`` (a TOML table of tables: what, path -> how) says; skips where only root could.
+
+    ``[limit]`` lowers limits instead, so that a case can stay small.
+    """
     tables: dict[str, dict[str, Any]] = tomllib.loads(recipe.read_text()) if recipe.exists() else {}
+    for name, value in tables.pop("limit", {}).items():
+        monkeypatch.setattr(name, value)
     for what, entries in tables.items():
         for name, how in entries.items():
             path = root / name
@@ -69,24 +74,12 @@ def _bytes(path: Path, digits: str) -> None:
     path.chmod(0o644)
 
 
-def _files(path: Path, count: int) -> None:
-    path.mkdir(mode=0o755, exist_ok=True)
-    for number in range(count):
-        (path / f"{number:05}.toml").touch(mode=0o644)
-
-
-def _modules(path: Path, count: int) -> None:
-    path.write_text("".join(f"[module.m{number}]\n" for number in range(count)))
-    path.chmod(0o644)
-
-
 _MAKERS: dict[str, Callable[[Path, Any], None]] = {
     "bytes": _bytes,
     "fifo": os.mkfifo,
-    "files": _files,
+    "directory": os.mkdir,
     "link": lambda path, target: path.symlink_to(target),
     "mode": lambda path, mode: path.chmod(mode),
-    "modules": _modules,
     "owner": _owner,
     "size": _size,
 }

@@ -27,6 +27,7 @@ from kmodd.model import (
     WhenGone,
 )
 from kmodd.names import module_name
+from tests.support.properties import unhurried
 
 _NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).map(module_name)
 _LISTS = st.lists(_NAMES, max_size=3).map(tuple)
@@ -75,6 +76,7 @@ _JSON = st.recursive(
 )
 
 
+@unhurried
 @given(_CATALOGS)
 def test_what_goes_in_comes_out(catalog: Catalog) -> None:
     assert decode(json.loads(json.dumps(encode(catalog)))) == catalog
@@ -101,6 +103,7 @@ _SAMPLE = Catalog(
 )
 
 
+@unhurried
 @given(st.data())
 def test_another_shape_is_refused_and_never_raises_anything_else(data: st.DataObject) -> None:
     value = encode(_SAMPLE)

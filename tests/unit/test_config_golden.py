@@ -20,7 +20,7 @@ _CASES = sorted(path.name for path in _GOLDEN.iterdir())
 
 
 @pytest.mark.parametrize("name", _CASES)
-def test_case(name: str, tmp_path: Path) -> None:
+def test_case(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case = _GOLDEN / name
     paths = config_paths(tmp_path)
     _put(case / "before", tmp_path)
@@ -29,7 +29,7 @@ def test_case(name: str, tmp_path: Path) -> None:
         for directory in (*paths.directories, paths.settings.parent):
             shutil.rmtree(directory, ignore_errors=True)
     _put(case / "tree", tmp_path)
-    make(case / "make.toml", tmp_path)
+    make(case / "make.toml", tmp_path, monkeypatch)
     text = _shown(compile_catalog(paths)).replace(str(tmp_path), "")
     if os.environ.get("KMODD_GOLDEN") == "write":
         (case / "expected.txt").write_text(text)

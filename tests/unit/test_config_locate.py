@@ -12,6 +12,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from kmodd.config.locate import KeyPath, Misplaced, locate
+from tests.support.properties import unhurried
 
 
 def _paths(value: Any, above: KeyPath = ()) -> Iterator[KeyPath]:
@@ -89,6 +90,7 @@ _LINES = st.one_of(
 _DOCUMENTS = st.lists(_LINES, max_size=6).map("\n".join)
 
 
+@unhurried
 @given(_DOCUMENTS)
 @example('[[a]]\nb = 1\n[[a]]\n[a.c]\nd = 2\n[[a.e]]\n[a.e.f]\n[a."g".h]')
 @example("a = [[1, [2]], { b = [ { c.d = 1 } ] }]")
@@ -107,6 +109,7 @@ def test_knows_the_same_keys_as_tomli(text: str) -> None:
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 15), reason="tomllib takes TOML 1.1 itself there")
+@unhurried
 @given(_DOCUMENTS)
 @example("a = { b = 1, }")
 @example("a = { b = [1,\n2,\n] }")
