@@ -156,6 +156,16 @@ def test_defaults_of_the_schema_are_those_of_the_model() -> None:
     assert SettingsTable().settings() == Settings()
 
 
+@pytest.mark.parametrize(
+    "value",
+    ["{ a = 1, }", "{\na = 1 }", "{ a = 1 # one\n}", '"\\e"', '"\\x41"', "[07:32]", "2024-02-29 07:32"],
+)
+def test_toml_1_1_is_refused_whether_or_not_the_parser_knows_it(value: str) -> None:
+    _, (issue,) = parse_fragment("a.toml", Document("/a.toml", f"[module.a]\nparameters.x = {value}\n"))
+    assert issue.code == "syntax"
+    assert issue.location.line in (2, 3)
+
+
 def test_every_error_of_a_file_is_told_at_once() -> None:
     assert _codes('[module.a]\nx = 1\nstate = 2\nafter = ["/"]\n') == [
         "unknown-key",
