@@ -6,6 +6,9 @@ from tests.support.uml.conditions import module_absent, module_live
 from tests.support.uml.daemon_bus import Bus
 from tests.support.uml.machine import Machine
 
+SMALL_BUFFER = ("setpriv", "--bounding-set=-net_admin")
+"""Without CAP_NET_ADMIN the receive buffer is the default one, which holds some hundred events."""
+
 DISK = """
 [module.ifb]
 when.device = { subsystem = "scsi", modalias = "scsi:t-0x00*" }
@@ -86,26 +89,23 @@ def test_4_device_that_was_there_before(vm: Machine) -> None:
 
 def test_4_device_without_udevd(vm: Machine) -> None:
     vm.stop_service("udevd")
-    try:
-        vm.drop("40-disk.toml", DISK)
-        vm.start_daemon()
-        vm.plug_scsi()
-        vm.wait_for(module_live("ifb"))
-    finally:
-        vm.start_udevd()
+    vm.remove("/run/udev/control")
+    vm.drop("40-disk.toml", DISK)
+    vm.start_daemon()
+    vm.plug_scsi()
+    vm.wait_for(module_live("ifb"))
 
 
 def test_4_device_after_an_overflow_of_the_socket(vm: Machine) -> None:
-    """The daemon is stopped while more events come than any buffer holds; the plug is among the lost ones."""
+    """The daemon is stopped while more events come than its buffer holds; the plug is among the lost ones."""
     vm.drop("40-disk.toml", DISK + '[module.veth]\nwhen.device = { subsystem = "mem" }\n')
-    daemon = vm.start_daemon()
+    daemon = vm.start_daemon(wrapper=SMALL_BUFFER)
     vm.wait_for(module_live("veth"))
     vm.run("modprobe", "scsi_debug", "add_host=0").check()
     vm.send_signal(daemon, signal.SIGSTOP)
     flood(vm)
     vm.plug_scsi()
     vm.settle()
-    flood(vm)
     vm.send_signal(daemon, signal.SIGCONT)
     vm.wait_for(module_live("ifb"))
     assert "events were lost" in vm.log()
@@ -113,7 +113,7 @@ def test_4_device_after_an_overflow_of_the_socket(vm: Machine) -> None:
 
 def test_4_module_removed_during_an_overflow(vm: Machine) -> None:
     vm.drop("40-dummy.toml", '[module.dummy]\n[module.veth]\nwhen.device = { subsystem = "mem" }\n')
-    daemon = vm.start_daemon()
+    daemon = vm.start_daemon(wrapper=SMALL_BUFFER)
     vm.wait_for(module_live("dummy"))
     Bus(vm).wait_until_converged()
     vm.send_signal(daemon, signal.SIGSTOP)
@@ -129,7 +129,7 @@ def flood(vm: Machine) -> None:
     script = (
         "import pathlib\n"
         "files = list(pathlib.Path('/sys/class/mem').glob('*/uevent'))\n"
-        "for _ in range(3000):\n"
+        "for _ in range(100):\n"
         "    for file in files:\n"
         "        file.write_text('change')\n"
     )

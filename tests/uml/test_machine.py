@@ -47,6 +47,14 @@ def test_module_events_come_in_the_order_of_the_kernel(vm: Machine) -> None:
     assert events[0].time_s <= events[1].time_s <= vm.clock_s()
 
 
+def test_loads_that_overlap_are_seen_in_the_kernel(vm: Machine) -> None:
+    with vm.watching_loads() as together:
+        slow = vm.start("modprobe", "bonding", "max_bonds=60")
+        vm.run("modprobe", "brd", "rd_nr=60").check()
+        slow.finish().check()
+    assert frozenset({"bonding", "brd"}) in together
+
+
 def test_reset_leaves_no_module_and_no_file(vm: Machine) -> None:
     before = set(vm.modules())
     vm.drop("10-x.toml", "[module.dummy]\n")

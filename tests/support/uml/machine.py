@@ -50,6 +50,7 @@ class Machine(GuestCalls):
         self._process = process
         self._daemon = 0
         self._services: dict[str, int] = {}
+        self._booted_with: tuple[str, ...] = ()
 
     # --------------------------------------------------------------------------------- life
 
@@ -84,6 +85,7 @@ class Machine(GuestCalls):
             self.start_bus()
         if not modules:
             self.remove(f"/lib/modules/{release}")
+        self._booted_with = tuple(self._services)
         self._call("mark")
 
     def _halt(self) -> None:
@@ -98,6 +100,16 @@ class Machine(GuestCalls):
         stuck = self._call("reset", 60.0)
         if stuck:
             raise AssertionError(f"modules left behind that cannot be removed: {', '.join(stuck)}")
+        self._restore_services()
+
+    def _restore_services(self) -> None:
+        """Bring back what a test stopped; what it started in the place of those ended with its processes."""
+        alive = {process.pid for process in self.processes() if process.state != "Z"}
+        gone = [name for name in self._booted_with if self._services.get(name) not in alive]
+        for name in gone:
+            {"udevd": self.start_udevd, "bus": self.start_bus}[name]()
+        if gone:
+            self._call("mark")
 
     def console(self) -> str:
         """What the kernel printed."""
@@ -155,6 +167,16 @@ class Machine(GuestCalls):
         """Write a parameter behind everybody's back."""
         self.write(f"/sys/module/{module}/parameters/{name}", value, atomic=False)
 
+    @contextmanager
+    def watching_loads(self) -> Iterator[set[frozenset[str]]]:
+        """Fills, at the end of the block, with every set of modules that the kernel listed as Loading at once."""
+        together: set[frozenset[str]] = set()
+        self._call("start_watching")
+        try:
+            yield together
+        finally:
+            together.update(map(frozenset, self._call("stop_watching")))
+
     def plug_scsi(self) -> None:
         """Plug a SCSI host with a disk in: a device with modalias scsi:t-0x00 appears."""
         if "scsi_debug" not in self.modules():
@@ -167,11 +189,19 @@ class Machine(GuestCalls):
 
     # ------------------------------------------------------------------------------- daemon
 
-    def start_daemon(self, *arguments: str, environment: Mapping[str, str] | None = None) -> int:
-        """Start kmodd and wait until it says that it is ready; its pid. AssertionError has its log."""
+    def start_daemon(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str] | None = None,
+        wrapper: tuple[str, ...] = (),
+    ) -> int:
+        """Start kmodd and wait until it says that it is ready; its pid. AssertionError has its log.
+
+        ``wrapper``: a command that becomes kmodd by exec, such as setpriv(1) with its options.
+        """
         since = len(self.notifications())
         variables = {"NOTIFY_SOCKET": NOTIFY_SOCKET, **(environment or {})}
-        self._daemon = self.spawn(KMODD, *arguments, output=DAEMON_LOG, environment=variables)
+        self._daemon = self.spawn(*wrapper, KMODD, *arguments, output=DAEMON_LOG, environment=variables)
         self._wait_until_ready(since)
         return self._daemon
 
