@@ -1,5 +1,6 @@
 """``kmoddctl check [FILE...]``: what is wrong with files, without a daemon. Only here pydantic is known."""
 
+import os
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -44,7 +45,12 @@ def _given(names: Iterable[str]) -> tuple[tuple[Issue, ...], int]:
 
 
 def _expanded(path: Path) -> list[Path]:
-    return sorted(path.glob(f"*{SUFFIX}")) if path.is_dir() else [path]
+    """The drop-ins of a directory; whatever cannot be listed is itself what is to be read."""
+    try:
+        names = os.listdir(path)
+    except OSError:
+        return [path]
+    return [path / name for name in sorted(names) if name.endswith(SUFFIX) and not name.startswith(".")]
 
 
 def _data(issue: Issue) -> dict[str, object]:
@@ -62,7 +68,7 @@ def _data(issue: Issue) -> dict[str, object]:
 def _lines(issues: tuple[Issue, ...], count: int, style: Style) -> Iterator[str]:
     """A line each as compilers write it, never broken: editors read it."""
     for issue in issues:
-        place = paint(printable(f"{issue.location}:"), BOLD, style)
+        place = paint(f"{issue.location}:", BOLD, style)
         severity = paint(f"{issue.severity.value}:", SEVERITIES[issue.severity.value], style)
         hint = f" ({issue.hint})" if issue.hint else ""
         yield f"{place} {severity} {printable(issue.message + hint)} [{issue.code}]"

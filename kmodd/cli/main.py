@@ -15,6 +15,7 @@ INTERRUPTED = 128 + 2
 PIPE_CLOSED = 128 + 13
 """As a shell reports SIGINT and SIGPIPE (signal(7))."""
 
+_STDOUT = 1
 _Function = Callable[[Namespace, Output], int]
 
 
@@ -59,6 +60,8 @@ def _add_json(one: ArgumentParser, default: bool | str) -> None:
 
 def _run(arguments: Sequence[str]) -> int:
     options = _parsed(arguments)
+    # A closed one is told before anything is done: the interpreter has no stdout then.
+    os.fstat(_STDOUT)
     # What the encoding of the terminal lacks is escaped, too.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     output = Output(sys.stdout, style_of(sys.stdout, os.environ), options.json)
@@ -77,5 +80,6 @@ def _parsed(arguments: Sequence[str]) -> Namespace:
 def _discard_output() -> None:
     """Let nothing that is left in the buffer raise once more at exit."""
     descriptor = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
-    os.dup2(descriptor, sys.stdout.fileno())
-    os.close(descriptor)
+    if descriptor != _STDOUT:
+        os.dup2(descriptor, _STDOUT)
+        os.close(descriptor)

@@ -24,7 +24,7 @@ def module_status(text: str, output: Output) -> int:
 
 def _lines(module: Module, style: Style) -> Iterable[str]:
     tone = CONDITIONS.get(module.condition, RED)
-    headline = f"{paint(module.name, BOLD, style)} is {paint(printable(module.condition), tone, style)}"
+    headline = f"{paint(module.name, BOLD, style)} is {paint(module.condition, tone, style)}"
     yield f"{dot(tone, style)} {headline}: {printable(module.message)}"
     yield from fields(_facts(module), style)
     for title, rows in (("Kernel log", _log(module)), ("Declared by", source_cells(module.sources))):
@@ -108,7 +108,7 @@ def _failures(module: Module) -> str:
 
 
 def _log(module: Module) -> list[tuple[Cell, ...]]:
-    return [(Cell("", DIM), Cell(line)) for line in module.kernel_messages]
+    return [(Cell(line),) for line in module.kernel_messages]
 
 
 def _cells(text: str, tone: str = "") -> list[Cell]:

@@ -38,7 +38,7 @@ def _dashboard(overview: Overview, rows: tuple[Row, ...], style: Style) -> Itera
     tone = STATES.get(overview.state, RED)
     wrong = [row for row in rows if not in_order(row.condition)]
     right = [row for row in rows if in_order(row.condition)]
-    state = paint(printable(overview.state), tone, style)
+    state = paint(overview.state, tone, style)
     yield f"{dot(tone, style)} kmodd is {state}: {_count(rows, wrong)}"
     yield _details(overview)
     yield from _section("Configuration", _issues(overview.config_issues, style), style)

@@ -8,6 +8,7 @@ from kmodd.cli.manager import Action, Result
 from kmodd.cli.output import NOT_IN_ORDER, Output
 from kmodd.cli.render import BOLD, DIM, PLAIN, Cell, Style, columns
 from kmodd.cli.tones import ACTIONS, OUTCOMES, toned
+from kmodd.names import printable
 
 _NOTHING = "nothing to do"
 _UNSOLVED = ("blocked", "failed")
@@ -56,5 +57,5 @@ def _results(results: tuple[Result, ...], style: Style) -> Iterable[str]:
         return (_NOTHING,)
     rows = [(Cell(each.module, BOLD), Cell(each.action), toned(each.outcome, OUTCOMES)) for each in results]
     unsolved = sorted({each.module for each in results if each.outcome in _UNSOLVED})
-    advice = [f"kmoddctl status {name} says why" for name in unsolved]
+    advice = [f"kmoddctl status {printable(name)} says why" for name in unsolved]
     return (*columns(rows, style), *advice)

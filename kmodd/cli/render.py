@@ -36,7 +36,7 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Cell]], style: Style, i
 
 
 def columns(rows: Iterable[Sequence[Cell]], style: Style, indent: int = 0) -> list[str]:
-    """Lines of rows that all have the same number of cells, at least two."""
+    """Lines of rows that all have the same number of cells."""
     shown = [[Cell(printable(cell.text), cell.tone) for cell in row] for row in rows]
     widths = [max(columns_of(cell.text) for cell in column) for column in zip(*shown, strict=True)]
     layout = _layout(widths[:-1], style, indent)
@@ -57,7 +57,8 @@ def fields(rows: Iterable[tuple[str, Iterable[Cell]]], style: Style, indent: int
 
 
 def paint(text: str, tone: str, style: Style) -> str:
-    """``text`` in a tone, where there is colour."""
+    """``text`` escaped, and in a tone where there is colour."""
+    text = printable(text)
     return f"\x1b[{tone}m{text}\x1b[0m" if style.colour and tone and text else text
 
 
@@ -98,7 +99,7 @@ class _Layout(NamedTuple):
 
 def _layout(widths: Sequence[int], style: Style, indent: int) -> _Layout:
     start = indent + sum(widths) + len(_GAP) * len(widths)
-    if not style.width or style.width - start >= _LEAST_WIDTH:
+    if not (style.width and widths) or style.width - start >= _LEAST_WIDTH:
         return _Layout(start, max(style.width - start, 0), below=False)
     start = indent + _BELOW
     return _Layout(start, max(style.width - start, 1), below=True)
@@ -107,11 +108,11 @@ def _layout(widths: Sequence[int], style: Style, indent: int) -> _Layout:
 def _row(row: Sequence[Cell], widths: Sequence[int], layout: _Layout, style: Style, indent: int) -> list[str]:
     *first, last = row
     padded = (
-        paint(cell.text, cell.tone, style) + " " * (width - columns_of(cell.text))
+        paint(cell.text, cell.tone, style) + " " * (width - columns_of(cell.text)) + _GAP
         for cell, width in zip(first, widths, strict=False)
     )
-    head = " " * indent + _GAP.join(padded)
+    head = " " * indent + "".join(padded)
     tail = [paint(line, last.tone, style) for line in wrap(last.text, layout.width) if line]
     if tail and not layout.below:
-        head += _GAP + tail.pop(0)
+        head += tail.pop(0)
     return [head.rstrip(), *(" " * layout.start + line for line in tail)]

@@ -1,0 +1,83 @@
+"""The tool's own words and tables, held against the model, the bus and the errors."""
+
+import dataclasses
+from collections.abc import Mapping
+from importlib import import_module
+
+import pytest
+
+from kmodd.bus.interfaces import MANAGER
+from kmodd.bus.interfaces import MODULE as MODULE_INTERFACE
+from kmodd.bus.table import Interface
+from kmodd.cli import tones
+from kmodd.cli.commands import COMMANDS, DEFAULT, Command
+from kmodd.cli.main import INTERRUPTED, PIPE_CLOSED, parser
+from kmodd.cli.manager import MODULE, OVERVIEW, Module, Overview, Wire
+from kmodd.cli.output import NOT_IN_ORDER
+from kmodd.core.status import GOOD
+from kmodd.errors import ErrorKind
+from kmodd.model import ActionKind, Condition, DaemonState, ModuleStatus, Outcome, Severity
+
+
+@pytest.mark.parametrize(
+    ("words", "table"),
+    [
+        (Condition, tones.CONDITIONS),
+        (DaemonState, tones.STATES),
+        (Outcome, tones.OUTCOMES),
+        (ActionKind, tones.ACTIONS),
+        (Severity, tones.SEVERITIES),
+    ],
+)
+def test_every_word_has_its_tone_and_every_tone_a_word(
+    words: type[Condition], table: Mapping[str, object]
+) -> None:
+    assert {word.value for word in words} == set(table)
+
+
+def test_in_order_is_what_the_daemon_takes_for_good() -> None:
+    assert {condition for condition in Condition if tones.in_order(condition)} == GOOD
+    assert not tones.in_order("brought-by-a-later-version")
+
+
+@pytest.mark.parametrize(
+    ("interface", "table", "fields"),
+    [(MANAGER, OVERVIEW, Overview._fields), (MODULE_INTERFACE, MODULE, Module._fields)],
+)
+def test_every_property_is_read_with_the_signature_that_it_has(
+    interface: Interface, table: Mapping[str, Wire], fields: tuple[str, ...]
+) -> None:
+    offered = {each.name: each.signature for each in interface.properties.values()}
+    assert {wire.name: wire.signature for wire in table.values()} == offered
+    assert tuple(table) == fields
+
+
+def test_fields_are_named_as_in_the_model() -> None:
+    assert set(Module._fields) == {field.name for field in dataclasses.fields(ModuleStatus)}
+
+
+def test_no_error_has_an_exit_status_with_another_meaning() -> None:
+    taken = {kind.exit_status for kind in ErrorKind}
+    assert not taken & {0, NOT_IN_ORDER, INTERRUPTED, PIPE_CLOSED}
+
+
+def test_what_many_kinds_share_on_the_bus_is_received_as_a_failure() -> None:
+    assert ErrorKind.of_bus_name(ErrorKind.NO_LIBKMOD.bus_name) is ErrorKind.FAILED
+    assert ErrorKind.of_bus_name(ErrorKind.NOT_FOUND.bus_name) is ErrorKind.NOT_FOUND
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))
+def test_a_command_is_where_the_table_says(command: Command) -> None:
+    assert callable(getattr(import_module(f"kmodd.cli.{command.module}"), command.function))
+
+
+def test_every_command_is_in_the_help() -> None:
+    shown = parser().format_help()
+    assert all(f"    {command.name}" in shown and command.summary in shown for command in COMMANDS)
+    assert DEFAULT in {command.name for command in COMMANDS}
+
+
+@pytest.mark.parametrize("arguments", [["--json", "list"], ["list", "--json"]])
+def test_json_may_stand_on_either_side(arguments: list[str]) -> None:
+    assert parser().parse_args(arguments).json is True
+    assert parser().parse_args(["list"]).json is False
