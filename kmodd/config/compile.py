@@ -74,7 +74,7 @@ def compile_catalog(paths: ConfigPaths) -> Catalog:
     paths.runtime_dir.mkdir(parents=True, exist_ok=True)
     with _alone(paths.runtime_dir / "compile.lock"):
         last_good, complaints = _recall(paths.last_good)
-        compiled = _compile_settled_files(paths, last_good)
+        compiled = _compile_still_files(paths, last_good)
         if compiled.last_good != last_good or complaints:
             # Before the catalog: after a crash in between the files are compiled again, and nothing is lost.
             complaints = _remember(paths.last_good, compiled.last_good, complaints)
@@ -100,14 +100,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _compile_settled_files(paths: ConfigPaths, last_good: LastGood, attempts: int = 3) -> Compiled:
+def _compile_still_files(paths: ConfigPaths, last_good: LastGood, attempts: int = 3) -> Compiled:
     """Compile until the files hold still meanwhile; a catalog of moving files is never taken as current."""
     started_ns = time.time_ns()
     found = scan(paths)
     compiled = compile_files(found, last_good)
     again = scan(paths)
     if again.key != found.key and attempts > 1:
-        return _compile_settled_files(paths, last_good, attempts - 1)
+        return _compile_still_files(paths, last_good, attempts - 1)
     if again.key == found.key and found.newest_ns < started_ns - _TICK_NS:
         return compiled
     return replace(compiled, catalog=replace(compiled.catalog, key=""))

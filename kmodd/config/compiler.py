@@ -17,7 +17,12 @@ from kmodd.model import Catalog
 from kmodd.names import printable
 
 _MODULE = "kmodd.config.compile"
-_ENVIRONMENT = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"}
+_ENVIRONMENT = {
+    "PATH": "/usr/sbin:/usr/bin:/sbin:/bin",
+    "LC_ALL": "C.UTF-8",
+    # Any installed package may offer pydantic a plugin; none has a say in what root loads.
+    "PYDANTIC_DISABLE_PLUGINS": "__all__",
+}
 # The child limits its own processor time; this is for a file system that does not answer.
 _TIMEOUT_S = 120.0
 _MAX_OUTPUT = 4096
