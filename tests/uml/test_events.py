@@ -1,4 +1,4 @@
-"""What happens behind kmodd's back: modules removed, devices plugged, events lost (issue 1, shown 4)."""
+"""What happens behind kmodd's back: modules removed, devices plugged, events lost (shown 4)."""
 
 import signal
 

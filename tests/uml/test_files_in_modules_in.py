@@ -1,4 +1,4 @@
-"""Files in, modules in, with their parameters; a broken file takes nothing down (issue 1, shown 1, 2 and 6)."""
+"""Files in, modules in, with their parameters; a broken file takes nothing down (shown 1, 2 and 6)."""
 
 import pytest
 
@@ -39,7 +39,9 @@ def test_1_higher_directory_hides_and_a_mask_ends_it(vm: Machine) -> None:
     bus.wait_until_converged()
     assert "veth" not in vm.modules()
     assert not vm.holds_within(PathExists("/sys/class/net/dummy3"), 0)
-    assert ["parameters.numdummies", "3", 2, "/etc/kmodd.d/40-dummy.toml"] in bus.call("Explain", "s", "dummy")
+    assert ["parameters.numdummies", "3", 2, "/etc/kmodd.d/40-dummy.toml"] in bus.call(
+        "Explain", "s", "dummy"
+    )
 
 
 def test_2_parameters_of_every_kind_as_the_kernel_reads_them(vm: Machine) -> None:

@@ -1,6 +1,6 @@
-"""Order as declared, across real dependencies, and loads that overlap where order allows (issue 1, shown 3)."""
+"""Order as declared, across real dependencies, and loads that overlap where order allows (shown 3)."""
 
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from tests.support.uml.conditions import module_live
 from tests.support.uml.daemon_bus import Bus
@@ -78,7 +78,9 @@ def test_3_independent_loads_overlap(vm: Machine) -> None:
         end_us = bus.module(name, "LoadedUSec")
         spans[name] = (end_us - bus.module(name, "LoadDurationUSec"), end_us)
     overlaps = [
-        (a, b) for a, b in combinations(ALGORITHMS, 2) if spans[a][0] < spans[b][1] and spans[b][0] < spans[a][1]
+        (a, b)
+        for a, b in combinations(ALGORITHMS, 2)
+        if spans[a][0] < spans[b][1] and spans[b][0] < spans[a][1]
     ]
     assert overlaps, spans
 
@@ -91,4 +93,4 @@ def test_3_parallel_loads_can_be_limited_to_one(vm: Machine) -> None:
     bus.wait_until_converged()
     ends = sorted((bus.module(n, "LoadedUSec"), bus.module(n, "LoadDurationUSec")) for n in ALGORITHMS)
     vm.remove("/etc/kmodd/kmodd.toml")
-    assert all(end - duration >= previous for (previous, _), (end, duration) in zip(ends, ends[1:], strict=False))
+    assert all(end - duration >= previous for (previous, _), (end, duration) in pairwise(ends))

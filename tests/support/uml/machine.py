@@ -207,9 +207,13 @@ class Machine(GuestCalls):
 
     def stop_daemon(self) -> int:
         """End kmodd as systemd does; its exit status."""
-        pid, self._daemon = self._daemon, 0
         with suppress(GuestError):  # it may have ended by itself
-            self.send_signal(pid, signal.SIGTERM)
+            self.send_signal(self._daemon, signal.SIGTERM)
+        return self.wait_for_end()
+
+    def wait_for_end(self) -> int:
+        """Wait until kmodd has ended; its exit status (negative: signal)."""
+        pid, self._daemon = self._daemon, 0
         return self.wait(pid)
 
     def reload_daemon(self) -> None:
