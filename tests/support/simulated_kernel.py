@@ -113,6 +113,10 @@ class SimulatedKernel:
             self._live[canonical] = _Live(state, next(self._instances), values)
         self._live[canonical].state = state
 
+    def value(self, name: str, parameter: str) -> str:
+        """What a parameter really is, readable or not."""
+        return self._live[ModuleName(name)].values[parameter]
+
     # ------------------------------------------------------------------------ what kmodd does
 
     def present(self) -> frozenset[ModuleName]:

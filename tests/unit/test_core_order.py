@@ -3,6 +3,8 @@
 from itertools import permutations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kmodd.core.order import Order, order
 from kmodd.model import Declaration
@@ -87,3 +89,24 @@ def test_the_same_whatever_file_comes_first() -> None:
     )
     assert len({ordered(*these).sequence for these in permutations(declarations)}) == 1
     assert len({ordered(*these).dropped for these in permutations(declarations)}) == 1
+
+
+@given(st.permutations((A, B, C, D)), st.data())
+def test_any_wishes_that_one_order_fulfils_are_fulfilled(
+    wished: list[ModuleName], data: st.DataObject
+) -> None:
+    """Each module names some of those before it in after or requires, and some behind it in before."""
+    declarations = []
+    pairs = []
+    for place, name in enumerate(wished):
+        earlier, later = wished[:place], wished[place + 1 :]
+        after = data.draw(st.sets(st.sampled_from(earlier)) if earlier else st.just(set()))
+        requires = data.draw(st.sets(st.sampled_from(earlier)) if earlier else st.just(set()))
+        before = data.draw(st.sets(st.sampled_from(later)) if later else st.just(set()))
+        pairs += [(other, name) for other in after | requires] + [(name, other) for other in before]
+        declarations.append(
+            Declaration(name, after=tuple(after), requires=tuple(requires), before=tuple(before))
+        )
+    found = ordered(*data.draw(st.permutations(declarations)))
+    assert all(found.sequence.index(first) < found.sequence.index(then) for first, then in pairs)
+    assert (found.dropped, found.cyclic) == ((), frozenset())

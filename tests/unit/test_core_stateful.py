@@ -15,7 +15,7 @@ from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import Planned, carry_out, planned
 from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule, module
 
-NAMES = tuple(ModuleName(f"m{number}") for number in range(7))
+NAMES = tuple(ModuleName(f"m{number}") for number in range(5))
 GHOST = ModuleName("ghost")
 NUMBER = KernelParameter(clamp=(0, 5))
 HIDDEN = KernelParameter(mode=0)
@@ -25,14 +25,14 @@ parameters = st.dictionaries(st.sampled_from(("number", "hidden")), st.sampled_f
 declarations = st.builds(
     Declaration,
     name=st.sampled_from(NAMES),
-    state=st.sampled_from(Desired),
+    state=st.sampled_from((*Desired, Desired.LOADED, Desired.LOADED)),
     requires=some_names,
     wants=some_names,
     after=some_names,
     before=some_names,
     parameters=parameters.map(lambda given: tuple(Parameter(*item) for item in given.items())),
 )
-catalogs = st.lists(declarations, max_size=6, unique_by=lambda declaration: declaration.name)
+catalogs = st.lists(declarations, min_size=1, max_size=5, unique_by=lambda declaration: declaration.name)
 
 
 @st.composite
@@ -79,13 +79,17 @@ class Core(RuleBasedStateMachine):
         self.declared: list[Declaration] = []
         self.memory = Memory()
 
-    @initialize(tree=trees())
-    def boot(self, tree: list[SimulatedModule]) -> None:
+    @initialize(tree=trees(), loaded=st.sets(st.sampled_from(NAMES)))
+    def boot(self, tree: list[SimulatedModule], loaded: set[ModuleName]) -> None:
         self.kernel = SimulatedKernel(tree)
+        for name in sorted(loaded):
+            if not self._is_in(name):
+                self.kernel.insert(name)
 
     @rule(catalog=catalogs)
     def edit(self, catalog: list[Declaration]) -> None:
         self.declared = catalog
+        self.reconcile()
 
     @rule(data=st.data())
     def somebody_loads(self, data: st.DataObject) -> None:
@@ -97,6 +101,13 @@ class Core(RuleBasedStateMachine):
     @rule(data=st.data())
     def somebody_unloads(self, data: st.DataObject) -> None:
         self.kernel.remove(data.draw(st.sampled_from(self._removable())))
+
+    @precondition(lambda self: self._removable())
+    @rule(data=st.data())
+    def somebody_loads_anew(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(self._removable()))
+        self.kernel.remove(name)
+        self.kernel.insert(name)
 
     @rule()
     def reconcile(self) -> None:
@@ -147,11 +158,18 @@ class Core(RuleBasedStateMachine):
             condition = found.plan.verdicts[name].condition
             if wanted.to_load and condition is Condition.IN_SYNC:
                 assert name in self.kernel.present()
+                self._check_parameters(name, wanted.parameters)
             if wanted.to_remove and condition is Condition.IN_SYNC:
                 assert name not in self.kernel.present()
             if wanted.to_load and name in self.kernel.tree and self.kernel.tree[name].info.builtin:
                 assert condition in (*GOOD, Condition.DRIFTED, Condition.UNVERIFIABLE)
             assert condition not in (Condition.FAILED, Condition.BACKING_OFF, Condition.LOADING)
+
+    def _check_parameters(self, name: ModuleName, wanted: tuple[Parameter, ...]) -> None:
+        """In-sync is never a lie, not even about what cannot be read."""
+        for parameter in wanted:
+            really = self.kernel.value(name, parameter.name)
+            assert int(really, 0) == int(parameter.value, 0)
 
     def _check_unmanaged(self, found: Planned, before: dict[ModuleName, int]) -> None:
         for name, instance in before.items():
@@ -161,4 +179,4 @@ class Core(RuleBasedStateMachine):
 
 
 TestCore = Core.TestCase
-TestCore.settings = settings(max_examples=60, stateful_step_count=12, deadline=None)
+TestCore.settings = settings(max_examples=100, stateful_step_count=8, deadline=None)
