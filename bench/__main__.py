@@ -1,0 +1,81 @@
+"""``make bench``: measure, print, write bench/out, say what moved."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench import baseline as committed
+from bench import host
+from bench.about import describe
+from bench.documents import Run, run_to_json
+from bench.measurement import Measurement
+from bench.picture import draw
+from bench.registry import MEASUREMENTS, REPORTS
+from bench.series import Comparison
+from bench.table import render
+
+OUT = Path(__file__).with_name("out")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit status 0 however the numbers are: a bench tells, it does not judge."""
+    options = _options(arguments)
+    chosen = [each for each in MEASUREMENTS if not options.names or each.name in options.names]
+    run = _measure(chosen, options.rounds)
+    baseline = committed.read()
+    ratios = baseline.ratios if baseline else {}
+    OUT.mkdir(exist_ok=True)
+    (OUT / "results.json").write_text(run_to_json(run))
+    (OUT / "results.svg").write_text(draw(run, ratios))
+    if not options.no_reports:
+        for name in REPORTS:
+            _say(f"report {name} ...")
+            (OUT / name).write_text(host.report(name))
+    _say(f"\n{render(run, ratios)}\n")
+    _say(_compared(baseline, run))
+    if options.accept:
+        committed.write(committed.baseline_of(run))
+        _say("the baseline is these ratios now")
+    return 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure kmodd beside its peers.")
+    names = [each.name for each in MEASUREMENTS]
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"only these: {', '.join(names)}")
+    parser.add_argument("--rounds", type=int, default=0, help="rounds of each, instead of its own number")
+    parser.add_argument("--no-reports", action="store_true", help="no importtime, no profile")
+    parser.add_argument("--accept", action="store_true", help="make the ratios the committed baseline")
+    options = parser.parse_args(arguments)
+    unknown = [name for name in options.names if name not in names]
+    if unknown or options.rounds < 0:
+        parser.error(f"no such measurement: {' '.join(unknown)}" if unknown else "rounds count from 1")
+    return options
+
+
+def _measure(chosen: Sequence[Measurement], rounds: int) -> Run:
+    machine, comparisons, notes = describe(), list[Comparison](), list[str]()
+    for each in chosen:
+        _say(f"{each.name}: {each.what}, {rounds or each.rounds} rounds ...")
+        finding, release = host.measure(each, rounds or each.rounds)
+        machine = {**machine, "guest": f"User Mode Linux {release}, 1 processor"}
+        comparisons += finding.comparisons
+        notes += finding.notes
+    return Run(machine, tuple(comparisons), tuple(notes))
+
+
+def _compared(baseline: committed.Baseline | None, run: Run) -> str:
+    if baseline is None:
+        return "there is no baseline yet; --accept makes one"
+    sentences = committed.moved(baseline, run)
+    head = f"moved by more than {committed.TOLERANCE:.0%} from the baseline:"
+    return "\n".join([head, *sentences]) if sentences else f"nothing {head[:-1]}"
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,89 @@
+"""A pass that finds nothing to do: asked on the bus, and alone; beside asking modprobe about every module."""
+
+import shutil
+import subprocess
+from collections.abc import Sequence
+from functools import partial
+from itertools import chain, islice
+
+from bench.guest import daemon, modules
+from bench.guest.bus import Client, client
+from bench.guest.in_process import passes
+from bench.measurement import seconds_in_turns, timed
+from bench.series import Comparison, Finding
+
+DECLARED = 1000
+PRESENT = 300
+SAMPLE = 10
+"""modprobe is asked one by one about every tenth, and its time multiplied: a process takes 40 ms here."""
+
+
+def declare() -> tuple[str, ...]:
+    """Have 300 modules in the kernel and declare 1,000: those, and others for the case that they come in."""
+    present = modules.load(PRESENT)[:PRESENT]
+    loaded = frozenset(modules.loaded())
+    others = (name for name in chain(modules.known(), modules.builtin()) if name not in loaded)
+    rest = tuple(islice(others, DECLARED - PRESENT))
+    modules.declare(present, file="50-present.toml")
+    modules.declare(rest, state="auto", file="60-auto.toml")
+    return (*present, *rest)
+
+
+def measure(rounds: int) -> Finding:
+    """All in turns, which gives the daemon's trigger its quiet time too."""
+    names = declare()
+    ask_each = timed(partial(_modprobe_each, names[::SAMPLE]))
+    running = daemon.start()
+    with client() as bus, passes() as alone:
+        parts = {
+            "on the bus": timed(partial(_reconcile, bus)),
+            "alone": timed(alone.one),
+            "modprobe -n, a process each": lambda: SAMPLE * ask_each(),
+            "modprobe -n --all, one process": timed(partial(_modprobe_all, names)),
+        }
+        on_bus, in_process, each, at_once = seconds_in_turns(rounds, parts)
+    running.stop()
+    return Finding(
+        (
+            Comparison("pass, Reconcile() on the bus / modprobe -n", on_bus, each, target=0.02),
+            Comparison("pass, alone / modprobe -n", in_process, each, target=0.02),
+            Comparison("pass, alone / modprobe -n --all", in_process, at_once),
+        ),
+        (
+            f"pass: modprobe -n: {DECLARED // SAMPLE} processes were measured, their time taken {SAMPLE} times",
+            *_without_ansible(),
+        ),
+    )
+
+
+def _reconcile(bus: Client) -> None:
+    (rows,) = bus.call("Reconcile")
+    assert not rows, rows
+
+
+def _modprobe_each(names: Sequence[str]) -> None:
+    """A process for each, started by xargs: no interpreter is in the peer's time."""
+    command = ["xargs", "-n", "1", "modprobe", "-n", "-q", "--"]
+    _run(command, "\n".join(names))
+
+
+def _modprobe_all(names: Sequence[str]) -> None:
+    _run(["modprobe", "-n", "-q", "--all", "--", *names], "")
+
+
+def _run(command: Sequence[str], text: str) -> None:
+    """Whatever status: modprobe cannot find every module that is part of the kernel."""
+    subprocess.run(
+        command,
+        input=text.encode(),
+        env=dict(daemon.ENVIRONMENT),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        check=False,
+    )
+
+
+def _without_ansible() -> tuple[str, ...]:
+    if shutil.which("ansible") is None:
+        return ("pass: ansible is not installed here, so its modprobe module is not measured",)
+    return ("pass: ansible is installed here, but not measured yet",)
