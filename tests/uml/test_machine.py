@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.uml.channel import GuestError, MachineLost
-from tests.support.uml.conditions import FileHolds, PathExists, module_absent, module_live
+from tests.support.uml.conditions import FileHolds, PathExists, module_absent, module_live, module_loading
 from tests.support.uml.machine import Machine
 
 
@@ -47,12 +47,16 @@ def test_module_events_come_in_the_order_of_the_kernel(vm: Machine) -> None:
     assert events[0].time_s <= events[1].time_s <= vm.clock_s()
 
 
-def test_loads_that_overlap_are_seen_in_the_kernel(vm: Machine) -> None:
-    with vm.watching_loads() as together:
-        slow = vm.start("modprobe", "bonding", "max_bonds=60")
-        vm.run("modprobe", "brd", "rd_nr=60").check()
-        slow.finish().check()
-    assert frozenset({"bonding", "brd"}) in together
+def test_an_init_that_requests_a_module_sleeps_while_requests_are_held(vm: Machine) -> None:
+    sleepers = ("crc64_rocksoft", "encrypted_keys")
+    with vm.holding_requests():
+        loads = [vm.start("modprobe", name) for name in sleepers]
+        for name in sleepers:
+            vm.wait_for(module_loading(name))
+        assert {vm.modules()[name].state for name in sleepers} == {"Loading"}
+    for load in loads:
+        load.finish().check()
+    assert {vm.modules()[name].state for name in sleepers} == {"Live"}
 
 
 def test_reset_leaves_no_module_and_no_file(vm: Machine) -> None:

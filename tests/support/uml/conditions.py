@@ -39,6 +39,11 @@ def module_live(name: str) -> FileHolds:
     return FileHolds("/proc/modules", rf"^{re.escape(name)} .* Live ")
 
 
+def module_loading(name: str) -> FileHolds:
+    """The module is in, and its init has not returned yet (/proc/modules)."""
+    return FileHolds("/proc/modules", rf"^{re.escape(name)} .* Loading ")
+
+
 def module_absent(name: str) -> FileHolds:
     """The module is neither loaded nor on its way."""
     return FileHolds("/proc/modules", rf"^{re.escape(name)} ", wanted=False)

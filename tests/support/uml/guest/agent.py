@@ -10,8 +10,8 @@ from typing import cast
 from tests.support.uml import wire
 from tests.support.uml.guest import files, processes, terminal, waiting
 from tests.support.uml.guest.baseline import Baseline
-from tests.support.uml.guest.loads import LoadWatch
 from tests.support.uml.guest.notify import Notifications
+from tests.support.uml.guest.requests import Requests
 from tests.support.uml.guest.uevents import ModuleEvents
 
 _Call = Callable[..., object]
@@ -22,7 +22,7 @@ def _calls() -> Mapping[str, _Call]:
     notifications = Notifications()
     children = processes.Processes(notifications)
     baseline = Baseline()
-    loads = LoadWatch()
+    requests = Requests()
     return {
         "run": children.run,
         "spawn": children.spawn,
@@ -41,8 +41,8 @@ def _calls() -> Mapping[str, _Call]:
         "wait_for_command": waiting.wait_for_command,
         "signal_when_seen": waiting.signal_when_seen,
         "events": ModuleEvents().events,
-        "start_watching": loads.start_watching,
-        "stop_watching": loads.stop_watching,
+        "hold_requests": requests.hold,
+        "release_requests": requests.release,
         "mark": baseline.mark,
         "reset": baseline.reset,
         "resize": terminal.resize,
