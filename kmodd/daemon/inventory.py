@@ -99,7 +99,7 @@ def _read(cache: Path, stamp: str) -> dict[ModuleName, ModuleInfo]:
         if document["format"] != FORMAT or document["stamp"] != stamp:
             return {}
         return {ModuleName(row["name"]): _info(row) for row in document["modules"]}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 
 

@@ -94,5 +94,5 @@ def _read(path: Path) -> dict[ModuleName, LoadRecord]:
             for name, (instance, loaded_us, duration_us, parameters) in document["loads"].items()
             if is_module_name(name)
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return {}

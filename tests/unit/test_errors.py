@@ -1,0 +1,56 @@
+"""One table of error kinds, whole and without doubles."""
+
+import pytest
+
+from kmodd.errors import BUS_PREFIX, ErrorKind, KmoddError
+
+# org.kmodd1(5)
+BUS_MEMBERS = {
+    "NotFound",
+    "InvalidConfig",
+    "InvalidArgument",
+    "NotAuthorized",
+    "Busy",
+    "InUse",
+    "Failed",
+}
+
+
+@pytest.mark.parametrize("kind", ErrorKind)
+def test_every_kind_has_all_that_the_outside_sees(kind: ErrorKind) -> None:
+    assert kind.code == kind.code.lower()
+    assert kind.bus_name.removeprefix(BUS_PREFIX) in BUS_MEMBERS
+    assert 1 <= kind.exit_status < 64  # above are sysexits.h, the shell and signals
+    assert isinstance(kind.retryable, bool)
+
+
+def test_codes_and_exit_statuses_tell_kinds_apart() -> None:
+    assert len({kind.code for kind in ErrorKind}) == len(ErrorKind)
+    assert len({kind.exit_status for kind in ErrorKind}) == len(ErrorKind)
+
+
+def test_every_error_of_the_interface_can_happen() -> None:
+    assert {kind.bus_name.removeprefix(BUS_PREFIX) for kind in ErrorKind} == BUS_MEMBERS
+
+
+@pytest.mark.parametrize("kind", ErrorKind)
+def test_a_bus_name_leads_back_to_a_kind_of_that_name(kind: ErrorKind) -> None:
+    assert ErrorKind.of_bus_name(kind.bus_name).bus_name == kind.bus_name
+
+
+@pytest.mark.parametrize("name", ["org.freedesktop.DBus.Error.NoReply", "", "Busy", BUS_PREFIX])
+def test_a_foreign_bus_name_is_a_failure(name: str) -> None:
+    assert ErrorKind.of_bus_name(name) is ErrorKind.FAILED
+
+
+@pytest.mark.parametrize(
+    ("error", "text"),
+    [
+        (KmoddError(ErrorKind.BUSY, "it is busy"), "it is busy"),
+        (KmoddError(ErrorKind.BUSY, "it is busy", "wait"), "it is busy (wait)"),
+        (KmoddError(ErrorKind.BUSY, "it is busy", where="a:1:2"), "a:1:2: it is busy"),
+        (KmoddError(ErrorKind.BUSY, "it is busy", "wait", "a:1:2"), "a:1:2: it is busy (wait)"),
+    ],
+)
+def test_an_error_reads_as_place_sentence_and_advice(error: KmoddError, text: str) -> None:
+    assert str(error) == text
