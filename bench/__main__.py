@@ -9,9 +9,9 @@ from bench import baseline as committed
 from bench import host
 from bench.about import describe
 from bench.documents import Run, run_to_json
-from bench.measurement import Measurement
+from bench.measurement import CopyMeasurement, Measurement
 from bench.picture import draw
-from bench.registry import MEASUREMENTS, REPORTS
+from bench.registry import MEASUREMENTS
 from bench.series import Comparison
 from bench.table import render
 
@@ -29,9 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     (OUT / "results.json").write_text(run_to_json(run))
     (OUT / "results.svg").write_text(draw(run, ratios))
     if not options.no_reports:
-        for name in REPORTS:
-            _say(f"report {name} ...")
-            (OUT / name).write_text(host.report(name))
+        _say("reports ...")
+        for name, text in host.reports():
+            (OUT / name).write_text(text)
     _say(f"\n{render(run, ratios)}\n")
     _say(_compared(baseline, run))
     if options.accept:
@@ -54,15 +54,14 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _measure(chosen: Sequence[Measurement], rounds: int) -> Run:
-    machine, comparisons, notes = describe(), list[Comparison](), list[str]()
+def _measure(chosen: Sequence[Measurement | CopyMeasurement], rounds: int) -> Run:
+    comparisons, notes = list[Comparison](), list[str]()
     for each in chosen:
         _say(f"{each.name}: {each.what}, {rounds or each.rounds} rounds ...")
-        finding, release = host.measure(each, rounds or each.rounds)
-        machine = {**machine, "guest": f"User Mode Linux {release}, 1 processor"}
+        finding = host.measure(each, rounds or each.rounds)
         comparisons += finding.comparisons
         notes += finding.notes
-    return Run(machine, tuple(comparisons), tuple(notes))
+    return Run(describe(host.kernel()), tuple(comparisons), tuple(notes))
 
 
 def _compared(baseline: committed.Baseline | None, run: Run) -> str:

@@ -5,11 +5,12 @@ import platform
 from collections.abc import Mapping
 
 
-def describe() -> Mapping[str, str]:
-    """Name -> text."""
+def describe(guest_kernel: str) -> Mapping[str, str]:
+    """Name -> text; ``guest_kernel`` is the release that the measurements ran on."""
     return {
         "cores": str(os.cpu_count()),
         "kernel": f"{platform.release().partition('-')[0]} ({platform.machine()})",
+        "guest": f"User Mode Linux {guest_kernel}, 1 processor",
         "python": platform.python_version(),
         "distribution": _distribution(),
         "load": f"{os.getloadavg()[0]:.1f}",

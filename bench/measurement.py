@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
+from bench.copied import Copy
 from bench.series import Finding, Series
 
 T = TypeVar("T")
@@ -19,6 +20,16 @@ class Measurement:
     rounds: int
     measure: Callable[[int], Finding]
     memory_mib: int = 512
+
+
+@dataclass(frozen=True, slots=True)
+class CopyMeasurement:
+    """As Measurement, but it runs on the machine itself, on a copy of what a guest shows."""
+
+    name: str
+    what: str
+    rounds: int
+    measure: Callable[[Copy, int], Finding]
 
 
 def in_turns(rounds: int, parts: Mapping[str, Callable[[], T]]) -> Mapping[str, tuple[T, ...]]:
