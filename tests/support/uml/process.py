@@ -42,6 +42,7 @@ class UmlProcess:
                 *_FIXED_ARGUMENTS,
             )
             self._child = _start(arguments, log, (agent_inside.fileno(), terminal_inside.fileno()))
+        self._guardian = _watch_over(self._child.pid)
 
     def wait(self, timeout_s: float = _EXIT_TIMEOUT_S) -> bool:
         """Whether the kernel ended by itself within ``timeout_s``."""
@@ -54,6 +55,7 @@ class UmlProcess:
         with suppress(ProcessLookupError):
             os.killpg(self._child.pid, signal.SIGKILL)
         self._child.wait()
+        self._guardian.communicate(b".")
         self.lines.agent.close()
         self.lines.terminal.close()
 
@@ -97,3 +99,9 @@ def _start(arguments: tuple[str, ...], log: IO[bytes], fds: tuple[int, ...]) -> 
         cwd="/",
         start_new_session=True,
     )
+
+
+def _watch_over(group: int) -> subprocess.Popen[bytes]:
+    """See guardian.py."""
+    command = [sys.executable, "-IS", str(REPOSITORY / "tests/support/uml/guardian.py"), str(group)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
