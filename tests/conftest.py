@@ -8,6 +8,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says something about the machine, nothing about kmodd.
+settings.register_profile("kmodd", deadline=None)
+settings.load_profile("kmodd")
 
 _TIERS = {"uml", "bus"}
 _THREAD_END_S = 2.0

@@ -1,9 +1,10 @@
 """The daemon's inside on a simulated kernel: real survey, executor, trigger and store; no udev, no bus."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.inventory import Inventory
@@ -11,14 +12,39 @@ from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Survey
-from kmodd.errors import KmoddError
+from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import Look, TokenBucket, Trigger
 from kmodd.kernel.roots import Roots
-from kmodd.model import Catalog, Condition, DaemonState, Declaration, DeviceMatch, ModuleStatus, OutcomeRow
+from kmodd.model import (
+    Catalog,
+    Condition,
+    DaemonState,
+    Declaration,
+    Desired,
+    DeviceMatch,
+    ModuleStatus,
+    OutcomeRow,
+    Parameter,
+    When,
+)
 from kmodd.names import ModuleName
-from tests.support.clock import settle
+from tests.support.clock import run, settle
+from tests.support.kernel_parameters import KernelParameter
 from tests.support.simulated import SimulatedLoader
-from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule
+from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule, module
+
+CONFIG = Look(config=True)
+MODULES = Look(modules=frozenset((ModuleName("any"),)))
+TREE = (
+    module("base"),
+    module("upper", "base"),
+    module("other"),
+    module("dummy", numdummies=KernelParameter(mode=0), level=KernelParameter()),
+    module("serial"),
+    module("core", builtin=True),
+)
+
+Scenario = Callable[["SimulatedDaemon"], Coroutine[Any, Any, None]]
 
 
 class StubDevices:
@@ -122,3 +148,29 @@ def _roots(path: Path) -> Roots:
     (proc / "sys/kernel/osrelease").write_text("6.12.0-simulated\n")
     (proc / "cmdline").write_text("quiet\n")
     return Roots(proc=str(proc), sys=str(path / "sys"))
+
+
+def play(path: Path, scenario: Scenario) -> None:
+    """Run a scenario in a daemon of its own, whose files lie in ``path``."""
+
+    async def whole() -> None:
+        async with asyncio.TaskGroup() as group:
+            daemon = SimulatedDaemon(group, path, TREE)
+            await scenario(daemon)
+            daemon.stop()
+
+    run(whole)
+
+
+def declare(name: str, state: Desired = Desired.LOADED, *needs: str, when: When | None = None) -> Declaration:
+    requires = tuple(map(ModuleName, needs))
+    return Declaration(ModuleName(name), state, requires=requires, when=when or When())
+
+
+def with_parameters(name: str, **parameters: str) -> Declaration:
+    given = tuple(Parameter(key, value) for key, value in parameters.items())
+    return Declaration(ModuleName(name), parameters=given)
+
+
+def lost(kind: ErrorKind = ErrorKind.COMPILER_LOST) -> KmoddError:
+    return KmoddError(kind, f"{kind.code} for a test")

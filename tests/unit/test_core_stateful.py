@@ -179,4 +179,4 @@ class Core(RuleBasedStateMachine):
 
 
 TestCore = Core.TestCase
-TestCore.settings = settings(max_examples=100, stateful_step_count=8, deadline=None)
+TestCore.settings = settings(max_examples=100, stateful_step_count=8)

@@ -3,106 +3,24 @@
 import asyncio
 import errno
 import os
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from kmodd.core.draft import Step
-from kmodd.daemon.executor import Executor
-from kmodd.daemon.store import MemoryStore
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import (
-    ActionKind,
     Condition,
-    LoadRequest,
     ModuleState,
     Outcome,
     OutcomeRow,
     Parameter,
-    UnloadRequest,
 )
-from kmodd.names import ModuleName
-from tests.support.clock import run, settle
-from tests.support.kernel_parameters import KernelParameter
-from tests.support.simulated import Fault, SimulatedLoader
-from tests.support.simulated_kernel import SimulatedKernel, module
-
-A, B, C, D = map(ModuleName, "abcd")
-LOAD, UNLOAD = ActionKind.LOAD, ActionKind.UNLOAD
+from tests.support.clock import settle
+from tests.support.execution import LOAD, UNLOAD, A, B, Bench, C, D, load, play, unload
+from tests.support.simulated import Fault
 
 
-class Bench:
-    """An executor on a kernel with four modules; ``changes`` counts what it reported."""
-
-    def __init__(self, group: asyncio.TaskGroup, path: Path) -> None:
-        self.kernel = SimulatedKernel(
-            [module("a"), module("b"), module("c"), module("d", level=KernelParameter(mode=0))]
-        )
-        self.loader = SimulatedLoader(self.kernel)
-        self.store = MemoryStore(path / "loads.json")
-        self.changes = 0
-        self.executor = Executor(group, self.loader, self.kernel, self.store, self._changed)
-
-    def _changed(self) -> None:
-        self.changes += 1
-
-    def gate(self, *names: ModuleName) -> None:
-        for name in names:
-            self.loader.gates[name] = asyncio.Event()
-
-    async def open(self, name: ModuleName) -> None:
-        self.loader.gates[name].set()
-        await settle()
-
-    async def replace(self, *steps: Step) -> None:
-        self.executor.replace(steps)
-        await settle()
-
-    def idle(self) -> bool:
-        return self.executor.idle
-
-    def rows(self) -> list[tuple[str, str, str]]:
-        return [(row.module, row.action, row.outcome) for row in self.executor.take_rows()]
-
-
-Scenario = Callable[[Bench], Coroutine[Any, Any, None]]
-
-
-@pytest.fixture
-def play(tmp_path: Path) -> Callable[[Scenario], None]:
-    """Runs a scenario; whatever still hangs at its end is left to the task group's cancellation."""
-
-    async def whole(scenario: Scenario) -> None:
-        async with asyncio.TaskGroup() as group:
-            bench = Bench(group, tmp_path)
-            await scenario(bench)
-            for gate in bench.loader.gates.values():
-                gate.set()
-
-    return lambda scenario: run(lambda: whole(scenario))
-
-
-def load(
-    name: ModuleName,
-    *,
-    strong: tuple[ModuleName, ...] = (),
-    weak: tuple[ModuleName, ...] = (),
-    parameters: tuple[Parameter, ...] = (),
-    timeout_s: float = 30.0,
-) -> Step:
-    request = LoadRequest(name, f"/lib/modules/6.12.0-simulated/kernel/{name}.ko")
-    return Step(
-        name, LOAD, request, "test", parameters=parameters, strong=strong, weak=weak, timeout_s=timeout_s
-    )
-
-
-def unload(name: ModuleName) -> Step:
-    return Step(name, UNLOAD, UnloadRequest(name), "test")
-
-
-def test_needs_go_first_and_independent_loads_overlap(play: Callable[[Scenario], None]) -> None:
+def test_needs_go_first_and_independent_loads_overlap(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.gate(A, B, C)
         await bench.replace(load(A), load(B), load(C, strong=(A,), weak=(B,)))
@@ -117,10 +35,10 @@ def test_needs_go_first_and_independent_loads_overlap(play: Callable[[Scenario],
         assert bench.rows() == [(B, "load", "done"), (A, "load", "done"), (C, "load", "done")]
         assert bench.rows() == []
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
-def test_no_more_at_once_than_allowed(play: Callable[[Scenario], None]) -> None:
+def test_no_more_at_once_than_allowed(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.executor.parallel = 2
         bench.gate(A, B, C, D)
@@ -131,10 +49,10 @@ def test_no_more_at_once_than_allowed(play: Callable[[Scenario], None]) -> None:
         await bench.open(A)
         assert bench.loader.begun() == [A, B, C, D]
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
-def test_a_failed_strong_need_blocks_whatever_hangs_on_it(play: Callable[[Scenario], None]) -> None:
+def test_a_failed_strong_need_blocks_whatever_hangs_on_it(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.loader.faults[A] = [Fault(error=errno.EINVAL)]
         await bench.replace(load(A), load(B, strong=(A,)), load(C, strong=(B,)), load(D, weak=(C,)))
@@ -146,20 +64,20 @@ def test_a_failed_strong_need_blocks_whatever_hangs_on_it(play: Callable[[Scenar
         ]
         assert bench.loader.begun() == [A, D]
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
-def test_a_failed_weak_need_is_only_waited_for(play: Callable[[Scenario], None]) -> None:
+def test_a_failed_weak_need_is_only_waited_for(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.loader.faults[A] = [Fault(error=errno.ENOMEM)]
         await bench.replace(load(A), load(B, weak=(A,)))
         assert bench.rows() == [(A, "load", "failed"), (B, "load", "done")]
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
 def test_what_is_slow_frees_its_place_and_is_reported_and_still_counts_when_it_ends(
-    play: Callable[[Scenario], None],
+    tmp_path: Path,
 ) -> None:
     async def scenario(bench: Bench) -> None:
         bench.executor.parallel = 1
@@ -178,10 +96,10 @@ def test_what_is_slow_frees_its_place_and_is_reported_and_still_counts_when_it_e
         assert bench.rows() == [(B, "load", "done"), (A, "load", "done"), (C, "load", "done")]
         assert not bench.store.memory.in_flight
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
-def test_a_new_plan_drops_what_has_not_begun_and_keeps_what_runs(play: Callable[[Scenario], None]) -> None:
+def test_a_new_plan_drops_what_has_not_begun_and_keeps_what_runs(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.gate(A)
         await bench.replace(load(A), load(B, strong=(A,)), load(C, strong=(A,)))
@@ -191,10 +109,10 @@ def test_a_new_plan_drops_what_has_not_begun_and_keeps_what_runs(play: Callable[
         assert bench.loader.begun() == [A, D, C]
         assert B not in bench.kernel.present()
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
-def test_an_empty_plan_starts_nothing_more(play: Callable[[Scenario], None]) -> None:
+def test_an_empty_plan_starts_nothing_more(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.gate(A)
         await bench.replace(load(A), load(B, strong=(A,)))
@@ -202,7 +120,7 @@ def test_an_empty_plan_starts_nothing_more(play: Callable[[Scenario], None]) -> 
         await bench.open(A)
         assert bench.rows() == [(A, "load", "done")]
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +134,7 @@ def test_an_empty_plan_starts_nothing_more(play: Callable[[Scenario], None]) -> 
     ],
 )
 def test_what_the_kernel_shows_decides_not_the_report(
-    play: Callable[[Scenario], None],
+    tmp_path: Path,
     fault: Fault,
     outcome: Outcome,
     condition: Condition | None,
@@ -230,21 +148,21 @@ def test_what_the_kernel_shows_decides_not_the_report(
         assert (attempt.condition if attempt else None) == condition
         assert (A in bench.kernel.present()) is live
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
-def test_somebody_else_was_faster(play: Callable[[Scenario], None]) -> None:
+def test_somebody_else_was_faster(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.kernel.insert("a")
         await bench.replace(load(A))
         assert bench.rows() == [(A, "load", "unchanged")]
         assert not bench.store.memory.loads
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
 def test_a_load_of_ours_is_remembered_with_its_instance_and_parameters(
-    play: Callable[[Scenario], None],
+    tmp_path: Path,
 ) -> None:
     async def scenario(bench: Bench) -> None:
         await bench.replace(load(D, parameters=(Parameter("level", "3"),)))
@@ -254,20 +172,20 @@ def test_a_load_of_ours_is_remembered_with_its_instance_and_parameters(
         assert record.duration_us == 1000
         assert record.loaded_us > 0
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
-def test_without_a_report_it_is_not_said_to_be_ours(play: Callable[[Scenario], None]) -> None:
+def test_without_a_report_it_is_not_said_to_be_ours(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.loader.faults[D] = [Fault(lost=True)]
         await bench.replace(load(D))
         assert bench.rows() == [(D, "load", "done")]
         assert not bench.store.memory.loads
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
-def test_a_lost_loader_is_a_failure_that_is_tried_again(play: Callable[[Scenario], None]) -> None:
+def test_a_lost_loader_is_a_failure_that_is_tried_again(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.loader.refusals = [KmoddError(ErrorKind.LOADER_LOST, "the loader has ended")]
         await bench.replace(load(A))
@@ -276,10 +194,10 @@ def test_a_lost_loader_is_a_failure_that_is_tried_again(play: Callable[[Scenario
         assert attempt is not None
         assert attempt.next_retry_us > 0
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
-def test_failures_count_up_and_a_success_ends_them(play: Callable[[Scenario], None]) -> None:
+def test_failures_count_up_and_a_success_ends_them(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.loader.faults[A] = [Fault(error=errno.EBUSY), Fault(error=errno.EBUSY), Fault()]
         counts = []
@@ -289,10 +207,10 @@ def test_failures_count_up_and_a_success_ends_them(play: Callable[[Scenario], No
             counts.append(attempt.failures if attempt else 0)
         assert counts == [1, 2, 0]
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
-def test_a_failure_is_reported_while_others_still_load(play: Callable[[Scenario], None]) -> None:
+def test_a_failure_is_reported_while_others_still_load(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.gate(B)
         bench.loader.faults[A] = [Fault(error=errno.EBUSY)]
@@ -300,7 +218,7 @@ def test_a_failure_is_reported_while_others_still_load(play: Callable[[Scenario]
         assert bench.changes == 1
         assert not bench.idle()
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
 @pytest.mark.parametrize(
@@ -314,7 +232,7 @@ def test_a_failure_is_reported_while_others_still_load(play: Callable[[Scenario]
         (Fault(lost=True), Outcome.DONE),
     ],
 )
-def test_an_unload_is_read_back_too(play: Callable[[Scenario], None], fault: Fault, outcome: Outcome) -> None:
+def test_an_unload_is_read_back_too(tmp_path: Path, fault: Fault, outcome: Outcome) -> None:
     async def scenario(bench: Bench) -> None:
         bench.kernel.insert("a")
         bench.loader.faults[A] = [fault]
@@ -322,14 +240,14 @@ def test_an_unload_is_read_back_too(play: Callable[[Scenario], None], fault: Fau
         assert bench.executor.take_rows() == (OutcomeRow(A, UNLOAD, outcome),)
         assert (A in bench.kernel.present()) is (outcome is not Outcome.DONE)
 
-    play(scenario)
+    play(tmp_path, scenario)
 
 
-def test_state_directory_gone_costs_only_the_record(play: Callable[[Scenario], None], tmp_path: Path) -> None:
+def test_state_directory_gone_costs_only_the_record(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         os.rmdir(tmp_path)
         await bench.replace(load(A))
         assert bench.kernel.modules()[A].state is ModuleState.LOADED
         assert bench.rows() == [(A, "load", "done")]
 
-    play(scenario)
+    play(tmp_path, scenario)

@@ -1,0 +1,146 @@
+"""Plans: what is in the kernel and must have its parameters, or must not be there."""
+
+from collections.abc import Callable
+
+import pytest
+
+from kmodd.core.memory import LoadRecord, Memory
+from kmodd.model import (
+    ActionKind,
+    Condition,
+    Declaration,
+    Desired,
+    Drift,
+    ModuleState,
+    Parameter,
+    UnloadRequest,
+)
+from kmodd.names import ModuleName
+from tests.support.kernel_parameters import KernelParameter
+from tests.support.planning import NOW_US, planned
+from tests.support.simulated_kernel import SimulatedKernel, module
+from tests.unit.test_core_plan import (
+    AUTO,
+    DENIED,
+    DUMMY,
+    LOADED,
+    UNLOADED,
+    A,
+    B,
+    C,
+    declare,
+    failed,
+    kernel,
+    verdict,
+)
+
+
+def loaded_dummy(options: str) -> SimulatedKernel:
+    simulated = kernel()
+    simulated.insert("dummy", options)
+    return simulated
+
+
+@pytest.mark.parametrize("state", [LOADED, AUTO])
+def test_drift(state: Desired) -> None:
+    found = planned(loaded_dummy("number=7"), [declare("dummy", state, number="0x8")])
+    assert verdict(found, "dummy") == (Condition.DRIFTED, "number is '7', wanted '0x8'")
+    assert found.plan.verdicts[DUMMY].drift == (Drift("number", "0x8", "7"),)
+
+
+@pytest.mark.parametrize("state", [LOADED, AUTO])
+def test_equal_values_are_no_drift(state: Desired) -> None:
+    found = planned(loaded_dummy("number=8"), [declare("dummy", state, number="0x8")])
+    assert verdict(found, "dummy")[0] is Condition.IN_SYNC
+
+
+@pytest.mark.parametrize("loaded", [False, True])
+def test_a_parameter_that_it_does_not_have(loaded: bool) -> None:
+    found = planned(kernel(*["dummy"] * loaded), [declare("dummy", numbr="3")])
+    if loaded:
+        assert verdict(found, "dummy") == (Condition.FAILED, "bad-parameter: dummy has no parameter 'numbr'")
+    else:
+        assert verdict(found, "dummy")[0] is Condition.LOADING
+
+
+def test_a_dash_in_a_parameter_is_an_underscore() -> None:
+    simulated = SimulatedKernel([module("m", max_loop=KernelParameter())])
+    simulated.insert("m", "max_loop=3")
+    declaration = Declaration(ModuleName("m"), parameters=(Parameter("max-loop", "3"),))
+    assert verdict(planned(simulated, [declaration]), "m")[0] is Condition.IN_SYNC
+
+
+def ours(simulated: SimulatedKernel, *parameters: Parameter) -> LoadRecord:
+    return LoadRecord(simulated.instance(DUMMY), parameters, 0, 0)
+
+
+def nobodys(simulated: SimulatedKernel, *parameters: Parameter) -> LoadRecord:
+    return LoadRecord(simulated.instance(DUMMY) + 1, parameters, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("record", "value", "condition"),
+    [
+        (ours, "3", Condition.IN_SYNC),
+        (ours, "4", Condition.UNVERIFIABLE),
+        (nobodys, "3", Condition.UNVERIFIABLE),
+        (None, "3", Condition.UNVERIFIABLE),
+    ],
+)
+def test_what_cannot_be_read_is_known_of_our_own_load_of_this_instance_only(
+    record: Callable[..., LoadRecord] | None, value: str, condition: Condition
+) -> None:
+    simulated = loaded_dummy(f"hidden={value}")
+    loads = {DUMMY: record(simulated, Parameter("hidden", value))} if record else {}
+    found = planned(simulated, [declare("dummy", hidden="3")], memory=Memory(loads=loads))
+    assert verdict(found, "dummy")[0] is condition
+    assert not found.plan.steps
+
+
+def test_removals_go_holders_first_whatever_the_files_say_first() -> None:
+    for names in ("abc", "cba", "bac"):
+        found = planned(kernel("c"), [declare(name, UNLOADED) for name in names])
+        assert [step.request for step in found.plan.steps] == [UnloadRequest(n) for n in (C, B, A)]
+        assert [step.strong for step in found.plan.steps] == [(), (C,), (B,)]
+        assert verdict(found, "a") == (Condition.IN_USE, "to be unloaded")
+
+
+@pytest.mark.parametrize(
+    ("state", "condition"), [(UNLOADED, Condition.IN_USE), (DENIED, Condition.DENIED_BUT_LOADED)]
+)
+def test_what_others_use_stays(state: Desired, condition: Condition) -> None:
+    simulated = kernel("b")
+    found = planned(simulated, [declare("a", state)])
+    assert verdict(found, "a") == (condition, "in use by b")
+    assert found.plan.verdicts[A].blockers == ("b",)
+    simulated.use("b", 2)
+    found = planned(simulated, [declare("a", state), declare("b", state)])
+    assert verdict(found, "b") == (condition, "in use by unattributed: 2")
+    assert verdict(found, "a") == (condition, "in use by b")
+    assert not found.plan.steps
+
+
+def test_what_can_never_be_unloaded_is_not_tried() -> None:
+    found = planned(kernel("fast"), [declare("fast", DENIED)])
+    assert verdict(found, "fast") == (
+        Condition.DENIED_BUT_LOADED,
+        "it can never be unloaded: it has no exit function, or this kernel unloads none",
+    )
+    assert not found.plan.steps
+
+
+def test_what_is_on_its_way_out_is_not_unloaded_again() -> None:
+    simulated = kernel("a")
+    simulated.set_state("a", ModuleState.UNLOADING)
+    found = planned(simulated, [declare("a", UNLOADED)])
+    assert verdict(found, "a") == (Condition.IN_USE, "it is unloading, but not by kmodd")
+    assert (found.plan.steps, found.plan.wake_at_us) == ((), NOW_US + 1_000_000)
+    under_way = planned(simulated, [declare("a", UNLOADED)], memory=Memory(in_flight={A: NOW_US}))
+    assert verdict(under_way, "a") == (Condition.LOADING, "an action on it is under way")
+
+
+def test_a_failed_unload_stands_until_it_is_due() -> None:
+    memory = Memory({A: failed(ActionKind.UNLOAD, Condition.BACKING_OFF, NOW_US + 7)})
+    found = planned(kernel("a"), [declare("a", UNLOADED)], memory=memory)
+    assert verdict(found, "a") == (Condition.IN_USE, "it failed")
+    assert (found.plan.steps, found.plan.wake_at_us) == ((), NOW_US + 7)

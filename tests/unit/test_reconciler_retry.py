@@ -1,0 +1,154 @@
+"""What is tried again, when, and what has to change first."""
+
+import asyncio
+import errno
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+from kmodd.daemon.reconciler import PAUSE_AFTER_PROBLEM_S
+from kmodd.errors import ErrorKind
+from kmodd.events.trigger import Look
+from kmodd.model import (
+    Condition,
+    DaemonState,
+    DeviceMatch,
+    Settings,
+    When,
+)
+from kmodd.names import ModuleName
+from tests.support.daemon import CONFIG, MODULES, SimulatedDaemon, declare, lost, play
+from tests.support.simulated import Fault
+
+USB = DeviceMatch(subsystem="usb")
+
+
+def test_a_failure_backs_off_and_is_tried_again_by_itself(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.loader.faults[ModuleName("dummy")] = [Fault(error=errno.EBUSY)] * 4 + [Fault()]
+        daemon.catalog = replace(daemon.catalog, settings=Settings(event_quiet_time_s=0.0))
+        daemon.declare(declare("dummy"), declare("other"))
+        loop = asyncio.get_running_loop()
+        attempts: list[float] = []
+        while daemon.conditions().get("dummy") is not Condition.IN_SYNC:
+            await asyncio.sleep(0.01)
+            if len(daemon.loader.begun()) - 1 > len(attempts):
+                attempts.append(loop.time())
+        waits = [later - earlier for earlier, later in pairwise(attempts)]
+        assert len(waits) == 4
+        assert all(longer > 1.2 * shorter for shorter, longer in pairwise(waits))
+        assert daemon.loader.begun().count(ModuleName("other")) == 1
+        assert daemon.status("dummy").failure_count == 0
+
+    play(tmp_path, scenario)
+
+
+def test_while_it_backs_off_the_status_says_so_and_when_it_goes_on(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.loader.faults[ModuleName("base")] = [Fault(error=errno.EBUSY)]
+        daemon.declare(declare("upper"))
+        await daemon.second()
+        status = daemon.status("base")
+        assert status.condition is Condition.BACKING_OFF
+        assert status.failure_count > 1
+        assert status.next_retry_us > 0
+        assert daemon.status("upper").condition is Condition.WAITING_FOR_DEPENDENCY
+        assert daemon.status("upper").blockers == ("base",)
+        assert daemon.state() is DaemonState.CONVERGED  # it passes by itself
+        assert not daemon.snapshot.converged
+
+    play(tmp_path, scenario)
+
+
+def test_a_permanent_failure_waits_for_a_change(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.loader.faults[ModuleName("dummy")] = [Fault(error=errno.EINVAL), Fault()]
+        daemon.declare(declare("dummy"))
+        await daemon.second()
+        await asyncio.sleep(10_000)
+        assert daemon.status("dummy").condition is Condition.FAILED
+        assert daemon.status("dummy").message.startswith("bad-parameter: ")
+        assert daemon.state() is DaemonState.DEGRADED
+        assert len(daemon.loader.begun()) == 1
+        daemon.declare(replace(declare("dummy"), reason="changed"))
+        await daemon.look(CONFIG)
+        assert daemon.status("dummy").condition is Condition.IN_SYNC
+
+    play(tmp_path, scenario)
+
+
+def test_a_changed_module_tree_is_a_change(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.loader.faults[ModuleName("dummy")] = [Fault(error=errno.ENOEXEC), Fault()]
+        daemon.declare(declare("dummy"))
+        await daemon.second()
+        (daemon.tree / "modules.dep.bin").write_text("new")
+        await daemon.look(Look(full=True))
+        assert daemon.status("dummy").condition is Condition.IN_SYNC
+
+    play(tmp_path, scenario)
+
+
+def test_somebody_else_succeeds_where_kmodd_failed(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.loader.faults[ModuleName("dummy")] = [Fault(error=errno.EINVAL)]
+        daemon.declare(declare("dummy"))
+        await daemon.second()
+        daemon.kernel.insert("dummy")
+        await daemon.look(MODULES)
+        status = daemon.status("dummy")
+        assert (status.condition, status.failure_count) == (Condition.IN_SYNC, 0)
+
+    play(tmp_path, scenario)
+
+
+def test_hardware_brings_its_module_and_enodev_waits_for_hardware(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.loader.faults[ModuleName("serial")] = [Fault(error=errno.ENODEV), Fault()]
+        daemon.declare(declare("serial", when=When(devices=(USB,))))
+        await daemon.second()
+        assert daemon.devices.listened == {USB}
+        assert daemon.status("serial").condition is Condition.CONDITION_UNMET
+        daemon.devices.present = {USB}
+        await daemon.look(Look(devices=frozenset(("/sys/devices/usb1",))))
+        assert daemon.status("serial").condition is Condition.WAITING_FOR_HARDWARE
+        await asyncio.sleep(10_000)
+        assert len(daemon.loader.begun()) == 1
+        for present in (set[DeviceMatch](), {USB}):
+            daemon.devices.present = present
+            await daemon.look(Look(devices=frozenset(("/sys/devices/usb1",))))
+        assert daemon.status("serial").condition is Condition.IN_SYNC
+
+    play(tmp_path, scenario)
+
+
+def test_a_look_at_the_plan_does_not_swallow_that_hardware_came(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.loader.faults[ModuleName("serial")] = [Fault(error=errno.ENODEV), Fault()]
+        daemon.devices.present = {USB}
+        daemon.declare(declare("serial", when=When(devices=(USB,))))
+        await daemon.second()
+        daemon.devices.present = set()
+        await daemon.look(Look(all_devices=True))
+        daemon.devices.present = {USB}
+        plan = await daemon.reconciler.plan()
+        assert [step.module for step in plan.steps] == ["serial"]
+        await daemon.look(Look(all_devices=True))
+        assert daemon.status("serial").condition is Condition.IN_SYNC
+
+    play(tmp_path, scenario)
+
+
+def test_a_survey_that_fails_keeps_its_news_for_the_next(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.loader.faults[ModuleName("dummy")] = [Fault(error=errno.EINVAL), Fault()]
+        daemon.declare(declare("dummy"))
+        await daemon.second()
+        (daemon.tree / "modules.dep.bin").write_text("new")
+        daemon.loader.refusals = [lost(ErrorKind.LOADER_LOST)]
+        await daemon.look(Look(full=True))
+        assert daemon.status("dummy").condition is Condition.FAILED
+        await asyncio.sleep(PAUSE_AFTER_PROBLEM_S + 1)
+        assert daemon.status("dummy").condition is Condition.IN_SYNC
+
+    play(tmp_path, scenario)
