@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from kmodd.daemon import log
 from kmodd.daemon.composition import Daemon, Stop
 from kmodd.daemon.lock import InstanceLock
 from kmodd.daemon.places import Places, make_directories
-from kmodd.errors import KmoddError
+from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel.client import LoaderClient
 
 _log = logging.getLogger(__name__)
@@ -29,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KmoddError as error:
         _log.critical("%s", error, extra=log.fields(code=error.kind.code))
         return error.kind.exit_status
+    except Exception:  # noqa: BLE001  # the outer edge: a defect is one entry in the log, and the unit restarts
+        _log.critical("kmodd ends because of a defect in itself; please report what follows", exc_info=True)
+        return ErrorKind.FAILED.exit_status
 
 
 async def _serve(places: Places, *, once: bool) -> int:
@@ -37,14 +41,17 @@ async def _serve(places: Places, *, once: bool) -> int:
     lock = InstanceLock(places.config.runtime_dir / "lock")
     loader = LoaderClient(places.roots)
     status = 0
-    try:
-        async with asyncio.TaskGroup() as group:
-            Daemon(group, places, loader, once=once).start()
-    except* Stop as stops:
-        status = max(stop.status for stop in stops.exceptions if isinstance(stop, Stop))
-    except* KmoddError as errors:
-        raise errors.exceptions[0] from None
-    finally:
-        await loader.close()
-        lock.release()
+    with contextlib.ExitStack() as at_the_end:
+        at_the_end.callback(lock.release)
+        try:
+            async with asyncio.TaskGroup() as group:
+                daemon = Daemon(group, places, loader, once=once)
+                at_the_end.callback(daemon.close)
+                daemon.start()
+        except* Stop as stops:
+            status = max(stop.status for stop in stops.exceptions if isinstance(stop, Stop))
+        except* KmoddError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            await loader.close()
     return status

@@ -47,6 +47,7 @@ class Daemon:
         self._ready = False
         self._told = ""
         self._stopping = asyncio.Event()
+        self._watcher: FileWatcher | None = None
         runtime = places.config.runtime_dir
         self._trigger = Trigger(Settings().event_quiet_time_s)
         self._reader = reader = SystemReader(places.roots)
@@ -67,17 +68,25 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
         loop.add_signal_handler(signal.SIGHUP, self._hangup)
+        if not self._once:
+            # Before the first pass, so that it sees whatever no watch has told of.
+            self._watcher = self._watch_files()
         self._group.create_task(self._until_stopped(), name="stop")
         self._group.create_task(self.reconciler.run(), name="reconciler")
         if self._once:
             self._group.create_task(self._run_once(), name="once")
             return
-        self._group.create_task(self._watch_files(), name="files")
         self._group.create_task(self._bus.run(), name="bus")
         self._group.create_task(self._report_bus(), name="ready")
         interval_s = watchdog_interval_s(os.environ, os.getpid())
         if interval_s:
             self._group.create_task(self._feed_watchdog(interval_s), name="watchdog")
+
+    def close(self) -> None:
+        """Let go of what the loop watches."""
+        if self._watcher is not None:
+            self._watcher.close()
+        self._uevents.close()
 
     def show(self, snapshot: Snapshot) -> None:
         """A pass is over: tell the service manager and the bus."""
@@ -123,8 +132,8 @@ class Daemon:
         _log.info("%d actions; %s", len(rows), summary(self.reconciler.snapshot))
         raise Stop(0 if self.reconciler.snapshot.converged else 1)
 
-    async def _watch_files(self) -> None:
-        """Hints from the directories whose files decide something."""
+    def _watch_files(self) -> FileWatcher:
+        """Hints from the directories whose files decide something. Raises FAILED: no inotify."""
         config = {str(path) for path in self._places.config.directories}
         config.add(str(self._places.config.settings.parent))
         others = {str(self._tree), *self._places.modprobe_dirs}
@@ -139,15 +148,8 @@ class Daemon:
                 self._bus.try_now()
 
         watcher = FileWatcher(changed)
-        try:
-            wanted = sorted(config | others | {socket_directory})
-            watcher.want(dict.fromkeys(wanted, Interest.FILES))
-            # What changed before the watches stood has raised no event.
-            self._trigger.notify(EVERYTHING)
-            await asyncio.get_running_loop().create_future()
-        finally:
-            watcher.close()
-            self._uevents.close()
+        watcher.want(dict.fromkeys(sorted(config | others | {socket_directory}), Interest.FILES))
+        return watcher
 
     async def _feed_watchdog(self, interval_s: float) -> None:
         """From the loop itself: a loop that stalls is a daemon that is dead."""
