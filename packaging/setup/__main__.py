@@ -63,9 +63,7 @@ def missing_debian_packages() -> list[str]:
     """Wanted and not installed (dpkg-query(1)), in the order of the list."""
     wanted = wanted_debian_packages()
     if shutil.which("dpkg-query") is None:
-        fail(
-            f"this is not Debian; install what these packages hold, then make .venv by hand: {' '.join(wanted)}"
-        )
+        fail(f"this is not Debian, whose packages it needs: {' '.join(wanted)}")
     query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *wanted]
     answer = subprocess.run(query, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, check=False)
     installed = {line.split()[0] for line in answer.stdout.splitlines() if line.endswith(" installed")}
