@@ -1,6 +1,7 @@
 """``make bench``: measure, print, write bench/out, say what moved."""
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             (OUT / name).write_text(text)
     _say(f"\n{render(run, ratios)}\n")
     _say(_compared(baseline, run))
+    if os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1):
+        _say("this machine is busy with other things: medians are rough, and so is what moved")
     if options.accept:
         committed.write(committed.baseline_of(run))
         _say("the baseline is these ratios now")

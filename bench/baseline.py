@@ -14,28 +14,38 @@ TOLERANCE = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Baseline:
-    """Ratios by name of comparison, and the machine that they were measured on."""
+    """Ratios by name of comparison, of medians and of least values, and the machine they were measured on."""
 
     machine: Mapping[str, str]
     ratios: Mapping[str, float]
+    least_ratios: Mapping[str, float]
 
 
 def baseline_of(run: Run) -> Baseline:
     """What ``run`` would be as the baseline."""
-    return Baseline(run.machine, {each.name: round(each.ratio, 4) for each in run.comparisons})
+    return Baseline(
+        run.machine,
+        {each.name: _rounded(each.ratio) for each in run.comparisons},
+        {each.name: _rounded(each.least_ratio) for each in run.comparisons},
+    )
 
 
 def moved(baseline: Baseline, run: Run, tolerance: float = TOLERANCE) -> tuple[str, ...]:
-    """A sentence for every ratio that is further than ``tolerance`` from the baseline's, or not in it."""
+    """A sentence for every ratio that is further than ``tolerance`` from the baseline's, or not in it.
+
+    A busy machine moves medians, so the ratio of the least values must have moved the same way too.
+    """
     sentences = []
     for each in run.comparisons:
-        before = baseline.ratios.get(each.name)
-        if before is None:
+        if each.name not in baseline.ratios:
             sentences.append(f"{each.name}: {each.ratio:.3g}, not in the baseline")
-        elif abs(each.ratio / before - 1) > tolerance:
-            way = "worse" if each.ratio > before else "better"
-            change = abs(each.ratio / before - 1)
-            sentences.append(f"{each.name}: {each.ratio:.3g}, was {before:.3g}: {change:.0%} {way}")
+            continue
+        before = baseline.ratios[each.name]
+        change = each.ratio / before - 1
+        least_change = each.least_ratio / baseline.least_ratios[each.name] - 1
+        if min(change, least_change) > tolerance or max(change, least_change) < -tolerance:
+            way = "worse" if change > 0 else "better"
+            sentences.append(f"{each.name}: {each.ratio:.3g}, was {before:.3g}: {abs(change):.0%} {way}")
     return tuple(sentences)
 
 
@@ -47,16 +57,21 @@ def read(path: Path = PATH) -> Baseline | None:
         return None
     if document["format"] != FORMAT:
         raise ValueError(f"{path.name}: format {document['format']} is not {FORMAT}")
-    return Baseline(document["machine"], document["ratios"])
+    return Baseline(document["machine"], document["ratios"], document["least_ratios"])
 
 
 def write(baseline: Baseline, path: Path = PATH) -> None:
     """Replace the baseline; names not measured this time keep their ratio."""
-    old = read(path)
-    ratios = {**(old.ratios if old else {}), **baseline.ratios}
+    old = read(path) or Baseline({}, {}, {})
     document = {
         "format": FORMAT,
         "machine": dict(baseline.machine),
-        "ratios": dict(sorted(ratios.items())),
+        "ratios": {**old.ratios, **baseline.ratios},
+        "least_ratios": {**old.least_ratios, **baseline.least_ratios},
     }
-    path.write_text(json.dumps(document, indent=1) + "\n")
+    path.write_text(json.dumps(document, indent=1, sort_keys=True) + "\n")
+
+
+def _rounded(ratio: float) -> float:
+    """Three significant figures: more would only be noise in the history of the file."""
+    return float(f"{ratio:.3g}")

@@ -54,6 +54,7 @@ def _rows(comparisons: tuple[Comparison, ...]) -> list[dict[str, Any]]:
         {
             **asdict(each),
             "ratio": each.ratio,
+            "least_ratio": each.least_ratio,
             "ratio_spread": each.ratio_spread,
             "medians": (each.subject.median, each.peer.median),
         }

@@ -42,6 +42,11 @@ class Comparison:
         return self.subject.median / self.peer.median
 
     @property
+    def least_ratio(self) -> float:
+        """The same of the least values: what others on the machine do can only make a value greater."""
+        return min(self.subject.values) / min(self.peer.values)
+
+    @property
     def ratio_spread(self) -> tuple[float, float]:
         """Least and most of the ratios of single rounds, whose two halves saw the same machine."""
         ratios = [a / b for a, b in zip(self.subject.values, self.peer.values, strict=True)]

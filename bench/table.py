@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from bench.documents import Run
 from bench.series import Comparison, Series
 
-HEADINGS = ("what", "kmodd", "beside", "", "ratio", "target", "baseline", "runs")
+HEADINGS = ("what", "kmodd", "beside", "", "ratio", "of the least", "target", "baseline", "runs")
 
 
 def render(run: Run, baseline: Mapping[str, float]) -> str:
@@ -36,6 +36,7 @@ def _row(each: Comparison, before: float | None) -> tuple[str, ...]:
         each.peer.label,
         _measured(each.peer),
         f"{_figures(each.ratio)} ({_figures(least)} .. {_figures(most)})",
+        _figures(each.least_ratio),
         _target(each),
         "-" if before is None else _figures(before),
         str(each.runs),

@@ -4,10 +4,14 @@ Declared (what files say) -> desired (after facts) and observed (what the kernel
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 from kmodd.names import ModuleName
+
+EMPTY: Final[Mapping[Any, Any]] = MappingProxyType({})
+"""The default of every mapping in a record: one for all, so nobody may write into it."""
 
 
 class Severity(StrEnum):
@@ -122,8 +126,7 @@ class DaemonState(StrEnum):
 # ---------------------------------------------------------------------------------------- declared
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """A place in a configuration file; line and column count from 1, 0 means the file as a whole."""
 
     file: str
@@ -134,8 +137,7 @@ class Location:
         return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
-@dataclass(frozen=True, slots=True)
-class Issue:
+class Issue(NamedTuple):
     """Something wrong in a file: stable code, one sentence, what to do, where."""
 
     severity: Severity
@@ -145,8 +147,7 @@ class Issue:
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """Provenance of one effective value: key inside the module's table, the value as text, its place."""
 
     key: str
@@ -154,16 +155,14 @@ class Source:
     location: Location
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Parameter:
+class Parameter(NamedTuple):
     """A module parameter; ``value`` is the text that the kernel is to parse, without quoting."""
 
     name: str
     value: str
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceMatch:
+class DeviceMatch(NamedTuple):
     """One table of ``when.device``: everything given must match; values are shell globs, "" is not asked."""
 
     modalias: str = ""
@@ -173,8 +172,7 @@ class DeviceMatch:
     attributes: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class When:
+class When(NamedTuple):
     """``when``: every entry of every list must hold; an entry that begins with "!" is negated."""
 
     devices: tuple[DeviceMatch, ...] = ()
@@ -186,8 +184,7 @@ class When:
     dmi: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(NamedTuple):
     """``ready``: what must appear after loading before dependants go on."""
 
     path_exists: str = ""
@@ -195,8 +192,7 @@ class Ready:
     timeout_s: float = 10.0
 
 
-@dataclass(frozen=True, slots=True)
-class Declaration:
+class Declaration(NamedTuple):
     """One module as all files together declare it (kmodd.d(5)), before conditions are looked at."""
 
     name: ModuleName
@@ -209,7 +205,7 @@ class Declaration:
     wants: tuple[ModuleName, ...] = ()
     conflicts: tuple[ModuleName, ...] = ()
     replaces: tuple[ModuleName, ...] = ()
-    when: When = field(default_factory=When)
+    when: When = When()
     when_gone: WhenGone = WhenGone.KEEP
     ready: Ready | None = None
     load_timeout_s: float = 30.0
@@ -217,8 +213,7 @@ class Declaration:
     sources: tuple[Source, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The daemon's own settings (kmodd.toml(5)); times in seconds."""
 
     enforce: bool = True
@@ -230,8 +225,7 @@ class Settings:
     quarantine: str = "best-effort"
 
 
-@dataclass(frozen=True, slots=True)
-class Catalog:
+class Catalog(NamedTuple):
     """All files, compiled: what is declared and what is wrong with the files.
 
     ``key`` identifies the exact files and the compiler that made it.
@@ -240,14 +234,13 @@ class Catalog:
     key: str = ""
     declarations: tuple[Declaration, ...] = ()
     issues: tuple[Issue, ...] = ()
-    settings: Settings = field(default_factory=Settings)
+    settings: Settings = Settings()
 
 
 # ------------------------------------------------------------------------------- what there is
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleInfo:
+class ModuleInfo(NamedTuple):
     """What the module tree and modprobe.d know of a module (libkmod), for one kernel release.
 
     ``dependencies`` are all that must be in first, in order of loading. ``options`` is what modprobe.d gives
@@ -280,8 +273,7 @@ class ModuleInfo:
         return bool(self.path) or self.builtin
 
 
-@dataclass(frozen=True, slots=True)
-class ObservedModule:
+class ObservedModule(NamedTuple):
     """A module as the kernel shows it: one line of /proc/modules, and what was read of its parameters.
 
     ``parameters`` holds name -> text for every parameter file that could be read, without the last newline.
@@ -294,13 +286,12 @@ class ObservedModule:
     holders: tuple[ModuleName, ...] = ()
     memory_bytes: int = 0
     taint: str = ""
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = EMPTY
     instance: int = 0
     permanent: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """What conditions are held against, gathered before a pass.
 
     ``command_line`` is split at blanks. ``existing_paths`` are those among the paths that the catalog asks
@@ -311,7 +302,7 @@ class Facts:
     architecture: str = ""
     virtualization: str = ""
     command_line: tuple[str, ...] = ()
-    dmi: Mapping[str, str] = field(default_factory=dict)
+    dmi: Mapping[str, str] = EMPTY
     existing_paths: frozenset[str] = frozenset()
     present_devices: frozenset[DeviceMatch] = frozenset()
 
@@ -319,8 +310,7 @@ class Facts:
 # ------------------------------------------------------------------------- doing and its results
 
 
-@dataclass(frozen=True, slots=True)
-class LoadRequest:
+class LoadRequest(NamedTuple):
     """Insert one module file, without dependencies or commands; ``options`` as finit_module(2) takes."""
 
     module: ModuleName
@@ -328,15 +318,13 @@ class LoadRequest:
     options: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class UnloadRequest:
+class UnloadRequest(NamedTuple):
     """Remove one module, never by force (delete_module(2) with O_NONBLOCK)."""
 
     module: ModuleName
 
 
-@dataclass(frozen=True, slots=True)
-class WriteRequest:
+class WriteRequest(NamedTuple):
     """Write one parameter file under /sys/module."""
 
     module: ModuleName
@@ -347,8 +335,7 @@ class WriteRequest:
 Request = LoadRequest | UnloadRequest | WriteRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What a loader child said of one request; never proof of anything, the kernel is read back afterwards.
 
     ``error`` is an errno, 0 for success. ``lost`` says that the child ended (or the loader did) without a
@@ -365,8 +352,7 @@ class Report:
 # ------------------------------------------------------------------------------- what is shown
 
 
-@dataclass(frozen=True, slots=True)
-class ActionRow:
+class ActionRow(NamedTuple):
     """One row of ``Plan()``: what would be done, to what, and why."""
 
     module: ModuleName
@@ -375,8 +361,7 @@ class ActionRow:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomeRow:
+class OutcomeRow(NamedTuple):
     """One row of ``Reconcile()`` and of ``ReconcileFinished``."""
 
     module: ModuleName
@@ -384,8 +369,7 @@ class OutcomeRow:
     outcome: Outcome
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(NamedTuple):
     """A parameter whose value in the kernel is not the wanted one."""
 
     parameter: str
@@ -393,8 +377,7 @@ class Drift:
     found: str
 
 
-@dataclass(frozen=True, slots=True)
-class ModuleStatus:
+class ModuleStatus(NamedTuple):
     """All that is shown of one module (org.kmodd1(5), interface org.kmodd1.Module).
 
     ``desired`` is "" for a module that is only pulled in. Times are CLOCK_REALTIME microseconds, 0 for never.
@@ -406,8 +389,8 @@ class ModuleStatus:
     condition: Condition
     message: str
     reason: str = ""
-    parameters: Mapping[str, str] = field(default_factory=dict)
-    desired_parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = EMPTY
+    desired_parameters: Mapping[str, str] = EMPTY
     drift: tuple[Drift, ...] = ()
     refcount: int = 0
     holders: tuple[ModuleName, ...] = ()

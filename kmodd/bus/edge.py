@@ -2,8 +2,7 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from kmodd.bus.complaints import Complaints
 from kmodd.bus.message import CallError
@@ -13,8 +12,7 @@ T = TypeVar("T")
 _complaints = Complaints(logging.getLogger(__name__))
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """What the caller is told: a D-Bus error name and a sentence."""
 
     name: str

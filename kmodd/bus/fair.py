@@ -5,15 +5,14 @@ credit, and without credit it waits while others are served. Pure: the clock com
 """
 
 from collections import deque
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kmodd.bus.message import Message
 
 _FEW_LINES = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """What one sender may take; credit is seconds of serving, of which ``share`` come back each second.
 
     Every call costs ``intake_s``, refused ones too: who floods pays for being refused, and is not served
@@ -28,15 +27,17 @@ class Limits:
     intake_s: float = 50e-6
 
 
-@dataclass(slots=True)
 class _Line:
     """One sender: its calls in order, how many run on, and its credit as of ``seen_s``."""
 
-    credit_s: float
-    seen_s: float
-    calls: deque[Message] = field(default_factory=deque)
-    size: int = 0
-    running: int = 0
+    __slots__ = ("calls", "credit_s", "running", "seen_s", "size")
+
+    def __init__(self, credit_s: float, seen_s: float) -> None:
+        self.credit_s = credit_s
+        self.seen_s = seen_s
+        self.calls: deque[Message] = deque()
+        self.size = 0
+        self.running = 0
 
 
 class FairQueue:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from kmodd.bus import names
-from kmodd.bus.table import Argument, Interface, Method, Property, Signal, interface
+from kmodd.bus.table import Argument, Interface, Method, Property, Signal
 from kmodd.model import (
     ActionRow,
     Condition,
@@ -164,7 +164,7 @@ def _explain(bound: Bound, name: str) -> list[tuple[str, str, int, str]]:
 _NAME = Argument("name", "s")
 _OUTCOMES = Argument("outcomes", "a(sss)")
 
-MANAGER: Interface = interface(
+MANAGER = Interface(
     names.MANAGER_INTERFACE,
     methods=(
         Method("Reload", (), (Argument("generation", "u"),), _reload),
@@ -195,7 +195,7 @@ def _list(attribute: str) -> Any:
     return lambda status: [printable(text) for text in getattr(status, attribute)]
 
 
-MODULE: Interface = interface(
+MODULE = Interface(
     names.MODULE_INTERFACE,
     properties=(
         Property("Name", "s", lambda status: status.name, constant=True),

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from kmodd.bus import introspection, names, properties
 from kmodd.bus.encode import PAD, close_array, encode, open_array
 from kmodd.bus.message import CallError
-from kmodd.bus.table import Argument, Encoded, Interface, Method, Signal, interface
+from kmodd.bus.table import Argument, Encoded, Interface, Method, Signal
 from kmodd.bus.tree import Node, Tree
 
 
@@ -94,11 +94,11 @@ def _managed_objects(place: Place) -> Encoded:
     return Encoded(bytes(out))
 
 
-INTROSPECTABLE = interface(
+INTROSPECTABLE = Interface(
     names.INTROSPECTABLE,
     methods=(Method("Introspect", (), (Argument("xml_data", "s"),), _introspect),),
 )
-PEER = interface(
+PEER = Interface(
     names.PEER,
     methods=(
         Method("Ping", (), (), _ping),
@@ -107,7 +107,7 @@ PEER = interface(
 )
 _INTERFACE = Argument("interface_name", "s")
 _NAME = Argument("property_name", "s")
-PROPERTIES = interface(
+PROPERTIES = Interface(
     names.PROPERTIES,
     methods=(
         Method("Get", (_INTERFACE, _NAME), (Argument("value", "v"),), _get),
@@ -123,7 +123,7 @@ PROPERTIES = interface(
 )
 _OBJECT = Argument("object_path", "o")
 _INTERFACES = Argument("interfaces_and_properties", "a{sa{sv}}")
-OBJECT_MANAGER = interface(
+OBJECT_MANAGER = Interface(
     names.OBJECT_MANAGER,
     methods=(
         Method(

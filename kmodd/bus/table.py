@@ -1,7 +1,6 @@
 """Interfaces as data: what is introspected, dispatched and encoded is read from these tables alone."""
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
@@ -11,16 +10,14 @@ class Encoded(NamedTuple):
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Argument:
+class Argument(NamedTuple):
     """An argument of a method or signal: its name and one single complete type."""
 
     name: str
     signature: str
 
 
-@dataclass(frozen=True, slots=True)
-class Method:
+class Method(NamedTuple):
     """A method; ``handler(target, *values)`` returns the result or an awaitable of it.
 
     The result is None without outputs, the value for one, a tuple for several, or Encoded.
@@ -42,8 +39,7 @@ class Method:
         return "".join(argument.signature for argument in self.outputs)
 
 
-@dataclass(frozen=True, slots=True)
-class Property:
+class Property(NamedTuple):
     """A property to be read; nothing is written through the bus. ``constant`` ones are never announced."""
 
     name: str
@@ -52,8 +48,7 @@ class Property:
     constant: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Signal:
+class Signal(NamedTuple):
     """A signal."""
 
     name: str
@@ -65,27 +60,20 @@ class Signal:
         return "".join(argument.signature for argument in self.arguments)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Interface:
-    """An interface: its members by name, in the order of introspection. Equal is only itself."""
+    """An interface: its members by name, in the order of introspection. Equal is only itself: no tuple."""
 
-    name: str
-    methods: Mapping[str, Method]
-    properties: Mapping[str, Property]
-    signals: Mapping[str, Signal]
+    __slots__ = ("methods", "name", "properties", "signals")
 
-
-def interface(
-    name: str,
-    *,
-    methods: tuple[Method, ...] = (),
-    properties: tuple[Property, ...] = (),
-    signals: tuple[Signal, ...] = (),
-) -> Interface:
-    """An Interface of these rows."""
-    return Interface(
-        name,
-        {method.name: method for method in methods},
-        {each.name: each for each in properties},
-        {each.name: each for each in signals},
-    )
+    def __init__(
+        self,
+        name: str,
+        *,
+        methods: tuple[Method, ...] = (),
+        properties: tuple[Property, ...] = (),
+        signals: tuple[Signal, ...] = (),
+    ) -> None:
+        self.name = name
+        self.methods = {each.name: each for each in methods}
+        self.properties = {each.name: each for each in properties}
+        self.signals = {each.name: each for each in signals}

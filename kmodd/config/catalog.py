@@ -1,7 +1,6 @@
 """Catalog <-> JSON. Only what differs from a default is written; whatever is read is checked for shape."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +25,6 @@ from kmodd.model import (
 from kmodd.names import ModuleName, is_module_name
 
 FORMAT = f"kmodd-catalog-1-{__version__}"
-
-_EMPTY = ((), When())
 
 
 def read_catalog(path: Path) -> Catalog | None:
@@ -92,24 +89,22 @@ def _location_out(location: Location, files: dict[str, int]) -> tuple[int, int, 
 
 
 def _changed(data: Declaration | Settings | When | DeviceMatch | Ready) -> dict[str, Any]:
-    """Fields of a dataclass that do not hold their default."""
-    values = ((field, getattr(data, field.name)) for field in fields(data))
+    """Fields of a record that do not hold their default."""
+    defaults = data._field_defaults
     return {
-        field.name: _plain(value)
-        for field, value in values
-        if field.name != "sources" and value != field.default and value not in _EMPTY
+        name: _plain(value)
+        for name, value in zip(data._fields, data, strict=True)
+        if name != "sources" and (name not in defaults or value != defaults[name])
     }
 
 
 def _plain(value: Any) -> Any:
     """A field's value as JSON knows it; a str enum is its value to json already."""
     match value:
-        case tuple():
-            return [_plain(item) for item in value]
-        case Parameter():
-            return [value.name, value.value]
         case When() | DeviceMatch() | Ready():
             return _changed(value)
+        case tuple():
+            return [_plain(item) for item in value]
     return value
 
 

@@ -13,8 +13,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from kmodd.config.catalog import write_catalog
 from kmodd.config.gather import fallback_note, gather, gather_settings
@@ -36,8 +36,7 @@ _MEMORY_BYTES = 1 << 30
 _FILE_BYTES = 256 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Compiled:
+class Compiled(NamedTuple):
     """A catalog, and what is to be kept for the day when a file breaks."""
 
     catalog: Catalog
@@ -78,7 +77,7 @@ def compile_catalog(paths: ConfigPaths) -> Catalog:
         if compiled.last_good != last_good or complaints:
             # Before the catalog: after a crash in between the files are compiled again, and nothing is lost.
             complaints = _remember(paths.last_good, compiled.last_good, complaints)
-        catalog = replace(compiled.catalog, issues=(*compiled.catalog.issues, *complaints))
+        catalog = compiled.catalog._replace(issues=(*compiled.catalog.issues, *complaints))
         write_catalog(paths.catalog, catalog)
         return catalog
 
@@ -110,7 +109,7 @@ def _compile_still_files(paths: ConfigPaths, last_good: LastGood, attempts: int 
         return _compile_still_files(paths, last_good, attempts - 1)
     if again.key == found.key and found.newest_ns < started_ns - _TICK_NS:
         return compiled
-    return replace(compiled, catalog=replace(compiled.catalog, key=""))
+    return compiled._replace(catalog=compiled.catalog._replace(key=""))
 
 
 def _gave(directory: Path, settled: Settled) -> bool:

@@ -1,8 +1,8 @@
 """Cycles in an order, each as the edges that make it; one pass, whatever the size."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from itertools import islice
+from typing import NamedTuple
 
 from kmodd.model import Location
 from kmodd.names import ModuleName
@@ -10,8 +10,7 @@ from kmodd.names import ModuleName
 MAX_CYCLES = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """``first`` goes before ``then``; ``said`` is the reason in words, ``place`` where it stands."""
 
     first: ModuleName

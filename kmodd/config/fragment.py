@@ -1,8 +1,7 @@
 """What one file says, validated: rows of module, key and value that merge by simple replacement."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kmodd.model import Location, Source
 from kmodd.names import ModuleName
@@ -11,8 +10,7 @@ from kmodd.names import ModuleName
 TABLE = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """One value as the model wants it, with its provenance."""
 
     value: Any
@@ -23,16 +21,14 @@ class Row:
 Rows = Mapping[str, Row]
 
 
-@dataclass(frozen=True, slots=True)
-class Fragment:
+class Fragment(NamedTuple):
     """A valid drop-in; ``name`` is its file name, which decides the order and what it hides."""
 
     name: str
     modules: Mapping[ModuleName, Rows]
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """Text of a file, already decoded, and where it comes from."""
 
     file: str

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kmodd.config.fragment import Document
 from kmodd.config.issues import Code, Refused, place, warning
@@ -19,8 +19,7 @@ from kmodd.names import printable
 MAX_TOTAL_BYTES = 8 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Gathered:
+class Gathered(NamedTuple):
     """Candidates for every name; ``bad``: files by name that are not right in themselves, and why."""
 
     candidates: tuple[Candidate, ...]

@@ -1,9 +1,9 @@
 """Codes of what can be wrong with the configuration, and the short way to say it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from os import PathLike
+from typing import NamedTuple
 
 from kmodd.model import Issue, Location, Severity
 from kmodd.names import printable
@@ -62,8 +62,7 @@ class Refused(Exception):
         return error(self.code, self.message, self.hint, place(path))
 
 
-@dataclass(frozen=True, slots=True)
-class Contradiction:
+class Contradiction(NamedTuple):
     """What cannot hold together: one of the places must change, the message names them all."""
 
     code: Code

@@ -2,20 +2,20 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from kmodd.config import store
 from kmodd.config.fragment import Document
+from kmodd.model import EMPTY
 
 FORMAT = "kmodd-last-good-1"
 
 
-@dataclass(frozen=True, slots=True)
-class LastGood:
+class LastGood(NamedTuple):
     """Documents by file name (a file that hides another follows it), and the daemon's settings."""
 
-    files: Mapping[str, Document] = field(default_factory=dict)
+    files: Mapping[str, Document] = EMPTY
     settings: Document | None = None
 
 

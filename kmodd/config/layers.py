@@ -5,9 +5,9 @@ Cheap and free of parsing: the daemon asks here whether the cached catalog is cu
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from pathlib import Path
+from typing import NamedTuple
 
 from kmodd import __version__
 from kmodd.config.issues import Code, Refused
@@ -20,8 +20,7 @@ MAX_FILES = 10_000
 SUFFIX = ".toml"
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedDirectory:
+class RefusedDirectory(NamedTuple):
     """A directory that exists and must not be listed; what it last gave stays in force."""
 
     path: Path
@@ -29,8 +28,7 @@ class RefusedDirectory:
     problem: Issue
 
 
-@dataclass(frozen=True, slots=True)
-class Scan:
+class Scan(NamedTuple):
     """All drop-ins in order of file name, directories that could not be used, and the daemon's settings."""
 
     files: tuple[ConfigFile, ...]
@@ -107,7 +105,7 @@ def _hide(found: list[ConfigFile]) -> tuple[ConfigFile, ...]:
     for file in found:
         highest.setdefault(file.name, file.rank)
     files = [
-        file if file.rank == highest[file.name] else replace(file, standing=Standing.HIDDEN) for file in found
+        file if file.rank == highest[file.name] else file._replace(standing=Standing.HIDDEN) for file in found
     ]
     return tuple(sorted(files, key=lambda file: (file.name, file.rank)))
 

@@ -2,9 +2,9 @@
 
 import os
 import stat
-from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+from typing import NamedTuple
 
 from kmodd.config.issues import Code, Refused
 from kmodd.config.safefile import check_file, reach
@@ -23,8 +23,7 @@ class Standing(StrEnum):
     HIDDEN = "hidden"
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigFile:
+class ConfigFile(NamedTuple):
     """A file of one directory; ``rank`` 0 is the highest directory, ``stamp`` changes when the file does.
 
     ``size`` in bytes, ``changed_ns`` its last change (CLOCK_REALTIME); ``problem``: why it must not be read.

@@ -1,13 +1,12 @@
 """Where the configuration lies and where its compiled forms go; the real places stand only here."""
 
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 _DIRECTORIES = ("/etc/kmodd.d", "/run/kmodd.d", "/usr/local/lib/kmodd.d", "/usr/lib/kmodd.d")
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigPaths:
+class ConfigPaths(NamedTuple):
     """Directories of drop-ins, highest first, the daemon's own settings, and where results are kept."""
 
     directories: tuple[Path, ...] = tuple(map(Path, _DIRECTORIES))

@@ -1,8 +1,7 @@
 """Bytes -> TOML tables with the place of every key; all that can be wrong before keys mean anything."""
 
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import tomli
 
@@ -16,8 +15,7 @@ _PART = r"""\.[ \t]*+(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?:{_PART}){{{2 * MAX_DEPTH}}}")
 
 
-@dataclass(frozen=True, slots=True)
-class Parsed:
+class Parsed(NamedTuple):
     """A document's tables as tomli gives them, and where everything stands."""
 
     document: Document

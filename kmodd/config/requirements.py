@@ -1,7 +1,7 @@
 """Requirements that can never be met: along ``requires``, however long the chain."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kmodd.config.issues import Code, Contradiction, joined
 from kmodd.config.merge import Merged, is_conditional, names_in, state_of
@@ -12,8 +12,7 @@ _ABSENT = (Desired.UNLOADED, Desired.DENIED)
 _HINT = "only one of them can hold"
 
 
-@dataclass(frozen=True, slots=True)
-class Requirement:
+class Requirement(NamedTuple):
     """``puller`` requires ``need``, as ``place`` says."""
 
     puller: ModuleName

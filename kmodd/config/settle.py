@@ -1,7 +1,7 @@
 """Which version of each file is in force: the present one if it fits, else the last good one, else none."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kmodd.config.contradictions import find_contradictions
 from kmodd.config.fragment import Document, Fragment
@@ -10,16 +10,14 @@ from kmodd.config.merge import Merged, merge
 from kmodd.model import Issue
 
 
-@dataclass(frozen=True, slots=True)
-class Version:
+class Version(NamedTuple):
     """A file's content as it could be in force."""
 
     document: Document
     fragment: Fragment
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A file by its name; ``versions`` best first, ``changed``: the first one has not been in force yet."""
 
     name: str
@@ -27,8 +25,7 @@ class Candidate:
     changed: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(NamedTuple):
     """What holds together: versions in force by file name, their rows merged, and what did not fit."""
 
     in_force: Mapping[str, Version]

@@ -4,8 +4,8 @@ Sources: finit_module(2), delete_module(2), kernel/module/main.c.
 """
 
 import errno
-from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from kmodd.model import Condition, FailureCode
 
@@ -21,8 +21,7 @@ class Retry(Enum):
     """After a while, longer each time."""
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(NamedTuple):
     """Condition, the code of the failure, one sentence with what to do, and when to try again."""
 
     condition: Condition

@@ -1,12 +1,13 @@
 """The plan as data, and the draft that it is written on."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kmodd.core.memory import Memory
 from kmodd.core.order import Order
 from kmodd.core.resolve import DesiredState, Infos
 from kmodd.model import (
+    EMPTY,
     ActionKind,
     ActionRow,
     Condition,
@@ -24,8 +25,7 @@ OTHERS_BUSY_US = 1_000_000
 """When to look again at a module that somebody else loads or unloads, in case its uevent is lost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """One action and what must be done before it: ``strong`` successfully, ``weak`` in whatever way."""
 
     module: ModuleName
@@ -45,8 +45,7 @@ class Step:
         return ActionRow(self.module, self.kind, self.detail, self.reason)
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     """How a module stands to what is desired of it, before the plan is carried out."""
 
     condition: Condition
@@ -55,19 +54,17 @@ class Verdict:
     blockers: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """``steps`` in an order that obeys; a verdict for every managed module; when to look again at the latest.
 
     ``wake_at_us`` is CLOCK_MONOTONIC, 0 for never.
     """
 
     steps: tuple[Step, ...] = ()
-    verdicts: Mapping[ModuleName, Verdict] = field(default_factory=dict)
+    verdicts: Mapping[ModuleName, Verdict] = EMPTY
     wake_at_us: int = 0
 
 
-@dataclass(slots=True)
 class Draft:
     """A plan being made: what it is made from, and what has been written so far.
 
@@ -75,16 +72,19 @@ class Draft:
     those with a step or with an action of ours in flight.
     """
 
-    desired: DesiredState
-    order: Order
-    observed: ObservedModules
-    memory: Memory
-    now_us: int
-    steps: list[Step] = field(default_factory=list)
-    verdicts: dict[ModuleName, Verdict] = field(default_factory=dict)
-    reachable: set[ModuleName] = field(default_factory=set)
-    coming: set[ModuleName] = field(default_factory=set)
-    wakes: list[int] = field(default_factory=list)
+    def __init__(
+        self, desired: DesiredState, order: Order, observed: ObservedModules, memory: Memory, now_us: int
+    ) -> None:
+        self.desired = desired
+        self.order = order
+        self.observed = observed
+        self.memory = memory
+        self.now_us = now_us
+        self.steps: list[Step] = []
+        self.verdicts: dict[ModuleName, Verdict] = {}
+        self.reachable: set[ModuleName] = set()
+        self.coming = set(memory.in_flight)
+        self.wakes: list[int] = []
 
     @property
     def infos(self) -> Infos:

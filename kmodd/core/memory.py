@@ -4,10 +4,10 @@ It is never a source of status: a load record only counts while the kernel shows
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kmodd.core.diagnose import LOST, Diagnosis, Retry, load_failure, unload_failure
-from kmodd.model import ActionKind, Condition, ModuleState, ObservedModule, Outcome, Parameter, Report
+from kmodd.model import EMPTY, ActionKind, Condition, ModuleState, ObservedModule, Outcome, Parameter, Report
 from kmodd.names import ModuleName
 
 FIRST_BACKOFF_US = 100_000
@@ -15,8 +15,7 @@ LONGEST_BACKOFF_US = 300_000_000
 JITTER = 0.2
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(NamedTuple):
     """A failure that stands: what was tried, what came of it, and when it is tried again.
 
     ``next_retry_us`` is CLOCK_MONOTONIC; 0 means not by the clock.
@@ -32,8 +31,7 @@ class Attempt:
     messages: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class LoadRecord:
+class LoadRecord(NamedTuple):
     """A load of ours that succeeded; it speaks of the module only while ``instance`` is the kernel's."""
 
     instance: int
@@ -43,13 +41,12 @@ class LoadRecord:
     messages: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(NamedTuple):
     """All of it. ``in_flight``: module -> CLOCK_MONOTONIC microseconds since when an action of ours runs."""
 
-    attempts: Mapping[ModuleName, Attempt] = field(default_factory=dict)
-    loads: Mapping[ModuleName, LoadRecord] = field(default_factory=dict)
-    in_flight: Mapping[ModuleName, int] = field(default_factory=dict)
+    attempts: Mapping[ModuleName, Attempt] = EMPTY
+    loads: Mapping[ModuleName, LoadRecord] = EMPTY
+    in_flight: Mapping[ModuleName, int] = EMPTY
 
 
 def overtaken(memory: Memory, observed: Mapping[ModuleName, ObservedModule]) -> frozenset[ModuleName]:

@@ -1,9 +1,9 @@
 """The order of loading: what must be live first, what should go first, and one sequence that obeys."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
+from typing import NamedTuple
 
 from kmodd.core.resolve import DesiredModule, DesiredState, followers, strong_needs, weak_needs
 from kmodd.names import ModuleName
@@ -11,8 +11,7 @@ from kmodd.names import ModuleName
 Edges = Mapping[ModuleName, tuple[ModuleName, ...]]
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(NamedTuple):
     """``strong`` and ``weak``: module -> what goes before it. ``sequence`` obeys both, needs first.
 
     ``dropped`` are weak edges (before, after) that would have closed a cycle; ``cyclic`` are modules whose

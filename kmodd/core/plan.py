@@ -20,7 +20,7 @@ def make_plan(
     ``observed`` holds what the kernel shows, with parameters for the modules that declare some; ``now_us`` is
     CLOCK_MONOTONIC.
     """
-    draft = Draft(desired, order, observed, memory, now_us, coming=set(memory.in_flight))
+    draft = Draft(desired, order, observed, memory, now_us)
     for module in holders_first(draft):
         draft.verdicts[module.name] = plan_removal(draft, module)
     for name, module in desired.modules.items():

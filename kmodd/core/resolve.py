@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from kmodd.core.conditions import unmet
 from kmodd.model import Catalog, Declaration, Desired, Facts, ModuleInfo, Parameter
@@ -11,8 +11,7 @@ from kmodd.names import ModuleName
 Infos = Mapping[ModuleName, ModuleInfo]
 
 
-@dataclass(frozen=True, slots=True)
-class DesiredModule:
+class DesiredModule(NamedTuple):
     """What one module is to be right now.
 
     ``desired`` is AUTO where a condition is not met (``unmet`` says which) and LOADED for what is only pulled
@@ -41,8 +40,7 @@ class DesiredModule:
         return self.declaration.parameters if self.declaration else ()
 
 
-@dataclass(frozen=True, slots=True)
-class DesiredState:
+class DesiredState(NamedTuple):
     """Every managed module. ``unknown`` names those that the module tree has not been asked about yet:
     look them up and resolve again, until it is empty.
     """

@@ -9,7 +9,6 @@ import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 
 from kmodd.core.draft import Step
 from kmodd.core.memory import Attempt, LoadRecord, judge_load, judge_unload
@@ -25,22 +24,26 @@ _log = logging.getLogger(__name__)
 SUCCESS = frozenset((Outcome.DONE, Outcome.UNCHANGED))
 
 
-@dataclass(slots=True)
 class _Waiting:
     """A step that has not begun: what it still waits for, and whether a strong need has failed."""
 
-    step: Step
-    unmet: set[ModuleName]
-    blocked: bool = False
+    __slots__ = ("blocked", "step", "unmet")
+
+    def __init__(self, step: Step, unmet: set[ModuleName]) -> None:
+        self.step = step
+        self.unmet = unmet
+        self.blocked = False
 
 
-@dataclass(slots=True)
 class _Running:
     """A step under way; a slow one does not count against the limit any more."""
 
-    step: Step
-    timer: asyncio.TimerHandle
-    slow: bool = False
+    __slots__ = ("slow", "step", "timer")
+
+    def __init__(self, step: Step, timer: asyncio.TimerHandle) -> None:
+        self.step = step
+        self.timer = timer
+        self.slow = False
 
 
 class Executor:

@@ -8,7 +8,6 @@ import json
 import os
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +64,7 @@ class Inventory:
         self._write()
 
     def _write(self) -> None:
-        rows = [asdict(info) for info in self.infos.values()]
+        rows = [info._asdict() for info in self.infos.values()]
         document = {"format": FORMAT, "stamp": self._stamp, "modules": rows}
         try:
             write_atomically(self._cache, json.dumps(document).encode())
@@ -104,9 +103,10 @@ def _read(cache: Path, stamp: str) -> dict[ModuleName, ModuleInfo]:
 
 
 def _info(row: dict[str, Any]) -> ModuleInfo:
-    known = {field.name for field in fields(ModuleInfo)}
     values: dict[str, Any] = {
-        key: tuple(value) if key in _TUPLES else value for key, value in row.items() if key in known
+        key: tuple(value) if key in _TUPLES else value
+        for key, value in row.items()
+        if key in ModuleInfo._fields
     }
     values["parameter_types"] = tuple((str(name), str(kind)) for name, kind in row["parameter_types"])
     return ModuleInfo(**values)

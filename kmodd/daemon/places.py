@@ -2,8 +2,8 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
@@ -20,12 +20,11 @@ MODPROBE_DIRS = (
 """modprobe.d(5)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(NamedTuple):
     """Where things are; tests give others."""
 
-    config: ConfigPaths = field(default_factory=ConfigPaths)
-    roots: Roots = field(default_factory=Roots)
+    config: ConfigPaths = ConfigPaths()
+    roots: Roots = Roots()
     modules: Path = Path("/lib/modules")
     modprobe_dirs: tuple[str, ...] = MODPROBE_DIRS
     bus: str = SYSTEM_BUS

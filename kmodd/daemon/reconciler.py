@@ -7,7 +7,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Collection, Container, Iterable
-from dataclasses import replace
 from typing import Protocol, TypeVar
 
 from kmodd.core.diagnose import Retry
@@ -253,8 +252,8 @@ class Reconciler:
         problem = str(error)
         if problem != self.snapshot.problem:
             _log.error("%s", problem)
-            self.snapshot = replace(
-                self.snapshot, problem=problem, state=DaemonState.DEGRADED, converged=False
+            self.snapshot = self.snapshot._replace(
+                problem=problem, state=DaemonState.DEGRADED, converged=False
             )
             self._audience.show(self.snapshot)
         _refuse(self._to_finish, error)

@@ -1,29 +1,28 @@
 """What a pass leaves behind for everybody who shows something: one frozen record, replaced as a whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from kmodd.core.draft import ObservedModules, Plan
 from kmodd.core.status import Statuses
-from kmodd.model import Catalog, DaemonState
+from kmodd.model import EMPTY, Catalog, DaemonState
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """The last pass. ``problem`` is the sentence of what kept it from being whole, "" for nothing.
 
     ``generation`` counts the catalogs that differed from the one before, from 1 on; 0: none yet.
     """
 
-    catalog: Catalog = field(default_factory=Catalog)
+    catalog: Catalog = Catalog()
     generation: int = 0
     state: DaemonState = DaemonState.STARTING
     converged: bool = False
     paused: bool = False
     problem: str = ""
-    plan: Plan = field(default_factory=Plan)
-    observed: ObservedModules = field(default_factory=dict)
-    statuses: Statuses = field(default_factory=dict)
+    plan: Plan = Plan()
+    observed: ObservedModules = EMPTY
+    statuses: Statuses = EMPTY
 
 
 def summary(snapshot: Snapshot) -> str:

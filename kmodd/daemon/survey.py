@@ -3,8 +3,7 @@
 import asyncio
 import os
 from collections.abc import Collection, Container, Iterable, Mapping
-from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from kmodd.core.draft import ObservedModules
 from kmodd.core.order import Order, order
@@ -18,8 +17,7 @@ from kmodd.model import Catalog, DeviceMatch, Facts, ModuleState, ObservedModule
 from kmodd.names import ModuleName
 
 
-@dataclass(frozen=True, slots=True)
-class Findings:
+class Findings(NamedTuple):
     """What a pass plans with. ``tree_changed``: modules or modprobe.d are not what they were.
 
     ``problem``: one sentence on what could not be read and what to do, "" for nothing.
@@ -140,9 +138,9 @@ class Survey:
         instance = self._reader.instance(seen.name)
         known = self._undeclared.get(seen.name)
         if not declared and known is not None and known.instance == instance and known.state is seen.state:
-            return replace(seen, instance=instance, parameters=known.parameters)
+            return seen._replace(instance=instance, parameters=known.parameters)
         parameters: Mapping[str, str] = self._reader.parameters(seen.name) if instance else {}
-        detailed = replace(seen, instance=instance, parameters=parameters)
+        detailed = seen._replace(instance=instance, parameters=parameters)
         if not declared:
             self._undeclared[seen.name] = detailed
         return detailed

@@ -10,7 +10,6 @@ import os
 import stat
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from enum import Enum
 from errno import ELOOP, ENOENT, ENOTDIR
 from typing import Final
@@ -37,13 +36,15 @@ class Interest(Enum):
     """A file was written (sysfs). Such a directory is made anew without a sound: ``refresh`` follows it."""
 
 
-@dataclass(slots=True)
 class _Watch:
     """What one watch is for: directories whose contents these are, and names on the way to some."""
 
-    path: str
-    targets: set[str] = field(default_factory=set)
-    names: set[str] = field(default_factory=set)
+    __slots__ = ("names", "path", "targets")
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.targets: set[str] = set()
+        self.names: set[str] = set()
 
 
 class FileWatcher:

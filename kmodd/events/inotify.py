@@ -4,9 +4,8 @@ import ctypes
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import IntFlag
-from typing import Final
+from typing import Final, NamedTuple
 
 from kmodd.errors import ErrorKind, KmoddError
 
@@ -36,8 +35,7 @@ class Mask(IntFlag):
     ISDIR = 0x4000_0000
 
 
-@dataclass(frozen=True, slots=True)
-class FileEvent:
+class FileEvent(NamedTuple):
     """One event: watch descriptor (-1: Q_OVERFLOW), what happened, to which entry ("" the directory)."""
 
     watch: int

@@ -4,8 +4,7 @@ What happened is only a hint, so hints are merged, never queued: memory is bound
 """
 
 import asyncio
-from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, NamedTuple
 
 from kmodd.names import ModuleName
 
@@ -13,8 +12,7 @@ MOST_NAMES: Final = 1024
 """Hints that name more modules or devices than this are cheaper as one look at all of them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(NamedTuple):
     """What to read again. ``full``: the whole kernel, not the files; ``retry``: the wake-up time has come."""
 
     config: bool = False
@@ -51,13 +49,15 @@ NOTHING: Final = Look()
 EVERYTHING: Final = Look(config=True, full=True, all_devices=True)
 
 
-@dataclass(slots=True)
 class TokenBucket:
     """Cap on passes a second: ``burst`` at once, then ``rate_hz``; times are seconds of one clock."""
 
-    rate_hz: float = 2.0
-    burst: int = 10
-    _spent_until: float = field(default=float("-inf"), init=False)
+    __slots__ = ("_spent_until", "burst", "rate_hz")
+
+    def __init__(self, rate_hz: float = 2.0, burst: int = 10) -> None:
+        self.rate_hz = rate_hz
+        self.burst = burst
+        self._spent_until = float("-inf")
 
     def earliest(self) -> float:
         """When the next pass may begin; a time gone by means now."""

@@ -1,10 +1,9 @@
 """Where the kernel shows itself and where modules lie; tests give other places."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Roots:
+class Roots(NamedTuple):
     """Directories and files that the kernel side reads and writes.
 
     ``module_tree`` is what libkmod is to take for /lib/modules/RELEASE and ``modprobe_dirs`` for its

@@ -10,7 +10,7 @@ from kmodd.bus.connection import RemoteError
 from kmodd.bus.interfaces import MANAGER, MODULE
 from kmodd.bus.message import CALL, Message
 from kmodd.bus.standard import STANDARD
-from kmodd.bus.table import Method, interface
+from kmodd.bus.table import Interface, Method
 from kmodd.errors import ErrorKind, KmoddError
 from tests.bus.manager import FakeManager
 from tests.bus.polkit import polkit
@@ -35,7 +35,7 @@ def test_changing_members_need_the_action() -> None:
 
 
 def test_a_member_without_a_row_is_refused(bus: PrivateBus) -> None:
-    forgotten = interface("org.kmodd1.Test", methods=(Method("Open", (), (), lambda _: None),))
+    forgotten = Interface("org.kmodd1.Test", methods=(Method("Open", (), (), lambda _: None),))
 
     async def main() -> None:
         async with serving(bus, FakeManager()) as served, client(bus) as caller:

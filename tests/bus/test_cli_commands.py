@@ -1,7 +1,6 @@
 """kmoddctl against the objects of kmodd on a real bus: what each command prints, and its exit status."""
 
 import json
-from dataclasses import replace
 
 import pytest
 
@@ -100,8 +99,7 @@ def test_status_of_an_empty_configuration(bus: PrivateBus) -> None:
 
 
 def test_status_of_a_module_is_everything_about_it(bus: PrivateBus) -> None:
-    loop = replace(
-        LOOP,
+    loop = LOOP._replace(
         reason="for images",
         load_duration_us=12_340,
         blockers=("mounted on /mnt",),

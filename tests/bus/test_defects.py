@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -195,7 +194,7 @@ def test_9_one_bad_property_is_left_out_alone(bus: PrivateBus, bad: dict[str, ob
     async def main() -> None:
         held = statuses(3)
         spoilt = ModuleName("module_001")
-        held[spoilt] = replace(held[spoilt], **bad)  # type: ignore[arg-type]
+        held[spoilt] = held[spoilt]._replace(**bad)  # type: ignore[arg-type]
         async with serving(bus, FakeManager(held)), client(bus) as caller:
             objects = (await caller.call(_OBJECTS))[0]
             found = {

@@ -1,7 +1,6 @@
 """Objects that come, change and go: ObjectManager and Properties as clients hear of them."""
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 from kmodd.bus import names
@@ -46,8 +45,8 @@ def test_only_what_changed_is_announced(bus: PrivateBus) -> None:
     async def main() -> None:
         manager = FakeManager({LOOP: status("loop"), ModuleName("dm"): status("dm")})
         async with serving(bus, manager) as served, monitoring(bus) as monitor:
-            manager.held[LOOP] = replace(manager.held[LOOP], refcount=2, state=ModuleState.UNLOADING)
-            manager.held[ModuleName("dm")] = replace(manager.held[ModuleName("dm")])
+            manager.held[LOOP] = manager.held[LOOP]._replace(refcount=2, state=ModuleState.UNLOADING)
+            manager.held[ModuleName("dm")] = manager.held[ModuleName("dm")]._replace()
             manager.state, manager.converged = DaemonState.DEGRADED, False
             served.publisher.publish()
             served.publisher.publish()

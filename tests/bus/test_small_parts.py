@@ -10,13 +10,13 @@ from kmodd.bus import names
 from kmodd.bus.complaints import Complaints
 from kmodd.bus.interfaces import MANAGER, MODULE
 from kmodd.bus.introspection import document
-from kmodd.bus.table import interface
+from kmodd.bus.table import Interface
 from kmodd.bus.tree import Binding, Tree
 from kmodd.errors import KmoddError
 from kmodd.names import ModuleName
 from tests.bus.private_bus import PACKAGED_POLICY, ROOT
 
-_EMPTY = interface("org.kmodd1.Test")
+_EMPTY = Interface("org.kmodd1.Test")
 
 
 def test_a_module_and_its_path() -> None:

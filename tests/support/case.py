@@ -131,7 +131,7 @@ def _facts(table: dict[str, Any]) -> Facts:
     command_line = tuple(table.pop("command_line", ()))
     present = frozenset(_match(device) for device in devices)
     facts = Facts(existing_paths=paths, command_line=command_line, present_devices=present)
-    return replace(facts, **table)
+    return facts._replace(**table)
 
 
 def _match(table: Mapping[str, Any]) -> DeviceMatch:

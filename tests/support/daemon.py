@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -111,7 +110,7 @@ class SimulatedDaemon:
 
     def declare(self, *declarations: Declaration) -> None:
         """Files that say this; a look has to follow."""
-        self.catalog = replace(self.catalog, key=repr(declarations), declarations=declarations)
+        self.catalog = self.catalog._replace(key=repr(declarations), declarations=declarations)
 
     async def look(self, look: Look) -> None:
         """An event that says ``look``, and all that comes of it within a second."""

@@ -1,7 +1,7 @@
 """From declarations and a simulated kernel to a plan and statuses, by the core alone."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from kmodd.core.draft import ObservedModules, Plan
 from kmodd.core.memory import LoadRecord, Memory
@@ -70,7 +70,7 @@ def carry_out(kernel: SimulatedKernel, plan: Plan, memory: Memory) -> Memory:
         assert not error, f"{step.kind} {step.module} failed with errno {error}"
         if step.kind is ActionKind.LOAD:
             loads[step.module] = LoadRecord(kernel.instance(step.module), step.parameters, 0, 0)
-    return replace(memory, loads=loads)
+    return memory._replace(loads=loads)
 
 
 def _resolved(kernel: SimulatedKernel, catalog: Catalog, facts: Facts) -> DesiredState:
@@ -91,5 +91,5 @@ def _observed(kernel: SimulatedKernel, desired: DesiredState) -> ObservedModules
         if seen is None and desired.infos[name].builtin:
             seen = ObservedModule(name, ModuleState.BUILTIN)
         if seen is not None:
-            observed[name] = replace(seen, instance=kernel.instance(name), parameters=kernel.parameters(name))
+            observed[name] = seen._replace(instance=kernel.instance(name), parameters=kernel.parameters(name))
     return observed

@@ -6,7 +6,7 @@ kmodd expects of it.
 
 import errno
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import count
 
 from kmodd.model import (
@@ -133,7 +133,7 @@ class SimulatedKernel:
         types = tuple(
             (p, f"array of {kind.kind}" if kind.length else kind.kind) for p, kind in known.parameters.items()
         )
-        return replace(known.info, has_modinfo=True, parameter_types=types)
+        return known.info._replace(has_modinfo=True, parameter_types=types)
 
     def begin(self, request: Request) -> int:
         """What is decided before init or exit runs; an errno."""

@@ -67,7 +67,7 @@ def _closure(direct: Iterable[str], closures: dict[str, tuple[str, ...]]) -> tup
 def _without(entry: SimulatedModule, builtins: Iterable[ModuleName]) -> SimulatedModule:
     """modules.dep names no builtin."""
     kept = tuple(name for name in entry.info.dependencies if name not in set(builtins))
-    return replace(entry, info=replace(entry.info, dependencies=kept))
+    return replace(entry, info=entry.info._replace(dependencies=kept))
 
 
 class Core(RuleBasedStateMachine):

@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -164,4 +163,4 @@ def test_a_field_that_this_version_does_not_know_is_left_out(place: Place) -> No
     document = json.loads(place.cache.read_bytes())
     document["modules"][0]["colour"] = "blue"
     place.cache.write_text(json.dumps(document))
-    assert place.open().infos == {B: replace(ModuleInfo(B), path=place.kernel.info(B).path)}
+    assert place.open().infos == {B: ModuleInfo(B)._replace(path=place.kernel.info(B).path)}

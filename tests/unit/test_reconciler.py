@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-from dataclasses import replace
 from pathlib import Path
 
 from kmodd.daemon.snapshot import summary
@@ -66,7 +65,7 @@ def test_what_somebody_removes_comes_back(tmp_path: Path) -> None:
 
 def test_what_no_event_told_is_found_by_the_resync(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
-        daemon.catalog = replace(daemon.catalog, settings=Settings(resync_interval_s=60.0))
+        daemon.catalog = daemon.catalog._replace(settings=Settings(resync_interval_s=60.0))
         daemon.declare(declare("dummy"))
         await daemon.second()
         daemon.kernel.remove("dummy")
@@ -125,7 +124,7 @@ def test_reconcile_does_not_wait_for_what_is_slow(tmp_path: Path) -> None:
 
 def test_plan_changes_nothing(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
-        daemon.catalog = replace(daemon.catalog, settings=Settings(enforce=False))
+        daemon.catalog = daemon.catalog._replace(settings=Settings(enforce=False))
         daemon.declare(declare("upper"))
         await daemon.second()
         plan = await daemon.reconciler.plan()
@@ -156,12 +155,12 @@ def test_what_is_not_managed_is_never_touched(tmp_path: Path) -> None:
 
 def test_not_enforcing_only_reports(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
-        daemon.catalog = replace(daemon.catalog, settings=Settings(enforce=False))
+        daemon.catalog = daemon.catalog._replace(settings=Settings(enforce=False))
         daemon.declare(declare("other"))
         await daemon.second()
         assert not daemon.loader.journal
         assert daemon.status("other").condition is Condition.LOADING
-        daemon.catalog = replace(daemon.catalog, key="enforced", settings=Settings())
+        daemon.catalog = daemon.catalog._replace(key="enforced", settings=Settings())
         await daemon.look(CONFIG)
         assert daemon.status("other").condition is Condition.IN_SYNC
 

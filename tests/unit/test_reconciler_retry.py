@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -26,7 +25,7 @@ USB = DeviceMatch(subsystem="usb")
 def test_a_failure_backs_off_and_is_tried_again_by_itself(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.loader.faults[ModuleName("dummy")] = [Fault(error=errno.EBUSY)] * 4 + [Fault()]
-        daemon.catalog = replace(daemon.catalog, settings=Settings(event_quiet_time_s=0.0))
+        daemon.catalog = daemon.catalog._replace(settings=Settings(event_quiet_time_s=0.0))
         daemon.declare(declare("dummy"), declare("other"))
         loop = asyncio.get_running_loop()
         attempts: list[float] = []
@@ -70,7 +69,7 @@ def test_a_permanent_failure_waits_for_a_change(tmp_path: Path) -> None:
         assert daemon.status("dummy").message.startswith("bad-parameter: ")
         assert daemon.state() is DaemonState.DEGRADED
         assert len(daemon.loader.begun()) == 1
-        daemon.declare(replace(declare("dummy"), reason="changed"))
+        daemon.declare(declare("dummy")._replace(reason="changed"))
         await daemon.look(CONFIG)
         assert daemon.status("dummy").condition is Condition.IN_SYNC
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import errno
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,7 +34,7 @@ def test_reload_counts_catalogs_and_refuses_with_every_message(tmp_path: Path) -
         assert await daemon.reconciler.reload() == 1
         daemon.declare(declare("other"), declare("dummy"))
         assert await daemon.reconciler.reload() == 2
-        daemon.catalog = replace(daemon.catalog, key="bad", issues=(error_in("a.toml"), error_in("b.toml")))
+        daemon.catalog = daemon.catalog._replace(key="bad", issues=(error_in("a.toml"), error_in("b.toml")))
         with pytest.raises(KmoddError) as caught:
             await daemon.reconciler.reload()
         assert caught.value.kind is ErrorKind.INVALID_CONFIG
@@ -46,7 +45,7 @@ def test_reload_counts_catalogs_and_refuses_with_every_message(tmp_path: Path) -
         assert daemon.state() is DaemonState.DEGRADED
         assert daemon.status("dummy").condition is Condition.IN_SYNC
         assert summary(daemon.snapshot) == "degraded: 2 in-sync; 2 errors in the configuration"
-        daemon.catalog = replace(daemon.catalog, key="good", issues=())
+        daemon.catalog = daemon.catalog._replace(key="good", issues=())
         assert await daemon.reconciler.reload() == 4
         assert daemon.state() is DaemonState.CONVERGED
 
