@@ -4,6 +4,7 @@ import sys
 
 from bench.documents import finding_to_json
 from bench.guest.copy import pack
+from bench.guest.place import require_guest
 from bench.measurement import Measurement
 from bench.measurements.no_op_pass import declare
 from bench.registry import MEASUREMENTS, REPORTS
@@ -22,4 +23,5 @@ def main(verb: str, name: str = "", rounds: str = "0") -> None:
 
 
 if __name__ == "__main__":
+    require_guest()
     main(*sys.argv[1:])

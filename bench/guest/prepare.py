@@ -10,6 +10,7 @@ import sysconfig
 from pathlib import Path
 
 import kmodd
+from bench.guest.place import require_guest
 
 LIBRARIES = ("dbus_next", "pydantic", "pydantic_core", "pyudev", "tomli")
 
@@ -29,4 +30,5 @@ def install(site: Path) -> None:
 
 
 if __name__ == "__main__":
+    require_guest()
     install(Path(sysconfig.get_path("purelib")))
