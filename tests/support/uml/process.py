@@ -67,7 +67,6 @@ class UmlProcess:
 # What stands behind "--" goes to init; NAME=VALUE that the kernel does not know becomes its environment.
 _FIXED_ARGUMENTS = (
     "rootfstype=hostfs",
-    "rootflags=/",
     "ro",
     "con=null",
     "con0=null,fd:1",
