@@ -8,16 +8,8 @@ from typing import Any, NamedTuple, Protocol
 
 from kmodd.bus import names
 from kmodd.bus.table import Argument, Interface, Method, Property, Signal
-from kmodd.model import (
-    ActionRow,
-    Condition,
-    DaemonState,
-    Issue,
-    ModuleStatus,
-    OutcomeRow,
-    Source,
-)
 from kmodd.names import ModuleName, module_name, printable
+from kmodd.shown import ActionRow, Condition, DaemonState, Issue, ModuleStatus, OutcomeRow, Source
 
 
 class Manager(Protocol):

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping
 from kmodd.bus import names
 from kmodd.bus.interfaces import MANAGER, MODULE, Bound, Manager, outcome_rows
 from kmodd.bus.service import Service
-from kmodd.model import ModuleStatus, OutcomeRow
 from kmodd.names import ModuleName
+from kmodd.shown import ModuleStatus, OutcomeRow
 
 
 def bind_manager(service: Service, manager: Manager) -> "Publisher":

@@ -15,8 +15,8 @@ from kmodd.config.last_good import LastGood
 from kmodd.config.layers import SUFFIX, scan
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind
-from kmodd.model import Issue, Severity
 from kmodd.names import printable
+from kmodd.shown import Issue, Severity
 
 # What the daemon does about a file that is wrong is no finding about the file.
 _OF_THE_DAEMON = (Code.LAST_GOOD_USED.value, Code.LEFT_OUT.value)

@@ -11,18 +11,15 @@ from kmodd.model import (
     Declaration,
     Desired,
     DeviceMatch,
-    Issue,
-    Location,
     Parameter,
     ParameterPolicy,
     Ready,
     Settings,
-    Severity,
-    Source,
     When,
     WhenGone,
 )
 from kmodd.names import ModuleName, is_module_name
+from kmodd.shown import Issue, Location, Severity, Source
 
 FORMAT = f"kmodd-catalog-1-{__version__}"
 

@@ -10,8 +10,8 @@ from kmodd.config.parse import parse_fragment, parse_settings
 from kmodd.config.reading import Invalid, decode
 from kmodd.config.safefile import read_any_file
 from kmodd.config.settle import Candidate, Version, settle
-from kmodd.model import Issue
 from kmodd.names import printable
+from kmodd.shown import Issue
 
 _SETTINGS = "kmodd.toml"
 

@@ -26,8 +26,9 @@ from kmodd.config.paths import ConfigPaths
 from kmodd.config.safefile import trusted_owners
 from kmodd.config.settle import Settled, settle
 from kmodd.errors import ErrorKind
-from kmodd.model import Catalog, Issue
+from kmodd.model import Catalog
 from kmodd.names import printable
+from kmodd.shown import Issue
 
 # A change within the clock tick of an earlier one leaves the same ctime (HZ=100: 10 ms).
 _TICK_NS = 20_000_000

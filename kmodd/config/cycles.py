@@ -4,8 +4,8 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
-from kmodd.model import Location
 from kmodd.names import ModuleName
+from kmodd.shown import Location
 
 MAX_CYCLES = 100
 

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from kmodd.model import Location, Source
 from kmodd.names import ModuleName
+from kmodd.shown import Location, Source
 
 # Row of the table itself, so that an empty ``[module.NAME]`` has a place too.
 TABLE = ""

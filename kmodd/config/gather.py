@@ -13,8 +13,9 @@ from kmodd.config.parse import parse_fragment, parse_settings
 from kmodd.config.reading import Invalid, decode
 from kmodd.config.safefile import read_file
 from kmodd.config.settle import Candidate, Version
-from kmodd.model import Issue, Settings
+from kmodd.model import Settings
 from kmodd.names import printable
+from kmodd.shown import Issue
 
 MAX_TOTAL_BYTES = 8 << 20
 

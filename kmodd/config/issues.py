@@ -5,8 +5,8 @@ from enum import StrEnum
 from os import PathLike
 from typing import NamedTuple
 
-from kmodd.model import Issue, Location, Severity
 from kmodd.names import printable
+from kmodd.shown import Issue, Location, Severity
 
 _MAX_LISTED = 10
 

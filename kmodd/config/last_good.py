@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from kmodd.config import store
 from kmodd.config.fragment import Document
-from kmodd.model import EMPTY
+from kmodd.shown import EMPTY
 
 FORMAT = "kmodd-last-good-1"
 

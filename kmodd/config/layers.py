@@ -14,7 +14,7 @@ from kmodd.config.issues import Code, Refused
 from kmodd.config.look import ConfigFile, Standing, look, unreadable
 from kmodd.config.paths import ConfigPaths
 from kmodd.config.safefile import open_directory, trusted_owners
-from kmodd.model import Issue
+from kmodd.shown import Issue
 
 MAX_FILES = 10_000
 SUFFIX = ".toml"

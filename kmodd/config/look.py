@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from kmodd.config.issues import Code, Refused
 from kmodd.config.safefile import check_file, reach
-from kmodd.model import Issue
+from kmodd.shown import Issue
 
 MAX_BYTES = 1 << 20
 _DEV_NULL = Path("/dev/null")

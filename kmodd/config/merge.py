@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from kmodd.config.fragment import TABLE, Fragment, Row, Rows
-from kmodd.model import Declaration, Desired, Parameter, Ready, Source, When
+from kmodd.model import Declaration, Desired, Parameter, Ready, When
 from kmodd.names import ModuleName
+from kmodd.shown import Source
 
 # Keys of the language -> fields of the model, where the names differ.
 _FIELDS = {

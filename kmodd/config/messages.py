@@ -12,7 +12,7 @@ from kmodd.config.reading import Parsed
 from kmodd.config.schema import Table, known_keys
 from kmodd.config.toml_text import toml_key
 from kmodd.config.values import toml_type
-from kmodd.model import Issue
+from kmodd.shown import Issue
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails

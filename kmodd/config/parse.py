@@ -19,8 +19,9 @@ from kmodd.config.schema import (
     WhenTable,
 )
 from kmodd.config.toml_text import toml_text
-from kmodd.model import Issue, Settings, Source
+from kmodd.model import Settings
 from kmodd.names import ModuleName, module_name
+from kmodd.shown import Issue, Source
 
 _Root = TypeVar("_Root", bound=Table)
 

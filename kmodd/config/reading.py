@@ -8,7 +8,7 @@ import tomli
 from kmodd.config.fragment import Document
 from kmodd.config.issues import Code, error, place
 from kmodd.config.locate import MAX_DEPTH, Misplaced, Places, line_and_column, line_starts, locate
-from kmodd.model import Issue
+from kmodd.shown import Issue
 
 # Before tomli 2.3 the time for a dotted key grew with the square of its parts; none of ours has many.
 _PART = r"""\.[ \t]*+(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""

@@ -5,8 +5,9 @@ from typing import NamedTuple
 
 from kmodd.config.issues import Code, Contradiction, joined
 from kmodd.config.merge import Merged, is_conditional, names_in, state_of
-from kmodd.model import Desired, Location
+from kmodd.model import Desired
 from kmodd.names import ModuleName
+from kmodd.shown import Location
 
 _ABSENT = (Desired.UNLOADED, Desired.DENIED)
 _HINT = "only one of them can hold"

@@ -7,7 +7,7 @@ from kmodd.config.contradictions import find_contradictions
 from kmodd.config.fragment import Document, Fragment
 from kmodd.config.issues import Contradiction, error
 from kmodd.config.merge import Merged, merge
-from kmodd.model import Issue
+from kmodd.shown import Issue
 
 
 class Version(NamedTuple):

@@ -7,7 +7,7 @@ import errno
 from enum import Enum
 from typing import NamedTuple
 
-from kmodd.model import Condition, FailureCode
+from kmodd.shown import Condition, FailureCode
 
 
 class Retry(Enum):

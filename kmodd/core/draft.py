@@ -6,18 +6,9 @@ from typing import NamedTuple
 from kmodd.core.memory import Memory
 from kmodd.core.order import Order
 from kmodd.core.resolve import DesiredState, Infos
-from kmodd.model import (
-    EMPTY,
-    ActionKind,
-    ActionRow,
-    Condition,
-    Drift,
-    ModuleInfo,
-    ObservedModule,
-    Parameter,
-    Request,
-)
+from kmodd.model import ModuleInfo, ObservedModule, Parameter, Request
 from kmodd.names import ModuleName
+from kmodd.shown import EMPTY, ActionKind, ActionRow, Condition, Drift
 
 ObservedModules = Mapping[ModuleName, ObservedModule]
 

@@ -4,17 +4,9 @@ from kmodd.core.draft import OTHERS_BUSY_US, Draft, Step, Verdict
 from kmodd.core.parameters import options_string
 from kmodd.core.resolve import DesiredModule, strong_needs
 from kmodd.core.upkeep import compared
-from kmodd.model import (
-    ActionKind,
-    Condition,
-    Declaration,
-    Desired,
-    LoadRequest,
-    ModuleInfo,
-    ModuleState,
-    ObservedModule,
-)
+from kmodd.model import Declaration, Desired, LoadRequest, ModuleInfo, ObservedModule
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, Condition, ModuleState
 
 
 def plan_load(draft: Draft, module: DesiredModule) -> Verdict:

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from kmodd.core.diagnose import LOST, Diagnosis, Retry, load_failure, unload_failure
-from kmodd.model import EMPTY, ActionKind, Condition, ModuleState, ObservedModule, Outcome, Parameter, Report
+from kmodd.model import ObservedModule, Parameter, Report
 from kmodd.names import ModuleName
+from kmodd.shown import EMPTY, ActionKind, Condition, ModuleState, Outcome
 
 FIRST_BACKOFF_US = 100_000
 LONGEST_BACKOFF_US = 300_000_000

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from kmodd.model import Drift, Parameter
+from kmodd.model import Parameter
+from kmodd.shown import Drift
 
 # isspace() of the kernel takes bytes, and 0xa0, part of many letters in UTF-8, for a blank (lib/ctype.c).
 _BLANKS = frozenset(b" \t\n\v\f\r\xa0")

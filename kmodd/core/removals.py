@@ -4,8 +4,9 @@ from graphlib import TopologicalSorter
 
 from kmodd.core.draft import OTHERS_BUSY_US, Draft, Step, Verdict
 from kmodd.core.resolve import DesiredModule
-from kmodd.model import ActionKind, Condition, Desired, ModuleState, ObservedModule, UnloadRequest
+from kmodd.model import Desired, ObservedModule, UnloadRequest
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, Condition, ModuleState
 
 
 def plan_removal(draft: Draft, module: DesiredModule) -> Verdict:

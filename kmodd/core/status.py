@@ -5,18 +5,9 @@ from collections.abc import Mapping
 from kmodd.core.draft import ObservedModules, Plan, Verdict
 from kmodd.core.memory import Memory
 from kmodd.core.resolve import DesiredModule, DesiredState
-from kmodd.model import (
-    Catalog,
-    Condition,
-    DaemonState,
-    Desired,
-    ModuleInfo,
-    ModuleState,
-    ModuleStatus,
-    ObservedModule,
-    Severity,
-)
+from kmodd.model import Catalog, Desired, ModuleInfo, ObservedModule
 from kmodd.names import ModuleName
+from kmodd.shown import Condition, DaemonState, ModuleState, ModuleStatus, Severity
 
 Statuses = Mapping[ModuleName, ModuleStatus]
 

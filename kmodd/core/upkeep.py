@@ -5,8 +5,9 @@ from collections.abc import Iterable
 from kmodd.core.draft import Draft, Verdict
 from kmodd.core.parameters import drifted, same_name
 from kmodd.core.resolve import DesiredModule
-from kmodd.model import Condition, ModuleInfo, ModuleState, ObservedModule, Parameter
+from kmodd.model import ModuleInfo, ObservedModule, Parameter
 from kmodd.names import ModuleName
+from kmodd.shown import Condition, ModuleState
 
 
 def guarded(draft: Draft, module: DesiredModule) -> Verdict:

@@ -10,7 +10,7 @@ from kmodd.bus.publish import Publisher, bind_manager
 from kmodd.bus.service import Service
 from kmodd.daemon.facade import Facade
 from kmodd.errors import KmoddError
-from kmodd.model import OutcomeRow
+from kmodd.shown import OutcomeRow
 
 FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 60.0

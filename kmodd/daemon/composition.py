@@ -22,7 +22,8 @@ from kmodd.events.trigger import EVERYTHING, Look, Trigger
 from kmodd.events.uevents import Uevents
 from kmodd.kernel.client import LoaderClient
 from kmodd.kernel.reader import SystemReader
-from kmodd.model import Catalog, OutcomeRow, Settings
+from kmodd.model import Catalog, Settings
+from kmodd.shown import OutcomeRow
 
 _log = logging.getLogger(__name__)
 

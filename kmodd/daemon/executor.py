@@ -16,8 +16,9 @@ from kmodd.daemon.log import fields
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import KmoddError
 from kmodd.kernel.ports import KernelReader, Loader
-from kmodd.model import ActionKind, ObservedModule, Outcome, OutcomeRow, Report
+from kmodd.model import ObservedModule, Report
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, Outcome, OutcomeRow
 
 _log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from kmodd import __version__
 from kmodd.daemon.reconciler import Reconciler
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import ActionRow, DaemonState, Issue, Location, ModuleStatus, OutcomeRow, Severity, Source
 from kmodd.names import ModuleName
+from kmodd.shown import ActionRow, DaemonState, Issue, Location, ModuleStatus, OutcomeRow, Severity, Source
 
 
 class Facade:

@@ -20,8 +20,9 @@ from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings, default_parallel
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import EVERYTHING, NOTHING, Look, Trigger
-from kmodd.model import Catalog, DaemonState, ModuleStatus, OutcomeRow, Settings, Severity
+from kmodd.model import Catalog, Settings
 from kmodd.names import ModuleName
+from kmodd.shown import DaemonState, ModuleStatus, OutcomeRow, Severity
 
 COMPILER_TRIES = 3
 PAUSE_AFTER_PROBLEM_S = 5.0

@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from kmodd.core.draft import ObservedModules, Plan
 from kmodd.core.status import Statuses
-from kmodd.model import EMPTY, Catalog, DaemonState
+from kmodd.model import Catalog
+from kmodd.shown import EMPTY, DaemonState
 
 
 class Snapshot(NamedTuple):

@@ -13,8 +13,9 @@ from kmodd.daemon.inventory import Inventory
 from kmodd.events.trigger import Look
 from kmodd.kernel.ports import KernelReader
 from kmodd.kernel.roots import Roots
-from kmodd.model import Catalog, DeviceMatch, Facts, ModuleState, ObservedModule
+from kmodd.model import Catalog, DeviceMatch, Facts, ObservedModule
 from kmodd.names import ModuleName
+from kmodd.shown import ModuleState
 
 
 class Findings(NamedTuple):

@@ -4,8 +4,9 @@ import os
 import re
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import ModuleState, ObservedModule
+from kmodd.model import ObservedModule
 from kmodd.names import ModuleName, printable
+from kmodd.shown import ModuleState
 
 _NAME = "[A-Za-z0-9_][A-Za-z0-9_-]{0,54}"
 # name size refcount holders state address (taint); kernel/module/procfs.c, m_show() and print_unload_info().

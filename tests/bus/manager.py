@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import (
+from kmodd.model import Desired
+from kmodd.names import ModuleName
+from kmodd.shown import (
     ActionKind,
     ActionRow,
     Condition,
     DaemonState,
-    Desired,
     Drift,
     Issue,
     Location,
@@ -21,7 +22,6 @@ from kmodd.model import (
     Severity,
     Source,
 )
-from kmodd.names import ModuleName
 
 LOOP_SOURCES = (Source("parameters.max_loop", "64", Location("/etc/kmodd.d/40-loop.toml", 3, 1)),)
 

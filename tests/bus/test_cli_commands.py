@@ -5,11 +5,12 @@ import json
 import pytest
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import (
+from kmodd.model import Desired
+from kmodd.names import ModuleName
+from kmodd.shown import (
     ActionKind,
     Condition,
     DaemonState,
-    Desired,
     Issue,
     Location,
     ModuleState,
@@ -17,7 +18,6 @@ from kmodd.model import (
     OutcomeRow,
     Severity,
 )
-from kmodd.names import ModuleName
 from tests.bus.cli_tool import kmoddctl, use
 from tests.bus.manager import FakeManager, issue, status
 from tests.bus.private_bus import Printed, PrivateBus

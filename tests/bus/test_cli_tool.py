@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from kmodd.model import Condition, OutcomeRow
+from kmodd.shown import Condition, OutcomeRow
 from tests.bus.cli_tool import TOOL, at_terminal, environment, finish, kmoddctl, start, use
 from tests.bus.manager import FakeManager, status, statuses
 from tests.bus.private_bus import Printed, PrivateBus

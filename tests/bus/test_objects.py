@@ -6,8 +6,8 @@ from typing import Any
 from kmodd.bus import names
 from kmodd.bus.interfaces import MODULE
 from kmodd.bus.message import Variant
-from kmodd.model import ActionKind, DaemonState, ModuleState, Outcome, OutcomeRow
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, DaemonState, ModuleState, Outcome, OutcomeRow
 from tests.bus.manager import FakeManager, status, statuses
 from tests.bus.monitor import Heard, monitoring
 from tests.bus.private_bus import PrivateBus, client, serving

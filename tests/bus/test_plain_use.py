@@ -10,8 +10,8 @@ from kmodd.bus import names
 from kmodd.bus.connection import RemoteError
 from kmodd.bus.message import Variant
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import Condition
 from kmodd.names import ModuleName
+from kmodd.shown import Condition
 from tests.bus.manager import FakeManager, issue, status, statuses
 from tests.bus.polkit import polkit
 from tests.bus.private_bus import PrivateBus, busctl, busctl_json, client, manager_call, serving

@@ -28,8 +28,9 @@ from kmodd.config.compile import compile_catalog
 from kmodd.config.paths import ConfigPaths
 from kmodd.core.memory import Memory
 from kmodd.core.status import daemon_state
-from kmodd.model import Catalog, DeviceMatch, Facts, Issue, ModuleState, Severity
+from kmodd.model import Catalog, DeviceMatch, Facts
 from kmodd.names import ModuleName
+from kmodd.shown import Issue, ModuleState, Severity
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import Planned, carry_out, planned
 from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule, module

@@ -14,19 +14,9 @@ from kmodd.daemon.survey import Survey
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import Look, TokenBucket, Trigger
 from kmodd.kernel.roots import Roots
-from kmodd.model import (
-    Catalog,
-    Condition,
-    DaemonState,
-    Declaration,
-    Desired,
-    DeviceMatch,
-    ModuleStatus,
-    OutcomeRow,
-    Parameter,
-    When,
-)
+from kmodd.model import Catalog, Declaration, Desired, DeviceMatch, Parameter, When
 from kmodd.names import ModuleName
+from kmodd.shown import Condition, DaemonState, ModuleStatus, OutcomeRow
 from tests.support.clock import run, settle
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.simulated import SimulatedLoader

@@ -8,13 +8,9 @@ from typing import Any
 from kmodd.core.draft import Step
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.store import MemoryStore
-from kmodd.model import (
-    ActionKind,
-    LoadRequest,
-    Parameter,
-    UnloadRequest,
-)
+from kmodd.model import LoadRequest, Parameter, UnloadRequest
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind
 from tests.support.clock import run, settle
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.simulated import SimulatedLoader

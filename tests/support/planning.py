@@ -9,16 +9,9 @@ from kmodd.core.order import order
 from kmodd.core.plan import make_plan
 from kmodd.core.resolve import DesiredState, resolve
 from kmodd.core.status import Statuses, module_statuses
-from kmodd.model import (
-    ActionKind,
-    Catalog,
-    Declaration,
-    Facts,
-    ModuleInfo,
-    ModuleState,
-    ObservedModule,
-)
+from kmodd.model import Catalog, Declaration, Facts, ModuleInfo, ObservedModule
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, ModuleState
 from tests.support.simulated_kernel import SimulatedKernel
 
 NOW_US = 1_000_000_000

@@ -9,16 +9,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
-from kmodd.model import (
-    LoadRequest,
-    ModuleInfo,
-    ModuleState,
-    ObservedModule,
-    Request,
-    UnloadRequest,
-    WriteRequest,
-)
+from kmodd.model import LoadRequest, ModuleInfo, ObservedModule, Request, UnloadRequest, WriteRequest
 from kmodd.names import ModuleName
+from kmodd.shown import ModuleState
 from tests.support.kernel_parameters import KernelParameter, load_values, readable
 
 

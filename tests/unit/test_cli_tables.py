@@ -15,7 +15,7 @@ from kmodd.cli.manager import MODULE, OVERVIEW, Module, Overview, Wire
 from kmodd.cli.output import NOT_IN_ORDER
 from kmodd.core.status import GOOD
 from kmodd.errors import ErrorKind
-from kmodd.model import ActionKind, Condition, DaemonState, ModuleStatus, Outcome, Severity
+from kmodd.shown import ActionKind, Condition, DaemonState, ModuleStatus, Outcome, Severity
 
 
 @pytest.mark.parametrize(

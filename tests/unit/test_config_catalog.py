@@ -15,18 +15,15 @@ from kmodd.model import (
     Declaration,
     Desired,
     DeviceMatch,
-    Issue,
-    Location,
     Parameter,
     ParameterPolicy,
     Ready,
     Settings,
-    Severity,
-    Source,
     When,
     WhenGone,
 )
 from kmodd.names import module_name
+from kmodd.shown import Issue, Location, Severity, Source
 from tests.support.properties import unhurried
 
 _NAMES = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True).map(module_name)

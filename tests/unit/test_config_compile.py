@@ -18,7 +18,8 @@ from kmodd.config.gather import Gathered, gather
 from kmodd.config.last_good import LastGood, read_last_good
 from kmodd.config.layers import Scan
 from kmodd.config.paths import ConfigPaths
-from kmodd.model import Catalog, Location, Settings
+from kmodd.model import Catalog, Settings
+from kmodd.shown import Location
 from tests.support.config_tree import config_paths, drop
 from tests.support.properties import unhurried
 

@@ -12,7 +12,8 @@ import pytest
 
 from kmodd.config.compile import compile_catalog
 from kmodd.config.issues import Code
-from kmodd.model import Catalog, Issue
+from kmodd.model import Catalog
+from kmodd.shown import Issue
 from tests.support.config_tree import config_paths, make, settle_modes
 
 _GOLDEN = Path(__file__).parents[1] / "golden" / "config"

@@ -18,16 +18,15 @@ from kmodd.model import (
     Declaration,
     Desired,
     DeviceMatch,
-    Location,
     Parameter,
     ParameterPolicy,
     Ready,
     Settings,
-    Source,
     When,
     WhenGone,
 )
 from kmodd.names import module_name
+from kmodd.shown import Location, Source
 from tests.support.properties import unhurried
 
 

@@ -13,8 +13,8 @@ from kmodd.config.fragment import Document
 from kmodd.config.issues import joined
 from kmodd.config.parse import parse_fragment
 from kmodd.config.settle import Candidate, Settled, Version, settle
-from kmodd.model import Location
 from kmodd.names import ModuleName
+from kmodd.shown import Location
 from tests.support.properties import unhurried
 
 

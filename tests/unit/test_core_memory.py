@@ -18,8 +18,9 @@ from kmodd.core.memory import (
     judge_unload,
     overtaken,
 )
-from kmodd.model import ActionKind, Condition, FailureCode, ModuleState, ObservedModule, Outcome, Report
+from kmodd.model import ObservedModule, Report
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, Condition, FailureCode, ModuleState, Outcome
 
 DUMMY = ModuleName("dummy")
 LIVE = ObservedModule(DUMMY, ModuleState.LOADED)

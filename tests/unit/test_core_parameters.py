@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmodd.core.parameters import assignment, boolean, drifted, equal, integer, options_string, split_options
-from kmodd.model import Drift, Parameter
+from kmodd.model import Parameter
+from kmodd.shown import Drift
 from tests.support.kernel_parameters import KernelParameter, parse_arguments
 
 names = st.from_regex(r"[a-z][a-z0-9_]{0,8}", fullmatch=True)

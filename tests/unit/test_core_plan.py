@@ -7,19 +7,9 @@ import pytest
 
 from kmodd.core.diagnose import Retry
 from kmodd.core.memory import Attempt, Memory
-from kmodd.model import (
-    ActionKind,
-    ActionRow,
-    Condition,
-    Declaration,
-    Desired,
-    DeviceMatch,
-    LoadRequest,
-    ModuleState,
-    Parameter,
-    When,
-)
+from kmodd.model import Declaration, Desired, DeviceMatch, LoadRequest, Parameter, When
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, ActionRow, Condition, ModuleState
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import NOW_US, Planned, planned
 from tests.support.simulated_kernel import SimulatedKernel, module

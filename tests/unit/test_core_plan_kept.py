@@ -5,17 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from kmodd.core.memory import LoadRecord, Memory
-from kmodd.model import (
-    ActionKind,
-    Condition,
-    Declaration,
-    Desired,
-    Drift,
-    ModuleState,
-    Parameter,
-    UnloadRequest,
-)
+from kmodd.model import Declaration, Desired, Parameter, UnloadRequest
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, Condition, Drift, ModuleState
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import NOW_US, planned
 from tests.support.simulated_kernel import SimulatedKernel, module

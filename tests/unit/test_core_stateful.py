@@ -9,8 +9,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from kmodd.core.memory import Memory
 from kmodd.core.status import GOOD
-from kmodd.model import ActionKind, Condition, Declaration, Desired, Parameter
+from kmodd.model import Declaration, Desired, Parameter
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, Condition
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import Planned, carry_out, planned
 from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule, module

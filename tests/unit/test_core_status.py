@@ -5,22 +5,19 @@ import pytest
 from kmodd.core.diagnose import Retry
 from kmodd.core.memory import Attempt, LoadRecord, Memory
 from kmodd.core.status import GOOD, UNDER_WAY, converged, daemon_state, unmanaged_status
-from kmodd.model import (
+from kmodd.model import Catalog, Declaration, Desired, Parameter
+from kmodd.names import ModuleName
+from kmodd.shown import (
     ActionKind,
-    Catalog,
     Condition,
     DaemonState,
-    Declaration,
-    Desired,
     Issue,
     Location,
     ModuleState,
     ModuleStatus,
-    Parameter,
     Severity,
     Source,
 )
-from kmodd.names import ModuleName
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import planned
 from tests.support.simulated_kernel import SimulatedKernel, module

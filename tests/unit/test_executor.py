@@ -8,13 +8,8 @@ from pathlib import Path
 import pytest
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import (
-    Condition,
-    ModuleState,
-    Outcome,
-    OutcomeRow,
-    Parameter,
-)
+from kmodd.model import Parameter
+from kmodd.shown import Condition, ModuleState, Outcome, OutcomeRow
 from tests.support.clock import settle
 from tests.support.execution import LOAD, UNLOAD, A, B, Bench, C, D, load, play, unload
 from tests.support.simulated import Fault

@@ -17,8 +17,9 @@ from kmodd.kernel.procfs import (
 )
 from kmodd.kernel.reader import SystemReader
 from kmodd.kernel.roots import Roots
-from kmodd.model import ModuleState, ObservedModule
+from kmodd.model import ObservedModule
 from kmodd.names import ModuleName, is_module_name
+from kmodd.shown import ModuleState
 
 _LIVE = ModuleState.LOADED
 

@@ -6,14 +6,9 @@ from pathlib import Path
 
 from kmodd.daemon.snapshot import summary
 from kmodd.events.trigger import EVERYTHING, Look
-from kmodd.model import (
-    Condition,
-    DaemonState,
-    LoadRequest,
-    ModuleState,
-    Settings,
-)
+from kmodd.model import LoadRequest, Settings
 from kmodd.names import ModuleName
+from kmodd.shown import Condition, DaemonState, ModuleState
 from tests.support.clock import settle
 from tests.support.daemon import CONFIG, MODULES, SimulatedDaemon, declare, play, with_parameters
 from tests.support.simulated import Fault

@@ -8,14 +8,9 @@ from pathlib import Path
 from kmodd.daemon.reconciler import PAUSE_AFTER_PROBLEM_S
 from kmodd.errors import ErrorKind
 from kmodd.events.trigger import Look
-from kmodd.model import (
-    Condition,
-    DaemonState,
-    DeviceMatch,
-    Settings,
-    When,
-)
+from kmodd.model import DeviceMatch, Settings, When
 from kmodd.names import ModuleName
+from kmodd.shown import Condition, DaemonState
 from tests.support.daemon import CONFIG, MODULES, SimulatedDaemon, declare, lost, play
 from tests.support.simulated import Fault
 

@@ -10,14 +10,8 @@ from kmodd.daemon.reconciler import COMPILER_TRIES, PAUSE_AFTER_PROBLEM_S
 from kmodd.daemon.snapshot import summary
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import EVERYTHING, Look
-from kmodd.model import (
-    Condition,
-    DaemonState,
-    Issue,
-    Location,
-    Severity,
-)
 from kmodd.names import ModuleName
+from kmodd.shown import Condition, DaemonState, Issue, Location, Severity
 from tests.support.clock import run
 from tests.support.daemon import MODULES, TREE, SimulatedDaemon, declare, lost, play
 from tests.support.simulated import Fault

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from kmodd.core.diagnose import Retry
 from kmodd.core.memory import Attempt, LoadRecord
 from kmodd.daemon.store import FORMAT, MemoryStore
-from kmodd.model import ActionKind, Condition, Parameter
+from kmodd.model import Parameter
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, Condition
 
 A, B = ModuleName("a"), ModuleName("b")
 RECORD = LoadRecord(77, (Parameter("level", "3 à"), Parameter("name", "")), 1000, 20)
