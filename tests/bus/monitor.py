@@ -1,6 +1,7 @@
 """Signals as busctl monitor sees them."""
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from kmodd.bus import names
 from tests.bus.private_bus import PrivateBus
 
 _SIGNAL_TIMEOUT_S = 60.0
+_LOOK_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +58,33 @@ async def monitoring(bus: PrivateBus) -> AsyncIterator[Monitor]:
         limit=1 << 24,
     )
     try:
-        assert process.stderr
         async with asyncio.timeout(_SIGNAL_TIMEOUT_S):
-            await process.stderr.readline()
+            while not await _is_listening(process, bus):
+                pass
         yield Monitor(process)
     finally:
         process.kill()
         await process.communicate()
+
+
+async def _is_listening(monitor: asyncio.subprocess.Process, bus: PrivateBus) -> bool:
+    """Whether the monitor saw a call made now; not every version of busctl says when it has begun."""
+    ping = await asyncio.create_subprocess_exec(
+        "busctl",
+        f"--address={bus.address}",
+        "call",
+        names.SERVICE,
+        names.MANAGER_PATH,
+        "org.freedesktop.DBus.Peer",
+        "Ping",
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    await ping.wait()
+    assert monitor.stdout
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LOOK_S):
+            while b'"Ping"' not in await monitor.stdout.readline():
+                pass
+            return True
+    return False

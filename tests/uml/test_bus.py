@@ -3,7 +3,7 @@
 import json
 from pathlib import PurePath
 
-from tests.support.uml.conditions import BUS_NAME, FileHolds, module_live
+from tests.support.uml.conditions import BUS_NAME, CommandPrints, FileHolds, module_live
 from tests.support.uml.daemon_bus import MANAGER, MANAGER_PATH, MODULE, Bus, module_path
 from tests.support.uml.machine import Machine
 
@@ -114,7 +114,9 @@ def test_5_object_manager_with_300_modules(vm: Machine) -> None:
 def test_5_monitor_sees_objects_properties_and_the_end_of_a_pass(vm: Machine) -> None:
     vm.start_daemon()
     vm.spawn("busctl", "--json=short", "monitor", BUS_NAME, output=MONITOR_LOG)
-    vm.wait_for(FileHolds(MONITOR_LOG, "Monitoring bus"))
+    # Not every version of busctl says when it has begun, so calls are made until it has seen one.
+    ping = f"busctl call {BUS_NAME} {MANAGER_PATH} org.freedesktop.DBus.Peer Ping && cat {MONITOR_LOG}"
+    vm.wait_for(CommandPrints(("sh", "-c", ping), '"member":"Ping"'))
     vm.drop("40-dummy.toml", "[module.dummy]\n")
     vm.wait_for(module_live("dummy"))
     vm.wait_for(FileHolds(MONITOR_LOG, r'"member":"InterfacesAdded".*/org/kmodd1/module/dummy'))
