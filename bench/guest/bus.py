@@ -6,8 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from kmodd.bus.connection import Connection, connect
-from kmodd.bus.names import MANAGER_INTERFACE, MANAGER_PATH, SERVICE
-from kmodd.daemon.places import SYSTEM_BUS
+from kmodd.bus.names import MANAGER_INTERFACE, MANAGER_PATH, SERVICE, SYSTEM_BUS
 
 
 class Client:

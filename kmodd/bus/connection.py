@@ -7,11 +7,11 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from kmodd.bus import names, outgoing
-from kmodd.bus.address import open_socket
 from kmodd.bus.complaints import Complaints
 from kmodd.bus.decode import Frame, decode_body, decode_message
 from kmodd.bus.encode import encode
 from kmodd.bus.message import CALL, ERROR, RETURN, Message, WireError
+from kmodd.bus.opening import open_socket
 from kmodd.bus.transport import Transport
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import printable

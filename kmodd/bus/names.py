@@ -1,8 +1,9 @@
-"""Every name and path on the bus, in one place (D-Bus specification, org.kmodd1(5))."""
+"""Every address, name and path on the bus, in one place (D-Bus specification, org.kmodd1(5))."""
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import MAX_LENGTH, ModuleName, is_module_name, printable
 
+SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"
 SERVICE = "org.kmodd1"
 MANAGER_INTERFACE = "org.kmodd1.Manager"
 MODULE_INTERFACE = "org.kmodd1.Module"

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from kmodd.bus import names, outgoing
+from kmodd.bus.address import socket_names
 from kmodd.bus.decode import Framer, decode_body, decode_message
 from kmodd.bus.encode import encode
 from kmodd.bus.library import ExternalAuth
@@ -24,7 +25,6 @@ CONNECT_TIMEOUT_S = 10.0
 CALL_TIMEOUT_S = 25.0
 
 _READ_BYTES = 64 * 1024
-_PLAIN_ADDRESS = "unix:path="
 _BUS_HINT = "is dbus running?"
 _ERROR = "org.freedesktop.DBus.Error."
 _NOT_RUNNING = frozenset(_ERROR + name for name in ("ServiceUnknown", "NameHasNoOwner"))
@@ -113,7 +113,7 @@ class Client:
 def _connected(address: str) -> socket.socket:
     """A connected and authenticated socket; raises NO_BUS."""
     problem = ""
-    for name in _socket_names(address):
+    for name in socket_names(address):
         sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
         done = False
         try:
@@ -130,15 +130,6 @@ def _connected(address: str) -> socket.socket:
             if not done:
                 sock.close()
     raise _no_bus(f"the bus at {printable(address)} cannot be reached: {problem}")
-
-
-def _socket_names(address: str) -> tuple[bytes, ...]:
-    """AF_UNIX names of a bus address; the plain form is read here, the reader of all forms needs asyncio."""
-    if address.startswith(_PLAIN_ADDRESS) and not set(address).intersection(",;%"):
-        return (address.removeprefix(_PLAIN_ADDRESS).encode(),)
-    from kmodd.bus.address import socket_names  # noqa: PLC0415
-
-    return socket_names(address)
 
 
 def _authenticate(sock: socket.socket) -> None:

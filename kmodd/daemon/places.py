@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from kmodd.bus.address import system_bus
+from kmodd.bus.names import SYSTEM_BUS
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel.roots import Roots
 
-SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"
 MODPROBE_DIRS = (
     "/etc/modprobe.d",
     "/run/modprobe.d",
@@ -31,8 +32,8 @@ class Places(NamedTuple):
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> "Places":
-        """The real places; the bus where DBUS_SYSTEM_BUS_ADDRESS says (dbus-daemon(1))."""
-        return cls(bus=environment.get("DBUS_SYSTEM_BUS_ADDRESS", SYSTEM_BUS))
+        """The real places, with the bus that is meant."""
+        return cls(bus=system_bus(environment))
 
 
 def make_directories(places: Places) -> None:

@@ -1,0 +1,45 @@
+"""The way onto the bus: a socket, connected and authenticated."""
+
+import asyncio
+import socket
+
+from kmodd.bus.address import socket_names
+from kmodd.bus.library import ExternalAuth
+from kmodd.bus.message import WireError
+from kmodd.errors import ErrorKind, KmoddError
+
+_LINE_BYTES = 4096
+_HINT = "is dbus running? kmodd works without it, but then only the journal tells what it does"
+
+
+async def open_socket(address: str) -> socket.socket:
+    """A connected and authenticated, non-blocking socket; raises NO_BUS."""
+    problem: Exception | None = None
+    for name in socket_names(address):
+        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        done = False
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, name)
+            await _authenticate(sock)
+            done = True
+            return sock
+        except (OSError, WireError) as error:
+            problem = error
+        finally:
+            if not done:
+                sock.close()
+    raise KmoddError(ErrorKind.NO_BUS, f"the bus at {address} cannot be reached: {problem}", _HINT)
+
+
+async def _authenticate(sock: socket.socket) -> None:
+    """EXTERNAL; fd passing is not asked for, so that no message can bring one."""
+    loop = asyncio.get_running_loop()
+    dialogue = ExternalAuth()
+    await loop.sock_sendall(sock, dialogue.first_line())
+    line = b""
+    while not line.endswith(b"\r\n"):
+        data = await loop.sock_recv(sock, _LINE_BYTES)
+        line += data
+        if not data or len(line) > _LINE_BYTES:
+            raise WireError("the bus ended the authentication")
+    await loop.sock_sendall(sock, dialogue.next_line(line))
