@@ -106,14 +106,15 @@ class DaemonState(StrEnum):
 
 
 class Location(NamedTuple):
-    """A place in a configuration file; line and column count from 1, 0 means the file as a whole."""
+    """A place in a configuration file; line and column count from 1, 0 leaves them open."""
 
     file: str
     line: int = 0
     column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        numbers = (str(number) for number in (self.line, self.column) if number)
+        return ":".join((self.file, *numbers))
 
 
 class Issue(NamedTuple):

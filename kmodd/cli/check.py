@@ -25,7 +25,7 @@ _OF_THE_DAEMON = (Code.LAST_GOOD_USED.value, Code.LEFT_OUT.value)
 def check(options: Namespace, output: Output) -> int:
     """Issues of the files, or of what is configured; the exit status of INVALID_CONFIG if any is an error."""
     issues, count = _given(options.files) if options.files else configured(ConfigPaths())
-    output.show([_data(issue) for issue in issues], lambda style: _lines(issues, count, style))
+    output.show(issues, lambda style: _lines(issues, count, style))
     wrong = any(issue.severity is Severity.ERROR for issue in issues)
     return ErrorKind.INVALID_CONFIG.exit_status if wrong else 0
 
@@ -53,23 +53,11 @@ def _expanded(path: Path) -> list[Path]:
     return [path / name for name in sorted(names) if name.endswith(SUFFIX) and not name.startswith(".")]
 
 
-def _data(issue: Issue) -> dict[str, object]:
-    return {
-        "severity": issue.severity.value,
-        "code": issue.code,
-        "file": issue.location.file,
-        "line": issue.location.line,
-        "column": issue.location.column,
-        "message": issue.message,
-        "hint": issue.hint,
-    }
-
-
 def _lines(issues: tuple[Issue, ...], count: int, style: Style) -> Iterator[str]:
     """A line each as compilers write it, never broken: editors read it."""
     for issue in issues:
         place = paint(f"{issue.location}:", BOLD, style)
-        severity = paint(f"{issue.severity.value}:", SEVERITIES[issue.severity.value], style)
+        severity = paint(f"{issue.severity}:", SEVERITIES[issue.severity], style)
         hint = f" ({issue.hint})" if issue.hint else ""
         yield f"{place} {severity} {printable(issue.message + hint)} [{issue.code}]"
     errors = sum(issue.severity is Severity.ERROR for issue in issues)

@@ -3,12 +3,12 @@
 from argparse import Namespace
 
 from kmodd.cli.connect import ask
-from kmodd.cli.manager import Source
 from kmodd.cli.module import source_cells
 from kmodd.cli.output import Output
 from kmodd.cli.render import table
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import module_name, printable
+from kmodd.shown import Source
 
 _HEADER = ("KEY", "VALUE", "PLACE")
 

@@ -1,25 +1,25 @@
-"""What kmodd says over the bus (org.kmodd1(5)), as named rows: what commands show, and what JSON holds.
+"""What kmodd says over the bus (org.kmodd1(5)), as the records of ``kmodd.shown`` and a few of its own.
 
-The fields are named as in ``kmodd.model``, whose import would cost more than asking the daemon does.
+Words (states, conditions, outcomes) stay the text that came: an enum's member is equal to it, and one that a
+later kmodd has brought is shown as well. What no answer tells, such as a column, is 0 or "".
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kmodd.bus import names
 from kmodd.bus.message import ALLOW_INTERACTIVE_AUTHORIZATION
 from kmodd.cli.client import Client
 from kmodd.names import ModuleName
+from kmodd.shown import ActionRow, Drift, Location, ModuleStatus, OutcomeRow, Source
 
 _MANAGER = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE)
 
 
-class Issue(NamedTuple):
-    """Something wrong in a file; line and column 0 mean the file as a whole."""
+class IssueText(NamedTuple):
+    """An issue as one text, hint included; with no file it is about kmodd itself."""
 
-    file: str
-    line: int
-    column: int
+    location: Location
     message: str
 
 
@@ -32,7 +32,7 @@ class Overview(NamedTuple):
     converged: bool = False
     paused: bool = False
     kernel_release: str = ""
-    config_issues: tuple[Issue, ...] = ()
+    config_issues: tuple[IssueText, ...] = ()
 
 
 class Row(NamedTuple):
@@ -45,76 +45,20 @@ class Row(NamedTuple):
     message: str
 
 
-class Source(NamedTuple):
-    """Provenance of one value."""
-
-    key: str
-    value: str
-    line: int
-    file: str
+def _issue(file: str, line: int, column: int, message: str) -> IssueText:
+    return IssueText(Location(file, line, column), message)
 
 
-class Drift(NamedTuple):
-    """A parameter whose value in the kernel is not the wanted one."""
-
-    parameter: str
-    wanted: str
-    found: str
-
-
-class Action(NamedTuple):
-    """What a pass would do."""
-
-    module: str
-    action: str
-    detail: str
-    reason: str
-
-
-class Result(NamedTuple):
-    """What came of an action."""
-
-    module: str
-    action: str
-    outcome: str
-
-
-class Module(NamedTuple):
-    """Everything about one module; times in microseconds, since 1970 where they are a moment, 0 for never."""
-
-    name: str = ""
-    desired: str = ""
-    reason: str = ""
-    state: str = ""
-    condition: str = ""
-    message: str = ""
-    parameters: Mapping[str, str] = {}
-    desired_parameters: Mapping[str, str] = {}
-    drift: tuple[Drift, ...] = ()
-    refcount: int = 0
-    holders: tuple[str, ...] = ()
-    dependencies: tuple[str, ...] = ()
-    blockers: tuple[str, ...] = ()
-    memory_bytes: int = 0
-    path: str = ""
-    version: str = ""
-    srcversion: str = ""
-    signer: str = ""
-    taint: str = ""
-    loaded_us: int = 0
-    load_duration_us: int = 0
-    failure_count: int = 0
-    next_retry_us: int = 0
-    kernel_messages: tuple[str, ...] = ()
-    sources: tuple[Source, ...] = ()
+def _source(key: str, value: str, line: int, file: str) -> Source:
+    return Source(key, value, Location(file, line))
 
 
 class Wire(NamedTuple):
-    """How a property travels: its name and signature; ``row`` is what each element becomes."""
+    """How a property travels: its name and signature; ``row`` makes a record of each element."""
 
     name: str
     signature: str
-    row: Any = None
+    row: Callable[..., Any] | None = None
 
 
 OVERVIEW: Mapping[str, Wire] = {
@@ -124,15 +68,15 @@ OVERVIEW: Mapping[str, Wire] = {
     "converged": Wire("Converged", "b"),
     "paused": Wire("Paused", "b"),
     "kernel_release": Wire("KernelRelease", "s"),
-    "config_issues": Wire("ConfigIssues", "a(suus)", Issue),
+    "config_issues": Wire("ConfigIssues", "a(suus)", _issue),
 }
 MODULE: Mapping[str, Wire] = {
     "name": Wire("Name", "s"),
     "desired": Wire("Desired", "s"),
-    "reason": Wire("Reason", "s"),
     "state": Wire("State", "s"),
     "condition": Wire("Condition", "s"),
     "message": Wire("Message", "s"),
+    "reason": Wire("Reason", "s"),
     "parameters": Wire("Parameters", "a{ss}"),
     "desired_parameters": Wire("DesiredParameters", "a{ss}"),
     "drift": Wire("Drift", "a(sss)", Drift),
@@ -151,8 +95,10 @@ MODULE: Mapping[str, Wire] = {
     "failure_count": Wire("FailureCount", "u"),
     "next_retry_us": Wire("NextRetryUSec", "t"),
     "kernel_messages": Wire("KernelMessages", "as"),
-    "sources": Wire("Sources", "a(ssus)", Source),
+    "sources": Wire("Sources", "a(ssus)", _source),
 }
+# What a module without these properties, of another kmodd, is taken to have.
+_UNSAID = dict.fromkeys(MODULE.keys() - ModuleStatus._field_defaults.keys(), "")
 
 
 class Manager:
@@ -169,27 +115,27 @@ class Manager:
         """The managed modules, in order of name."""
         return tuple(sorted(Row(*row) for row in self._ask("ListModules", answer="a(sssss)")))
 
-    def module(self, name: ModuleName) -> Module:
+    def module(self, name: ModuleName) -> ModuleStatus:
         """A managed or present module; raises NOT_FOUND."""
         path: str = self._ask("GetModule", "s", name, answer="o")
-        return Module(**self._properties(path, names.MODULE_INTERFACE, MODULE))
+        return ModuleStatus(**{**_UNSAID, **self._properties(path, names.MODULE_INTERFACE, MODULE)})
 
     def explain(self, name: ModuleName) -> tuple[Source, ...]:
         """Provenance of every value of a managed module; raises NOT_FOUND."""
-        return tuple(Source(*row) for row in self._ask("Explain", "s", name, answer="a(ssus)"))
+        return tuple(_source(*row) for row in self._ask("Explain", "s", name, answer="a(ssus)"))
 
-    def plan(self) -> tuple[Action, ...]:
+    def plan(self) -> tuple[ActionRow, ...]:
         """What reconcile() would do now."""
-        return tuple(Action(*row) for row in self._ask("Plan", answer="a(ssss)"))
+        return tuple(ActionRow(*row) for row in self._ask("Plan", answer="a(ssss)"))
 
     def reload(self) -> int:
         """Compile the files again; the generation. Raises INVALID_CONFIG with every message."""
         generation: int = self._change("Reload", answer="u")
         return generation
 
-    def reconcile(self) -> tuple[Result, ...]:
+    def reconcile(self) -> tuple[OutcomeRow, ...]:
         """One whole pass, carried out."""
-        return tuple(Result(*row) for row in self._change("Reconcile", answer="a(sss)"))
+        return tuple(OutcomeRow(*row) for row in self._change("Reconcile", answer="a(sss)"))
 
     def _ask(self, member: str, signature: str = "", *arguments: str, answer: str) -> Any:
         (value,) = self._client.call((*_MANAGER, member), signature, arguments, answer=answer)
@@ -203,7 +149,7 @@ class Manager:
         return value
 
     def _properties(self, path: str, interface: str, wires: Mapping[str, Wire]) -> dict[str, Any]:
-        """Properties by field; one that is not there, or is of another type, is left to its default."""
+        """Properties by field; one that is not there, or is of another type, is left out."""
         target = (names.SERVICE, path, names.PROPERTIES, "GetAll")
         (values,) = self._client.call(target, "s", (interface,), answer="a{sv}")
         return {

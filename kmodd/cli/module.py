@@ -4,11 +4,11 @@ import time
 from collections.abc import Iterable
 
 from kmodd.cli.connect import ask
-from kmodd.cli.manager import Module, Source
 from kmodd.cli.output import NOT_IN_ORDER, Output
 from kmodd.cli.render import BOLD, DIM, RED, YELLOW, Cell, Style, columns, dot, fields, paint
 from kmodd.cli.tones import CONDITIONS, in_order
 from kmodd.names import module_name, printable
+from kmodd.shown import ModuleStatus, Source
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
@@ -22,7 +22,7 @@ def module_status(text: str, output: Output) -> int:
     return 0 if in_order(module.condition) else NOT_IN_ORDER
 
 
-def _lines(module: Module, style: Style) -> Iterable[str]:
+def _lines(module: ModuleStatus, style: Style) -> Iterable[str]:
     tone = CONDITIONS.get(module.condition, RED)
     headline = f"{paint(module.name, BOLD, style)} is {paint(module.condition, tone, style)}"
     yield f"{dot(tone, style)} {headline}: {printable(module.message)}"
@@ -32,7 +32,7 @@ def _lines(module: Module, style: Style) -> Iterable[str]:
             yield from ("", paint(title, BOLD, style), *columns(rows, style, 2))
 
 
-def _facts(module: Module) -> tuple[tuple[str, list[Cell]], ...]:
+def _facts(module: ModuleStatus) -> tuple[tuple[str, list[Cell]], ...]:
     return (
         ("Desired", _cells(module.desired or "not declared")),
         ("Reason", _cells(module.reason)),
@@ -53,11 +53,7 @@ def _facts(module: Module) -> tuple[tuple[str, list[Cell]], ...]:
 
 def source_cells(sources: Iterable[Source]) -> list[tuple[Cell, ...]]:
     """Rows of key, value and place."""
-    return [(Cell(each.key), Cell(each.value), Cell(_place(each), DIM)) for each in sources]
-
-
-def _place(source: Source) -> str:
-    return f"{source.file}:{source.line}" if source.line else source.file
+    return [(Cell(each.key), Cell(each.value), Cell(str(each.location), DIM)) for each in sources]
 
 
 def bytes_text(count: int) -> str:
@@ -75,7 +71,7 @@ def time_text(realtime_us: int) -> str:
     )
 
 
-def _parameters(module: Module) -> list[Cell]:
+def _parameters(module: ModuleStatus) -> list[Cell]:
     """Every parameter as it is, and as it should be where that differs or cannot be read."""
     wanted = {drift.parameter: drift.wanted for drift in module.drift}
     unread = {
@@ -92,13 +88,13 @@ def _parameters(module: Module) -> list[Cell]:
     return cells
 
 
-def _loading(module: Module) -> tuple[str, str]:
+def _loading(module: ModuleStatus) -> tuple[str, str]:
     since = f"since {time_text(module.loaded_us)}" if module.loaded_us else ""
     took = f"took {module.load_duration_us / 1000:.1f} ms" if module.load_duration_us else ""
     return since, took
 
 
-def _failures(module: Module) -> str:
+def _failures(module: ModuleStatus) -> str:
     if not module.failure_count:
         return ""
     retry = (
@@ -107,7 +103,7 @@ def _failures(module: Module) -> str:
     return f"{module.failure_count} in a row, {retry}"
 
 
-def _log(module: Module) -> list[tuple[Cell, ...]]:
+def _log(module: ModuleStatus) -> list[tuple[Cell, ...]]:
     return [(Cell(line),) for line in module.kernel_messages]
 
 

@@ -4,11 +4,12 @@ from argparse import Namespace
 from collections.abc import Iterable
 
 from kmodd.cli.connect import ask
-from kmodd.cli.manager import Issue, Overview, Row
+from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER, Output
 from kmodd.cli.render import BOLD, RED, Cell, Style, columns, dot, paint, table
 from kmodd.cli.tones import CONDITIONS, STATES, in_order, toned
 from kmodd.names import printable
+from kmodd.shown import DaemonState
 
 _HEADER = ("MODULE", "DESIRED", "STATE", "CONDITION", "MESSAGE")
 
@@ -22,7 +23,7 @@ def status(options: Namespace, output: Output) -> int:
     with ask() as manager:
         overview, rows = manager.overview(), manager.modules()
     output.show({**overview._asdict(), "modules": rows}, lambda style: _dashboard(overview, rows, style))
-    return 0 if overview.converged and overview.state != "degraded" else NOT_IN_ORDER
+    return 0 if overview.converged and overview.state != DaemonState.DEGRADED else NOT_IN_ORDER
 
 
 def list_modules(_options: Namespace, output: Output) -> int:
@@ -65,16 +66,10 @@ def _section(title: str, lines: list[str], style: Style) -> Iterable[str]:
     return ("", paint(title, BOLD, style), *lines) if lines else ()
 
 
-def _issues(issues: tuple[Issue, ...], style: Style) -> list[str]:
-    rows = [(Cell(_place(issue), BOLD), Cell(issue.message)) for issue in issues]
+def _issues(issues: tuple[IssueText, ...], style: Style) -> list[str]:
+    """Where, as compilers write it; what is wrong in no file is wrong with kmodd."""
+    rows = [(Cell(f"{str(issue.location) or 'kmodd'}:", BOLD), Cell(issue.message)) for issue in issues]
     return columns(rows, style, 2) if rows else []
-
-
-def _place(issue: Issue) -> str:
-    """Where, as compilers write it; what is wrong with no file is wrong with kmodd."""
-    if not issue.file:
-        return "kmodd:"
-    return f"{issue.file}:{issue.line}:{issue.column}:" if issue.line else f"{issue.file}:"
 
 
 def _cells(row: Row) -> tuple[Cell, ...]:

@@ -4,14 +4,14 @@ from argparse import Namespace
 from collections.abc import Iterable
 
 from kmodd.cli.connect import ask
-from kmodd.cli.manager import Action, Result
 from kmodd.cli.output import NOT_IN_ORDER, Output
 from kmodd.cli.render import BOLD, DIM, PLAIN, Cell, Style, columns
 from kmodd.cli.tones import ACTIONS, OUTCOMES, toned
 from kmodd.names import printable
+from kmodd.shown import ActionRow, Outcome, OutcomeRow
 
 _NOTHING = "nothing to do"
-_UNSOLVED = ("blocked", "failed")
+_UNSOLVED = (Outcome.BLOCKED, Outcome.FAILED)
 
 
 def plan(_options: Namespace, output: Output) -> int:
@@ -38,11 +38,11 @@ def reconcile(_options: Namespace, output: Output) -> int:
     return NOT_IN_ORDER if any(result.outcome in _UNSOLVED for result in results) else 0
 
 
-def _actions(actions: tuple[Action, ...], style: Style) -> Iterable[str]:
+def _actions(actions: tuple[ActionRow, ...], style: Style) -> Iterable[str]:
     return columns(map(_action_cells, actions), style) if actions else (_NOTHING,)
 
 
-def _action_cells(action: Action) -> tuple[Cell, ...]:
+def _action_cells(action: ActionRow) -> tuple[Cell, ...]:
     sign, tone = ACTIONS.get(action.action, ("?", PLAIN))
     return (
         Cell(f"{sign} {action.action}", tone),
@@ -52,7 +52,7 @@ def _action_cells(action: Action) -> tuple[Cell, ...]:
     )
 
 
-def _results(results: tuple[Result, ...], style: Style) -> Iterable[str]:
+def _results(results: tuple[OutcomeRow, ...], style: Style) -> Iterable[str]:
     if not results:
         return (_NOTHING,)
     rows = [(Cell(each.module, BOLD), Cell(each.action), toned(each.outcome, OUTCOMES)) for each in results]

@@ -201,8 +201,7 @@ def test_text(bus: PrivateBus, arguments: tuple[str, ...], out: str) -> None:
                 {
                     "key": "parameters.max_loop",
                     "value": "64",
-                    "line": 3,
-                    "file": "/etc/kmodd.d/40-loop.toml",
+                    "location": {"file": "/etc/kmodd.d/40-loop.toml", "line": 3, "column": 0},
                 }
             ],
         ),
@@ -230,7 +229,7 @@ def test_json(bus: PrivateBus, arguments: tuple[str, ...], value: object) -> Non
 def test_status_as_json(bus: PrivateBus) -> None:
     value = json.loads(answered(bus, manager(config_issues=(issue(),)), "--json").out)
     assert (value["state"], value["converged"], value["generation"]) == ("degraded", False, 7)
-    assert value["config_issues"][0]["line"] == 4
+    assert value["config_issues"][0]["location"]["line"] == 4
     assert [each["name"] for each in value["modules"]] == ["loop", "nouveau", "zfs"]
     module = json.loads(answered(bus, manager(), "status", "loop", "--json").out)
     assert module["drift"] == [{"parameter": "max_part", "wanted": "16", "found": "15"}]

@@ -46,11 +46,9 @@ def test_json_has_the_parts(directory: Path, capsys: pytest.CaptureFixture[str])
     assert first == {
         "severity": "error",
         "code": "unknown-key",
-        "file": str(directory / "20-broken.toml"),
-        "line": 2,
-        "column": 1,
         "message": "unknown key 'module.loop.paramters'",
         "hint": "did you mean 'parameters'?",
+        "location": {"file": str(directory / "20-broken.toml"), "line": 2, "column": 1},
     }
 
 

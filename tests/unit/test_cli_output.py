@@ -9,9 +9,10 @@ from typing import TextIO
 
 import pytest
 
-from kmodd.cli.manager import Drift, Module, Source
 from kmodd.cli.output import Output, style_of
 from kmodd.cli.render import Style
+from kmodd.names import ModuleName
+from kmodd.shown import Condition, Drift, Location, ModuleState, ModuleStatus, Source
 
 
 @pytest.fixture
@@ -34,7 +35,15 @@ def test_text_is_lines() -> None:
 def test_json_is_one_document_a_line() -> None:
     stream = io.StringIO()
     output = Output(stream, json=True)
-    module = Module(name="loop", drift=(Drift("a", "1", "2"),), sources=(Source("a", "1", 3, "f"),))
+    module = ModuleStatus(
+        ModuleName("loop"),
+        "loaded",
+        ModuleState.LOADED,
+        Condition.DRIFTED,
+        "",
+        drift=(Drift("a", "1", "2"),),
+        sources=(Source("a", "1", Location("f", 3)),),
+    )
     for _ in range(2):
         output.show([module], lambda _: ["not this"])
     first, second = stream.getvalue().splitlines()
@@ -42,7 +51,9 @@ def test_json_is_one_document_a_line() -> None:
     (value,) = json.loads(first)
     assert (value["name"], value["holders"], value["parameters"]) == ("loop", [], {})
     assert value["drift"] == [{"parameter": "a", "wanted": "1", "found": "2"}]
-    assert value["sources"] == [{"key": "a", "value": "1", "line": 3, "file": "f"}]
+    place = {"file": "f", "line": 3, "column": 0}
+    assert value["sources"] == [{"key": "a", "value": "1", "location": place}]
+    assert value["condition"] == "drifted"
 
 
 def test_json_has_no_character_that_a_terminal_obeys() -> None:
