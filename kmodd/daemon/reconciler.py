@@ -75,6 +75,7 @@ class Reconciler:
         self.snapshot = Snapshot()
         self.kernel_release = ""
         self._included: set[ModuleName] = set()
+        self._surveying = asyncio.Lock()
         self._settled = False
         self._missed = NOTHING
         self._not_compiled: KmoddError | None = None
@@ -118,11 +119,13 @@ class Reconciler:
 
     async def plan(self) -> Plan:
         """What a pass would do now, from a fresh survey; changes nothing."""
-        catalog = self.snapshot.catalog
-        findings = await self._survey.look(catalog, Look(full=True))
-        # A survey tells of a new device or tree once: what follows from that must not be lost here.
-        self._forget(catalog, findings, asked=False)
-        return self._make_plan(findings, self._store.memory)
+        async with self._surveying:
+            # Not before: with a catalog of yesterday the survey would stop listening to today's devices.
+            catalog = self.snapshot.catalog
+            findings = await self._survey.look(catalog, Look(full=True))
+            # A survey tells of a new device or tree once: what follows from that must not be lost here.
+            self._forget(catalog, findings, asked=False)
+            return self._make_plan(findings, self._store.memory)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
         """Status of a module that no file names; shown while it is in the kernel, None if it is not."""
@@ -150,13 +153,15 @@ class Reconciler:
 
     async def _reconcile(self, look: Look) -> None:
         catalog = await self._catalog(look)
-        findings = await self._survey.look(catalog, look, self._included)
-        self._included &= findings.observed.keys()
-        self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
-        plan = self._make_plan(findings, self._store.memory)
-        self._apply(catalog.settings)
-        self._executor.replace(plan.steps if catalog.settings.enforce else ())
-        self._show(catalog, findings, plan)
+        async with self._surveying:
+            # A copy: what is asked for from here on is the next pass's.
+            included = frozenset(self._included)
+            findings = await self._survey.look(catalog, look, included)
+            self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
+            plan = self._make_plan(findings, self._store.memory)
+            self._apply(catalog.settings)
+            self._executor.replace(plan.steps if catalog.settings.enforce else ())
+            self._show(catalog, findings, plan, included)
         self._wake(catalog.settings, plan)
         if self._executor.idle:
             self._finish()
@@ -204,15 +209,18 @@ class Reconciler:
         self._executor.parallel = settings.parallel_loads or default_parallel()
         self._trigger.quiet_time_s = settings.event_quiet_time_s
 
-    def _show(self, catalog: Catalog, findings: Findings, plan: Plan) -> None:
+    def _show(
+        self, catalog: Catalog, findings: Findings, plan: Plan, included: frozenset[ModuleName]
+    ) -> None:
         old = self.snapshot
         offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - _now_us()
         statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
         problem = str(self._not_compiled or "") or findings.problem
         if problem and problem != old.problem:
             _log.error("%s", problem)
-        for name in self._included - statuses.keys():
-            statuses[name] = unmanaged_status(findings.infos[name], findings.observed.get(name))
+        self._included &= findings.observed.keys()
+        for name in self._included & included - statuses.keys():
+            statuses[name] = unmanaged_status(findings.infos[name], findings.observed[name])
         self._settled |= self._executor.idle
         changed = catalog.key != old.catalog.key or catalog.issues != old.catalog.issues
         state = daemon_state(catalog, statuses, settled=self._settled, paused=False)

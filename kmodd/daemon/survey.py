@@ -1,6 +1,5 @@
 """Everything that a pass reads: conditions, the module tree, and the kernel. Reads only, changes nothing."""
 
-import asyncio
 import os
 from collections.abc import Collection, Container, Iterable, Mapping
 from typing import NamedTuple, Protocol
@@ -68,7 +67,6 @@ class Survey:
         self._appeared: frozenset[DeviceMatch] = frozenset()
         self._tree_changed = False
         self._undeclared: dict[ModuleName, ObservedModule] = {}
-        self._lock = asyncio.Lock()
 
     def present(self) -> Container[ModuleName]:
         """Modules in the kernel."""
@@ -77,12 +75,8 @@ class Survey:
     async def look(self, catalog: Catalog, look: Look, included: Collection[ModuleName] = ()) -> Findings:
         """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too.
 
-        Raises KmoddError (see the ports).
+        One at a time. Raises KmoddError (see the ports).
         """
-        async with self._lock:
-            return await self._look(catalog, look, included)
-
-    async def _look(self, catalog: Catalog, look: Look, included: Collection[ModuleName]) -> Findings:
         if look.full or look.config:
             self._tree_changed |= self._inventory.refresh()
         before, self._present = self._present, await self._present_devices(catalog, look)

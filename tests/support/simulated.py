@@ -47,6 +47,8 @@ class SimulatedLoader:
         """Errors of the loader as a whole, for the next calls."""
         self.journal: list[Mark] = []
         self.lookups: list[tuple[ModuleName, ...]] = []
+        self.lookup_s = 0.0
+        """How long the module tree takes to answer."""
 
     async def perform(self, request: Request) -> Report:
         """Carry out ``request`` as far as faults and gates let it."""
@@ -64,7 +66,7 @@ class SimulatedLoader:
         self._refuse()
         asked = tuple(names)
         self.lookups.append(asked)
-        await asyncio.sleep(0)
+        await asyncio.sleep(self.lookup_s)
         return {name: self._kernel.info(name, with_modinfo=name in with_modinfo) for name in asked}
 
     def begun(self) -> list[ModuleName]:
