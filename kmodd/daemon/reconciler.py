@@ -192,7 +192,7 @@ class Reconciler:
 
     def _forget(self, catalog: Catalog, findings: Findings, *, asked: bool) -> None:
         """Failures that something new gives another chance, and loads of instances that are gone."""
-        if asked or findings.tree_changed or catalog.key != self.snapshot.catalog.key:
+        if asked or findings.tree_changed or catalog != self.snapshot.catalog:
             self._store.forget_failures(frozenset(Retry))
         if findings.appeared:
             plugged = frozenset(
@@ -222,7 +222,8 @@ class Reconciler:
         for name in self._included & included - statuses.keys():
             statuses[name] = unmanaged_status(findings.infos[name], findings.observed[name])
         self._settled |= self._executor.idle
-        changed = catalog.key != old.catalog.key or catalog.issues != old.catalog.issues
+        # Not by key: a catalog of files that moved while they were compiled has none.
+        changed = catalog != old.catalog
         state = daemon_state(catalog, statuses, settled=self._settled, paused=False)
         self.snapshot = Snapshot(
             catalog=catalog,

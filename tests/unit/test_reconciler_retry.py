@@ -71,6 +71,21 @@ def test_a_permanent_failure_waits_for_a_change(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_a_change_of_files_that_never_held_still_is_a_change(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.loader.faults[ModuleName("dummy")] = [Fault(error=errno.EINVAL), Fault()]
+        daemon.catalog = daemon.catalog._replace(key="", declarations=(declare("dummy"),))
+        await daemon.second()
+        assert daemon.status("dummy").condition is Condition.FAILED
+        changed = declare("dummy")._replace(reason="changed")
+        daemon.catalog = daemon.catalog._replace(key="", declarations=(changed,))
+        await daemon.look(CONFIG)
+        assert daemon.status("dummy").condition is Condition.IN_SYNC
+        assert daemon.snapshot.generation == 2
+
+    play(tmp_path, scenario)
+
+
 def test_a_changed_module_tree_is_a_change(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.loader.faults[ModuleName("dummy")] = [Fault(error=errno.ENOEXEC), Fault()]
