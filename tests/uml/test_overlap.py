@@ -4,7 +4,7 @@ from tests.support.uml.conditions import module_absent, module_live, module_load
 from tests.support.uml.daemon_bus import Bus
 from tests.support.uml.machine import Machine
 
-SLEEPERS = ("crc64_rocksoft", "encrypted_keys")
+SLEEPERS = ("nls_euc_jp", "nls_koi8_ru")
 FILE = "40-sleepers.toml"
 
 
@@ -27,13 +27,13 @@ def test_3_what_comes_after_a_load_that_sleeps_waits_and_nothing_else_does(vm: M
         vm.drop(
             FILE,
             """
-            [module.crc64_rocksoft]
+            [module.nls_euc_jp]
             [module.dummy]
-            after = ["crc64_rocksoft"]
+            after = ["nls_euc_jp"]
             [module.khazad]
             """,
         )
-        vm.wait_for(module_loading("crc64_rocksoft"))
+        vm.wait_for(module_loading("nls_euc_jp"))
         vm.wait_for(module_live("khazad"))
         vm.wait_for(module_absent("dummy"))
     vm.wait_for(module_live("dummy"))

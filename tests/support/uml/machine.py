@@ -171,7 +171,7 @@ class Machine(GuestCalls):
     def holding_requests(self) -> Iterator[None]:
         """What the kernel itself asks modprobe for comes after the block; an init that asks sleeps meanwhile.
 
-        crc64_rocksoft and encrypted_keys are such modules, with nothing else in common.
+        nls_euc_jp and nls_koi8_ru are such modules, independent of each other.
         """
         self._call("hold_requests")
         try:

@@ -1,6 +1,7 @@
 """One User Mode Linux kernel as a child process: started, watched, ended for sure."""
 
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -45,10 +46,12 @@ class UmlProcess:
         self._guardian = _watch_over(self._child.pid)
 
     def wait(self, timeout_s: float = _EXIT_TIMEOUT_S) -> bool:
-        """Whether the kernel ended by itself within ``timeout_s``."""
-        with suppress(subprocess.TimeoutExpired):
-            self._child.wait(timeout_s)
-        return self._child.returncode is not None
+        """Whether the kernel ended by itself within ``timeout_s``; its number stays taken until ``end``."""
+        ended = os.pidfd_open(self._child.pid)
+        try:
+            return bool(select.select([ended], [], [], timeout_s)[0])
+        finally:
+            os.close(ended)
 
     def end(self) -> None:
         """Kill what is left of it: the kernel and the processes that carry its address spaces, one group."""

@@ -1,5 +1,7 @@
 """udevd and dbus-daemon of the guest, started as a real machine has them."""
 
+import uuid
+
 from tests.support.uml.conditions import CommandPrints, PathExists
 from tests.support.uml.guest_calls import GuestCalls
 from tests.support.uml.process import REPOSITORY
@@ -29,7 +31,7 @@ def start_bus(guest: GuestCalls) -> int:
     for policy in sorted((REPOSITORY / "packaging/dbus").glob("*.conf")):
         guest.write(f"/etc/dbus-1/system.d/{policy.name}", policy.read_bytes())
     guest.run("mkdir", "-p", "/run/dbus").check()
-    guest.run("dbus-uuidgen", "--ensure=/etc/machine-id").check()
+    guest.write("/etc/machine-id", f"{uuid.uuid4().hex}\n")  # machine-id(5); an image has none yet
     pid = guest.spawn(
         "dbus-daemon", "--system", "--nofork", "--nopidfile", "--nosyslog", output="/run/dbus.log"
     )

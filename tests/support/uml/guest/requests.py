@@ -1,6 +1,6 @@
 """The kernel's own requests for modules (request_module(), kernel/kmod.c), held back while a test likes.
 
-A module whose init makes such a request, as crc64_rocksoft and encrypted_keys do for a crypto algorithm,
+A module whose init makes such a request, as nls_euc_jp and nls_koi8_ru do for the table that they extend,
 stays in its init meanwhile: asleep, for sure and without a race.
 """
 
