@@ -1,10 +1,10 @@
 """kmodd(8): the command line, and how the process ends."""
 
-import argparse
 import asyncio
 import contextlib
 import logging
 import os
+import sys
 from collections.abc import Sequence
 
 from kmodd import __version__
@@ -20,13 +20,11 @@ _log = logging.getLogger(__name__)
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the daemon until SIGTERM; the exit status (kmodd(8))."""
-    parser = argparse.ArgumentParser(prog="kmodd", description="Keep kernel modules as files declare them.")
-    parser.add_argument("--version", action="version", version=f"kmodd {__version__}")
-    parser.add_argument("--once", action="store_true", help="make the kernel as declared, then exit")
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    once = bool(given) and _asks_for_one_pass(given)
     log.configure(os.environ)
     try:
-        return asyncio.run(_serve(Places.of_environment(os.environ), once=options.once))
+        return asyncio.run(serve(Places.of_environment(os.environ), once=once))
     except KmoddError as error:
         _log.critical("%s", error, extra=log.fields(code=error.kind.code))
         return error.kind.exit_status
@@ -35,7 +33,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ErrorKind.FAILED.exit_status
 
 
-async def _serve(places: Places, *, once: bool) -> int:
+def _asks_for_one_pass(arguments: Sequence[str]) -> bool:
+    """Whether --once is given; ends the process for --help, --version and what is wrong."""
+    # The service has no arguments and need not wait for this.
+    from argparse import ArgumentParser  # noqa: PLC0415
+
+    parser = ArgumentParser(prog="kmodd", description="Keep kernel modules as files declare them.")
+    parser.add_argument("--version", action="version", version=f"kmodd {__version__}")
+    parser.add_argument("--once", action="store_true", help="make the kernel as declared, then exit")
+    once: bool = parser.parse_args(arguments).once
+    return once
+
+
+async def serve(places: Places, *, once: bool) -> int:
     """Set up, run until stopped, clean up; the exit status. Raises KmoddError where it cannot begin."""
     make_directories(places)
     lock = InstanceLock(places.config.runtime_dir / "lock")

@@ -1,6 +1,7 @@
 """The composition: who is built from what, which tasks run, what ends them."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import signal
@@ -16,6 +17,7 @@ from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.snapshot import Snapshot, summary
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Survey
+from kmodd.errors import KmoddError
 from kmodd.events.devices import PresentDevices
 from kmodd.events.files import FileWatcher, Interest
 from kmodd.events.trigger import EVERYTHING, Look, Trigger
@@ -48,6 +50,7 @@ class Daemon:
         self._ready = False
         self._told = ""
         self._stopping = asyncio.Event()
+        self._hung_up = asyncio.Event()
         self._watcher: FileWatcher | None = None
         runtime = places.config.runtime_dir
         self._trigger = Trigger(Settings().event_quiet_time_s)
@@ -68,12 +71,13 @@ class Daemon:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._hangup)
+        loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
         if not self._once:
             # Before the first pass, so that it sees whatever no watch has told of.
             self._watcher = self._watch_files()
         self._group.create_task(self._until_stopped(), name="stop")
         self._group.create_task(self.reconciler.run(), name="reconciler")
+        self._group.create_task(self._reload_when_asked(), name="reload")
         if self._once:
             self._group.create_task(self._run_once(), name="once")
             return
@@ -118,10 +122,16 @@ class Daemon:
     def _executor_changed(self) -> None:
         self._trigger.notify(Look(retry=True))
 
-    def _hangup(self) -> None:
-        self._notifier.reloading()
-        self._ready = False
-        self._trigger.notify(EVERYTHING)
+    async def _reload_when_asked(self) -> None:
+        """SIGHUP is answered by READY=1 when a pass that began after it is over, whatever that came to."""
+        while True:
+            await self._hung_up.wait()
+            self._hung_up.clear()
+            self._notifier.reloading()
+            with contextlib.suppress(KmoddError):  # the pass has said and shown it
+                await self.reconciler.look_again(EVERYTHING)
+            self._ready = False
+            self._report(summary(self.reconciler.snapshot))
 
     async def _until_stopped(self) -> None:
         await self._stopping.wait()

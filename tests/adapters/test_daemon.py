@@ -1,0 +1,95 @@
+"""The daemon as it is composed, on directories of a test: what it tells the service manager, and when."""
+
+import asyncio
+import os
+import signal
+import socket
+from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kmodd.config.paths import ConfigPaths
+from kmodd.daemon.app import serve
+from kmodd.daemon.places import Places
+from kmodd.kernel.roots import Roots
+
+HANGS_S = 30.0
+"""Who has not said it by then never will."""
+
+Scenario = Callable[[], Coroutine[Any, Any, None]]
+
+
+@pytest.fixture
+def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """The service manager's socket, where the environment says."""
+    address = str(tmp_path / "notify")
+    monkeypatch.setenv("NOTIFY_SOCKET", address)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as receiver:
+        receiver.bind(address)
+        yield receiver
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> Places:
+    """A kernel without modules, no files, no bus."""
+    (tmp_path / "proc/sys/kernel").mkdir(parents=True)
+    (tmp_path / "proc/sys/kernel/osrelease").write_text("6.12.0-test\n")
+    (tmp_path / "proc/cmdline").write_text("quiet\n")
+    (tmp_path / "proc/modules").write_text("")
+    (tmp_path / "etc").mkdir()
+    config = ConfigPaths((tmp_path / "etc",), tmp_path / "kmodd.toml", tmp_path / "run", tmp_path / "state")
+    roots = Roots(str(tmp_path / "proc"), str(tmp_path / "sys"))
+    return Places(config, roots, tmp_path / "modules", (), f"unix:path={tmp_path}/bus")
+
+
+def play(places: Places, scenario: Scenario) -> None:
+    """Run ``scenario`` beside the daemon, which is stopped at its end as a service is."""
+
+    async def whole() -> None:
+        async with asyncio.TaskGroup() as group:
+            daemon = group.create_task(serve(places, once=False))
+            async with asyncio.timeout(HANGS_S):
+                await scenario()
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert await daemon == 0
+
+    asyncio.run(whole())
+
+
+async def told(manager: socket.socket) -> str:
+    """The next message; its first assignment is enough to know it by."""
+    message = await asyncio.get_running_loop().sock_recv(manager, 4096)
+    return message.decode().partition("\n")[0]
+
+
+async def told_until(manager: socket.socket, expected: str) -> list[str]:
+    """Messages up to the one that is waited for."""
+    messages = [await told(manager)]
+    while messages[-1] != expected:
+        messages.append(await told(manager))
+    return messages
+
+
+def test_a_reload_ends_also_while_trouble_goes_on(places: Places, manager: socket.socket) -> None:
+    async def scenario() -> None:
+        await told_until(manager, "READY=1")
+        Path(places.roots.proc, "modules").unlink()
+        for _ in range(3):
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert "RELOADING=1" in await told_until(manager, "READY=1")
+
+    play(places, scenario)
+
+
+def test_a_reload_ends_when_the_files_are_in_force(places: Places, manager: socket.socket) -> None:
+    async def scenario() -> None:
+        await told_until(manager, "READY=1")
+        drop_in = places.config.directories[0] / "10-bad.toml"
+        drop_in.write_text("[module.loop\n")
+        os.kill(os.getpid(), signal.SIGHUP)
+        messages = await told_until(manager, "READY=1")
+        assert "STATUS=degraded: no modules declared; 1 errors in the configuration" in messages
+
+    play(places, scenario)
