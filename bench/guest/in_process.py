@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from kmodd.daemon.composition import Daemon
-from kmodd.daemon.places import Places, make_directories
+from kmodd.daemon.places import Places, make_runtime_dir
 from kmodd.daemon.reconciler import Reconciler
 from kmodd.kernel.client import LoaderClient
 
@@ -38,7 +38,7 @@ class Passes:
 @contextmanager
 def passes(places: Places) -> Iterator[Passes]:
     """Passes over the files and the kernel at ``places``, the first of them over."""
-    make_directories(places)
+    make_runtime_dir(places)
     with asyncio.Runner() as runner:
         loader = LoaderClient(places.roots)
         try:

@@ -11,7 +11,7 @@ from kmodd import __version__
 from kmodd.daemon import log
 from kmodd.daemon.composition import Daemon, Stop
 from kmodd.daemon.lock import InstanceLock
-from kmodd.daemon.places import Places, make_directories
+from kmodd.daemon.places import Places, make_runtime_dir
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel.client import LoaderClient
 
@@ -47,7 +47,7 @@ def _asks_for_one_pass(arguments: Sequence[str]) -> bool:
 
 async def serve(places: Places, *, once: bool) -> int:
     """Set up, run until stopped, clean up; the exit status. Raises KmoddError where it cannot begin."""
-    make_directories(places)
+    make_runtime_dir(places)
     lock = InstanceLock(places.config.runtime_dir / "lock")
     loader = LoaderClient(places.roots)
     status = 0

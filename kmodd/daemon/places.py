@@ -36,14 +36,17 @@ class Places(NamedTuple):
         return cls(bus=system_bus(environment))
 
 
-def make_directories(places: Places) -> None:
-    """Make the directories that are ours, for root alone to write. Raises STATE_NOT_WRITABLE."""
-    for path in (places.config.runtime_dir, places.config.state_dir):
-        try:
-            os.makedirs(path, 0o755, exist_ok=True)
-        except OSError as error:
-            raise KmoddError(
-                ErrorKind.STATE_NOT_WRITABLE,
-                f"cannot make {path}: {error.strerror}",
-                "kmodd runs as root and needs its directories",
-            ) from error
+def make_runtime_dir(places: Places) -> None:
+    """Make the one directory that kmodd cannot do without, for root to write. Raises STATE_NOT_WRITABLE.
+
+    The state directory is the compiler's, which does without and says so.
+    """
+    path = places.config.runtime_dir
+    try:
+        os.makedirs(path, 0o755, exist_ok=True)
+    except OSError as error:
+        raise KmoddError(
+            ErrorKind.STATE_NOT_WRITABLE,
+            f"cannot make {path}: {error.strerror}",
+            "kmodd runs as root and needs this directory",
+        ) from error

@@ -93,3 +93,15 @@ def test_a_reload_ends_when_the_files_are_in_force(places: Places, manager: sock
         assert "STATUS=degraded: no modules declared; 1 errors in the configuration" in messages
 
     play(places, scenario)
+
+
+def test_a_state_directory_that_cannot_be_made_keeps_nothing_from_being_loaded(
+    places: Places, manager: socket.socket, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    without = places._replace(config=places.config._replace(state_dir=tmp_path / "file/state"))
+
+    async def scenario() -> None:
+        await told_until(manager, "READY=1")
+
+    play(without, scenario)
