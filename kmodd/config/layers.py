@@ -5,11 +5,11 @@ Cheap and free of parsing: the daemon asks here whether the cached catalog is cu
 
 import os
 from collections.abc import Iterator
-from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
 from kmodd import __version__
+from kmodd.config.digest import digest
 from kmodd.config.issues import Code, Refused
 from kmodd.config.look import ConfigFile, Standing, look, unreadable
 from kmodd.config.paths import ConfigPaths
@@ -47,7 +47,7 @@ class Scan(NamedTuple):
         refused = [(str(entry.path), entry.problem) for entry in self.refused]
         masks = [(file.name, file.rank) for file in self.files if file.standing is Standing.MASK]
         text = repr((__version__, used, refused, masks))
-        return blake2b(text.encode("utf-8", "surrogateescape"), digest_size=20).hexdigest()
+        return digest(text.encode("utf-8", "surrogateescape"))
 
     @property
     def newest_ns(self) -> int:

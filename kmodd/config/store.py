@@ -1,14 +1,14 @@
 """Files that kmodd leaves for itself: replaced as a whole or not at all, and believed only when undamaged.
 
-The first line is a header (JSON: format and SHA-256 of the rest), the rest is one JSON value.
+The first line is a header (JSON: format and digest of the rest), the rest is one JSON value.
 """
 
 import json
 import os
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+from kmodd.config.digest import digest
 from kmodd.config.issues import Refused
 from kmodd.config.safefile import read_file, trusted_owners
 
@@ -60,7 +60,7 @@ def unpack(format_name: str, data: bytes) -> Any:
 
 
 def _header(format_name: str, body: bytes) -> dict[str, str]:
-    return {"format": format_name, "sha256": sha256(body).hexdigest()}
+    return {"format": format_name, "digest": digest(body)}
 
 
 def _sync_directory(path: Path) -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 import logging
-import random
 
 from kmodd.bus.connection import Connection, connect
 from kmodd.bus.names import SERVICE
 from kmodd.bus.publish import Publisher, bind_manager
 from kmodd.bus.service import Service
+from kmodd.daemon.chance import chance
 from kmodd.daemon.facade import Facade
 from kmodd.errors import KmoddError
 from kmodd.shown import OutcomeRow
@@ -57,7 +57,7 @@ class BusLink:
             finally:
                 self._publisher = None
                 self.tried.set()
-            await self._pause(pause_s * random.uniform(0.8, 1.2))  # noqa: S311
+            await self._pause(pause_s * (0.8 + 0.4 * chance()))
 
     async def _once(self) -> None:
         """One connection, from its beginning to its end. Raises KmoddError where it never began."""

@@ -5,13 +5,13 @@ An action that has begun is never interrupted; what has not begun is replaced by
 
 import asyncio
 import logging
-import random
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
 
 from kmodd.core.draft import Step
 from kmodd.core.memory import Attempt, LoadRecord, judge_load, judge_unload
+from kmodd.daemon.chance import chance
 from kmodd.daemon.log import fields
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import KmoddError
@@ -142,8 +142,8 @@ class Executor:
         after = self._reader.modules().get(step.module)
         previous = self._store.attempt(step.module)
         if step.kind is ActionKind.UNLOAD:
-            return judge_unload(previous, report, after, _now_us(), random.random())  # noqa: S311
-        outcome, attempt = judge_load(previous, report, after, _now_us(), random.random())  # noqa: S311
+            return judge_unload(previous, report, after, _now_us(), chance())
+        outcome, attempt = judge_load(previous, report, after, _now_us(), chance())
         if outcome is Outcome.DONE and after is not None and not report.lost:
             self._remember(step, report, after)
         return outcome, attempt

@@ -1,16 +1,11 @@
-"""The only importer of pyudev: a typed, narrow view of libudev (libudev(3)).
+"""The only importer of pyudev: a typed, narrow view of libudev (libudev(3))."""
 
-pyudev looks for the library with ctypes.util.find_library, which runs ldconfig and, where that fails, gcc.
-The name is part of libudev's ABI and has not changed since 2011, so it is given instead.
-"""
-
+import sys
 from collections.abc import Iterable, Iterator
-from ctypes import util
+from contextlib import contextmanager
 from errno import EINVAL, EOVERFLOW
+from types import ModuleType
 from typing import Any, Final, Literal, Protocol
-
-import pyudev
-from pyudev._ctypeslib import utils as pyudev_loading
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.attribute import read_attribute
@@ -18,13 +13,28 @@ from kmodd.events.attribute import read_attribute
 Group = Literal["kernel", "udev"]
 
 _SONAMES: Final = {"udev": "libudev.so.1"}
+"""Part of libudev's ABI, and the same since 2011."""
 
 
-def _library_name(name: str) -> str | None:
-    return _SONAMES.get(name) or util.find_library(name)
+@contextmanager
+def _libraries_named() -> Iterator[None]:
+    """Within, ``ctypes.util`` knows _SONAMES and nothing else.
+
+    The real one runs ldconfig and, where that fails, gcc; and it imports tempfile and every compressor.
+    """
+    found = sys.modules.get("ctypes.util")
+    stand_in = sys.modules["ctypes.util"] = ModuleType("ctypes.util")
+    vars(stand_in)["find_library"] = _SONAMES.get
+    try:
+        yield
+    finally:
+        del sys.modules["ctypes.util"]
+        if found is not None:
+            sys.modules["ctypes.util"] = found
 
 
-pyudev_loading.find_library = _library_name
+with _libraries_named():
+    import pyudev
 
 
 class Monitor(Protocol):
