@@ -10,7 +10,7 @@ import asyncio, sys
 before = set(sys.modules)
 sys.path.insert(0, sys.argv[1])
 import kmodd.daemon.app
-heavy = {"dataclasses", "inspect", "pydantic", "tomli", "_hashlib", "random", "argparse", "ctypes.util", "xml"}
+heavy = {"dataclasses", "inspect", "pydantic", "tomli", "_hashlib", "random", "argparse", "ctypes.util"}
 print(*sorted(heavy & (sys.modules.keys() - before)))
 """
 
