@@ -5,6 +5,7 @@ Whatever woke it only says where to look; every pass reads the kernel anew.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Collection, Container, Iterable
 from typing import Protocol, TypeVar
@@ -28,6 +29,8 @@ COMPILER_TRIES = 3
 PAUSE_AFTER_PROBLEM_S = 5.0
 FATAL = frozenset((ErrorKind.NO_MODULE_SUPPORT, ErrorKind.NO_LIBKMOD))
 """Without these nothing can ever be done here, so a start ends with the sentence."""
+RESYNC = Look(config=True, all_devices=True)
+"""All that an event may have failed to tell of; not a wish of somebody's that failures be forgotten."""
 
 T = TypeVar("T")
 
@@ -78,6 +81,7 @@ class Reconciler:
         self._surveying = asyncio.Lock()
         self._settled = False
         self._missed = NOTHING
+        self._resync_at = math.inf
         self._not_compiled: KmoddError | None = None
         self._asked_to_look: list[asyncio.Future[None]] = []
         self._asked_to_finish: list[asyncio.Future[tuple[OutcomeRow, ...]]] = []
@@ -87,7 +91,9 @@ class Reconciler:
         """Pass after pass, until cancelled. Raises FATAL errors of the first pass only."""
         self._trigger.notify(EVERYTHING)
         while True:
-            await self._pass(await self._trigger.wait() | self._missed)
+            look = await self._trigger.wait() | self._missed
+            due = self._resync_at <= asyncio.get_running_loop().time()
+            await self._pass(look | RESYNC if due else look)
 
     async def look_again(self, look: Look) -> None:
         """Return when a pass that began after this call has ended, its plan perhaps still under way.
@@ -162,7 +168,7 @@ class Reconciler:
             self._apply(catalog.settings)
             self._executor.replace(plan.steps if catalog.settings.enforce else ())
             self._show(catalog, findings, plan, included)
-        self._wake(catalog.settings, plan)
+        self._wake(catalog.settings, plan, look)
         if self._executor.idle:
             self._finish()
 
@@ -239,12 +245,15 @@ class Reconciler:
             _log.info("the trouble is over: %s", old.problem)
         self._audience.show(self.snapshot)
 
-    def _wake(self, settings: Settings, plan: Plan) -> None:
+    def _wake(self, settings: Settings, plan: Plan, look: Look) -> None:
         """One timer: the next retry, or the slow resync for what raises no event."""
         now = asyncio.get_running_loop().time()
         times = [plan.wake_at_us / 1e6] if plan.wake_at_us else []
-        if settings.resync_interval_s and plan.verdicts:
-            times.append(now + settings.resync_interval_s)
+        if look | RESYNC == look or not plan.verdicts:
+            self._resync_at = math.inf
+        if plan.verdicts:
+            self._resync_at = min(self._resync_at, now + settings.resync_interval_s)
+            times.append(self._resync_at)
         if self._not_compiled is not None:
             times.append(now + PAUSE_AFTER_PROBLEM_S)
         self._trigger.wake_at(min(times, default=None))

@@ -72,6 +72,22 @@ def test_what_no_event_told_is_found_by_the_resync(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_the_resync_looks_at_files_too_and_other_passes_do_not_put_it_off(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.catalog = daemon.catalog._replace(settings=Settings(resync_interval_s=60.0))
+        daemon.declare(declare("dummy"))
+        await daemon.second()
+        daemon.declare(declare("dummy"), declare("other"))
+        for _ in range(6):
+            assert "other" not in daemon.kernel.present()
+            await asyncio.sleep(10)
+            await daemon.look(MODULES)
+        assert "other" in daemon.kernel.present()
+        assert daemon.compiled == 2
+
+    play(tmp_path, scenario)
+
+
 def test_nothing_declared_means_no_timer(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         await daemon.second()
