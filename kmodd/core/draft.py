@@ -16,6 +16,10 @@ OTHERS_BUSY_US = 1_000_000
 """When to look again at a module that somebody else loads or unloads, in case its uevent is lost."""
 
 
+SLOW_S = 30.0
+"""When an action counts as slow where nothing else is said; nothing is ended then."""
+
+
 class Step(NamedTuple):
     """One action and what must be done before it: ``strong`` successfully, ``weak`` in whatever way."""
 
@@ -27,8 +31,7 @@ class Step(NamedTuple):
     parameters: tuple[Parameter, ...] = ()
     strong: tuple[ModuleName, ...] = ()
     weak: tuple[ModuleName, ...] = ()
-    timeout_s: float = 30.0
-    """When it counts as slow; nothing is ended then."""
+    timeout_s: float = SLOW_S
 
     @property
     def row(self) -> ActionRow:

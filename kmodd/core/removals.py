@@ -2,7 +2,7 @@
 
 from graphlib import TopologicalSorter
 
-from kmodd.core.draft import OTHERS_BUSY_US, Draft, Step, Verdict
+from kmodd.core.draft import OTHERS_BUSY_US, SLOW_S, Draft, Step, Verdict
 from kmodd.core.resolve import DesiredModule
 from kmodd.model import Desired, ObservedModule, UnloadRequest
 from kmodd.names import ModuleName
@@ -14,14 +14,23 @@ def plan_removal(draft: Draft, module: DesiredModule) -> Verdict:
     seen = draft.observed.get(module.name)
     denied = module.desired is Desired.DENIED
     if draft.info(module.name).builtin:
-        return Verdict(Condition.DENIED_BUILTIN if denied else Condition.BUILTIN, "built into this kernel")
+        condition = Condition.DENIED_BUILTIN if denied else Condition.CONFLICT
+        return Verdict(condition, "it is built into this kernel, and nothing can take it out")
     if module.name in draft.memory.in_flight:
-        return Verdict(Condition.LOADING, "an action on it is under way")
+        return _in_flight(draft, module.name)
     if seen is not None:
         return _unload(draft, module, seen)
     if denied:
         return Verdict(Condition.UNVERIFIABLE, "not in the kernel; that nobody can load it is not proved")
     return Verdict(Condition.IN_SYNC, "not in the kernel")
+
+
+def _in_flight(draft: Draft, name: ModuleName) -> Verdict:
+    due_us = draft.memory.in_flight[name] + int(SLOW_S * 1e6)
+    if draft.now_us < due_us:
+        draft.wakes.append(due_us)
+        return Verdict(Condition.LOADING, "an action on it is under way")
+    return Verdict(Condition.LOADING_SLOW, f"an action on it has taken more than {SLOW_S:g} s; it goes on")
 
 
 def _unload(draft: Draft, module: DesiredModule, seen: ObservedModule) -> Verdict:

@@ -91,6 +91,9 @@ def _cyclic() -> Iterable[Declaration]:
     return Declaration(A, requires=(B,)), declare("b")
 
 
+BUILT_IN = "it is built into this kernel, and nothing can take it out"
+
+
 @pytest.mark.parametrize(
     ("declarations", "name", "condition", "message"),
     [
@@ -134,8 +137,8 @@ def _cyclic() -> Iterable[Declaration]:
             Condition.UNVERIFIABLE,
             "not in the kernel; that nobody can load it is not proved",
         ),
-        ([declare("core", DENIED)], "core", Condition.DENIED_BUILTIN, "built into this kernel"),
-        ([declare("core", UNLOADED)], "core", Condition.BUILTIN, "built into this kernel"),
+        ([declare("core", DENIED)], "core", Condition.DENIED_BUILTIN, BUILT_IN),
+        ([declare("core", UNLOADED)], "core", Condition.CONFLICT, BUILT_IN),
         ([declare("core", level="0x3")], "core", Condition.BUILTIN, "built into this kernel"),
         ([declare("core", level="4")], "core", Condition.DRIFTED, "level is '3', wanted '4'"),
     ],

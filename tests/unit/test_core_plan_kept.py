@@ -129,6 +129,12 @@ def test_what_is_on_its_way_out_is_not_unloaded_again() -> None:
     assert (found.plan.steps, found.plan.wake_at_us) == ((), NOW_US + 1_000_000)
     under_way = planned(simulated, [declare("a", UNLOADED)], memory=Memory(in_flight={A: NOW_US}))
     assert verdict(under_way, "a") == (Condition.LOADING, "an action on it is under way")
+    assert under_way.plan.wake_at_us == NOW_US + 30_000_000
+    slow = planned(simulated, [declare("a", UNLOADED)], memory=Memory(in_flight={A: NOW_US - 30_000_000}))
+    assert verdict(slow, "a") == (
+        Condition.LOADING_SLOW,
+        "an action on it has taken more than 30 s; it goes on",
+    )
 
 
 def test_a_failed_unload_stands_until_it_is_due() -> None:
