@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import sys
@@ -23,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     once = bool(given) and _asks_for_one_pass(given)
     log.configure(os.environ)
+    # What was imported stays; no collection need look through it again.
+    gc.freeze()
     try:
         return asyncio.run(serve(Places.of_environment(os.environ), once=once))
     except KmoddError as error:
