@@ -14,6 +14,7 @@ from typing import IO
 KERNEL = Path("/usr/bin/linux.uml")
 MODULES = Path("/usr/lib/uml/modules")
 REPOSITORY = Path(__file__).resolve().parents[3]
+GUARDIAN = REPOSITORY / "tests/support/uml/guardian.py"
 _EXIT_TIMEOUT_S = 10.0
 
 
@@ -43,7 +44,7 @@ class UmlProcess:
                 *_FIXED_ARGUMENTS,
             )
             self._child = _start(arguments, log, (agent_inside.fileno(), terminal_inside.fileno()))
-        self._guardian = _watch_over(self._child.pid)
+        self._guardian = _watch_over(self._child.pid, console.parent)
 
     def wait(self, timeout_s: float = _EXIT_TIMEOUT_S) -> bool:
         """Whether the kernel ended by itself within ``timeout_s``; its number stays taken until ``end``."""
@@ -103,7 +104,7 @@ def _start(arguments: tuple[str, ...], log: IO[bytes], fds: tuple[int, ...]) -> 
     )
 
 
-def _watch_over(group: int) -> subprocess.Popen[bytes]:
+def _watch_over(group: int, directory: Path) -> subprocess.Popen[bytes]:
     """See guardian.py."""
-    command = [sys.executable, "-IS", str(REPOSITORY / "tests/support/uml/guardian.py"), str(group)]
+    command = [sys.executable, "-IS", str(GUARDIAN), str(group), str(directory)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True)
