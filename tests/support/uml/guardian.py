@@ -1,9 +1,9 @@
 """Outlives the test run that started a machine, to end that machine when the run was killed.
 
-``guardian GROUP DIRECTORY``: reads standard input. A byte means that the machine has been ended properly. The end of
-input alone means that nobody is there to do so any more; the machine gets time to notice that itself, then
-its process group is killed and its directory removed. The whole group: killing the kernel alone would leave
-the processes that carry its address spaces running wild.
+``guardian GROUP DIRECTORY``: reads standard input. A byte means that the machine has been ended properly.
+The end of input alone means that nobody is there to do so any more; the machine gets time to notice that
+itself, then its process group is killed and its directory removed. The whole group: killing the kernel alone
+would leave the processes that carry its address spaces running wild.
 """
 
 import os
