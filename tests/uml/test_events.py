@@ -28,6 +28,19 @@ def test_4_removed_from_outside_is_loaded_again(vm: Machine) -> None:
     bus.wait_until_converged()
 
 
+def test_4_removed_together_with_what_it_needs_is_loaded_again(vm: Machine) -> None:
+    """kmodd answers the first removal while modprobe goes on to the next: that load finds its symbols gone."""
+    vm.drop("40-rr.toml", "[module.ip_vs_rr]\n")
+    vm.start_daemon()
+    bus = Bus(vm)
+    bus.wait_until_converged()
+    for _ in range(5):
+        vm.run("modprobe", "-r", "ip_vs_rr")  # fails where kmodd was faster
+        bus.call("Reconcile")
+        assert {"ip_vs_rr", "ip_vs"} <= vm.modules().keys()
+    bus.wait_until_converged()
+
+
 def test_4_what_nobody_declared_stays_removed_and_stays_loaded(vm: Machine) -> None:
     vm.run("modprobe", "veth").check()
     vm.drop("40-dummy.toml", "[module.dummy]\n")
