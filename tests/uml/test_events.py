@@ -29,7 +29,7 @@ def test_4_removed_from_outside_is_loaded_again(vm: Machine) -> None:
 
 
 def test_4_removed_together_with_what_it_needs_is_loaded_again(vm: Machine) -> None:
-    """kmodd answers the first removal while modprobe goes on to the next: that load finds its symbols gone."""
+    """kmodd answers the first removal while modprobe makes the next, so that its load finds symbols gone."""
     vm.drop("40-rr.toml", "[module.ip_vs_rr]\n")
     vm.start_daemon()
     bus = Bus(vm)
