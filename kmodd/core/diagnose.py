@@ -98,9 +98,5 @@ def unload_failure(error: int) -> Diagnosis:
     return _failed(FailureCode.INIT_ERROR, f"unloading failed with {name}")
 
 
-LOST = Diagnosis(
-    Condition.BACKING_OFF,
-    FailureCode.INIT_ERROR,
-    "the process that loaded it ended without a report; it is tried again",
-    Retry.BACKOFF,
-)
+LOST = _busy(FailureCode.INIT_ERROR, "the process that did it ended without a report; it is tried again")
+UNDONE = _busy(FailureCode.INIT_ERROR, "it was done, and somebody has undone it since; it is tried again")

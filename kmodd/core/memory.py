@@ -3,10 +3,10 @@
 It is never a source of status: a load record only counts while the kernel shows the same instance.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-from kmodd.core.diagnose import LOST, Diagnosis, Retry, load_failure, unload_failure
+from kmodd.core.diagnose import LOST, UNDONE, Diagnosis, Retry, load_failure, unload_failure
 from kmodd.model import ObservedModule, Parameter, Report
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY, ActionKind, Condition, ModuleState, Outcome
@@ -69,7 +69,7 @@ def judge_load(
     """What a load came to, by what the kernel shows ``after`` it; ``chance`` in [0, 1) spreads retries."""
     if after is not None and after.state is ModuleState.LOADED:
         return (Outcome.UNCHANGED if report.error else Outcome.DONE), None
-    diagnosis = LOST if report.lost or not report.error else load_failure(report.error)
+    diagnosis = _diagnosis(report, load_failure)
     return Outcome.FAILED, _attempt(ActionKind.LOAD, diagnosis, previous, report, now_us, chance)
 
 
@@ -79,9 +79,16 @@ def judge_unload(
     """What an unload came to; in use is ``blocked``, not failed."""
     if after is None:
         return (Outcome.UNCHANGED if report.error else Outcome.DONE), None
-    diagnosis = LOST if report.lost or not report.error else unload_failure(report.error)
+    diagnosis = _diagnosis(report, unload_failure)
     outcome = Outcome.BLOCKED if diagnosis.condition is Condition.IN_USE else Outcome.FAILED
     return outcome, _attempt(ActionKind.UNLOAD, diagnosis, previous, report, now_us, chance)
+
+
+def _diagnosis(report: Report, failure: Callable[[int], Diagnosis]) -> Diagnosis:
+    """What is to be made of a report that the kernel does not bear out."""
+    if report.lost:
+        return LOST
+    return failure(report.error) if report.error else UNDONE
 
 
 def _attempt(

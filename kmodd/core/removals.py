@@ -21,7 +21,9 @@ def plan_removal(draft: Draft, module: DesiredModule) -> Verdict:
     if seen is not None:
         return _unload(draft, module, seen)
     if denied:
-        return Verdict(Condition.UNVERIFIABLE, "not in the kernel; that nobody can load it is not proved")
+        return Verdict(
+            Condition.UNVERIFIABLE, "not in the kernel; this version does not yet keep others from loading it"
+        )
     return Verdict(Condition.IN_SYNC, "not in the kernel")
 
 

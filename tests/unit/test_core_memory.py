@@ -96,6 +96,16 @@ def test_a_load_is_judged_by_what_the_kernel_shows(
     assert (attempt.condition if attempt else None) is condition
 
 
+def test_a_success_that_the_kernel_does_not_show_is_told_from_a_lost_report() -> None:
+    for judge, after in ((judge_load, None), (judge_unload, LIVE)):
+        _, undone = judge(None, Report(), after, 1000, 0.5)
+        _, lost = judge(None, Report(lost=True), after, 1000, 0.5)
+        assert undone is not None
+        assert lost is not None
+        assert "undone" in undone.message
+        assert "without a report" in lost.message
+
+
 @pytest.mark.parametrize(
     ("report", "after", "outcome", "condition"),
     [
