@@ -4,6 +4,7 @@ from argparse import Namespace
 from collections.abc import Iterable
 
 from kmodd.cli.connect import ask
+from kmodd.cli.manager import Manager
 from kmodd.cli.output import NOT_IN_ORDER, Output
 from kmodd.cli.render import BOLD, DIM, PLAIN, Cell, Style, columns
 from kmodd.cli.tones import ACTIONS, OUTCOMES, toned
@@ -11,6 +12,7 @@ from kmodd.names import printable
 from kmodd.shown import ActionRow, Outcome, OutcomeRow
 
 _NOTHING = "nothing to do"
+_NOTHING_NOW = "nothing to do now; kmoddctl status shows what is not as declared"
 _UNSOLVED = (Outcome.BLOCKED, Outcome.FAILED)
 
 
@@ -18,7 +20,8 @@ def plan(_options: Namespace, output: Output) -> int:
     """What a pass would do now."""
     with ask() as manager:
         actions = manager.plan()
-    output.show(actions, lambda style: _actions(actions, style))
+        nothing = _nothing(manager) if not actions else ""
+    output.show(actions, lambda style: _actions(actions, style) if actions else (nothing,))
     return 0
 
 
@@ -34,12 +37,18 @@ def reconcile(_options: Namespace, output: Output) -> int:
     """One whole pass, and what came of it."""
     with ask() as manager:
         results = manager.reconcile()
-    output.show(results, lambda style: _results(results, style))
+        nothing = _nothing(manager) if not results else ""
+    output.show(results, lambda style: _results(results, style) if results else (nothing,))
     return NOT_IN_ORDER if any(result.outcome in _UNSOLVED for result in results) else 0
 
 
+def _nothing(manager: Manager) -> str:
+    """What to say where nothing is done: that may be because something is beyond a pass."""
+    return _NOTHING if manager.overview().converged else _NOTHING_NOW
+
+
 def _actions(actions: tuple[ActionRow, ...], style: Style) -> Iterable[str]:
-    return columns(map(_action_cells, actions), style) if actions else (_NOTHING,)
+    return columns(map(_action_cells, actions), style)
 
 
 def _action_cells(action: ActionRow) -> tuple[Cell, ...]:
@@ -53,8 +62,6 @@ def _action_cells(action: ActionRow) -> tuple[Cell, ...]:
 
 
 def _results(results: tuple[OutcomeRow, ...], style: Style) -> Iterable[str]:
-    if not results:
-        return (_NOTHING,)
     rows = [(Cell(each.module, BOLD), Cell(each.action), toned(each.outcome, OUTCOMES)) for each in results]
     unsolved = sorted({each.module for each in results if each.outcome in _UNSOLVED})
     advice = [f"kmoddctl status {printable(name)} says why" for name in unsolved]

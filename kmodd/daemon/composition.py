@@ -11,6 +11,7 @@ from kmodd.daemon.bus_link import BusLink
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.facade import Facade
 from kmodd.daemon.inventory import Inventory
+from kmodd.daemon.log import fields
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
 from kmodd.daemon.places import Places
 from kmodd.daemon.reconciler import Reconciler
@@ -25,7 +26,7 @@ from kmodd.events.uevents import Uevents
 from kmodd.kernel.client import LoaderClient
 from kmodd.kernel.reader import SystemReader
 from kmodd.model import Catalog, Settings
-from kmodd.shown import OutcomeRow
+from kmodd.shown import Issue, OutcomeRow, Severity
 
 _log = logging.getLogger(__name__)
 
@@ -49,6 +50,7 @@ class Daemon:
         self._shown = False
         self._ready = False
         self._told = ""
+        self._told_issues: tuple[Issue, ...] = ()
         self._stopping = asyncio.Event()
         self._hung_up = asyncio.Event()
         self._watcher: FileWatcher | None = None
@@ -95,9 +97,19 @@ class Daemon:
 
     def show(self, snapshot: Snapshot) -> None:
         """A pass is over: tell the service manager and the bus."""
+        self._tell_issues(snapshot.catalog.issues)
         self._bus.show()
         self._shown = True
         self._report(summary(snapshot))
+
+    def _tell_issues(self, issues: tuple[Issue, ...]) -> None:
+        """Log what is wrong with the files, once: the bus may not be there, and a journal is read later."""
+        for issue in issues:
+            if issue not in self._told_issues:
+                level = logging.ERROR if issue.severity is Severity.ERROR else logging.WARNING
+                text = f"{issue.location}: {issue.message}" + (f" ({issue.hint})" if issue.hint else "")
+                _log.log(level, "%s", text, extra=fields(code=issue.code))
+        self._told_issues = issues
 
     def finished(self, rows: tuple[OutcomeRow, ...]) -> None:
         """A plan has been carried out: tell the bus."""

@@ -33,7 +33,7 @@ def summary(snapshot: Snapshot) -> str:
     text = f"{snapshot.state}: " + (", ".join(parts) or "no modules declared")
     errors = sum(issue.severity == "error" for issue in snapshot.catalog.issues)
     if errors:
-        text += f"; {errors} errors in the configuration"
+        text += f"; {errors} {'error' if errors == 1 else 'errors'} in the configuration"
     return f"{text}; {snapshot.problem}" if snapshot.problem else text
 
 

@@ -102,6 +102,7 @@ def test_6_broken_file_beside_good_ones(vm: Machine) -> None:
     file, line, column, message = issues[0]
     assert (file, line, column) == ("/etc/kmodd.d/50-broken.toml", 2, 1)
     assert "staet" in message
+    assert "/etc/kmodd.d/50-broken.toml:2:1: unknown key" in vm.log()
     assert "state" in message
     assert bus.module("dummy", "Condition") == "in-sync"
     assert "veth" not in vm.modules()

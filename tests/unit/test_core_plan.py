@@ -135,7 +135,7 @@ BUILT_IN = "it is built into this kernel, and nothing can take it out"
             [declare("a", DENIED)],
             "a",
             Condition.UNVERIFIABLE,
-            "not in the kernel; that nobody can load it is not proved",
+            "not in the kernel; this version does not yet keep others from loading it",
         ),
         ([declare("core", DENIED)], "core", Condition.DENIED_BUILTIN, BUILT_IN),
         ([declare("core", UNLOADED)], "core", Condition.CONFLICT, BUILT_IN),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.support.uml.channel import GuestError, MachineLost
 from tests.support.uml.conditions import module_live
-from tests.support.uml.machine import CONFIGURATION_DIRECTORY, Machine
+from tests.support.uml.machine import CONFIGURATION_DIRECTORY, KMODD, Machine
 from tests.support.uml.process import REPOSITORY
 from tests.support.uml.terminal import leave_in_shell
 
@@ -17,18 +17,14 @@ EXAMPLES = REPOSITORY / "etc/kmodd.d"
 MANAGER = ("org.kmodd1", "/org/kmodd1", "org.kmodd1.Manager")
 
 DROPPED = "10-dummy.toml"
-DISK_FILE = "81-multipath.toml"
-DISK = """\
-[module.dm_multipath]
-when.device = { subsystem = "scsi", modalias = "scsi:t-0x00*" }
-"""
+DISK_FILE = "30-scsi-disk.toml"
 
 TO_TRY = (
-    "busctl tree org.kmodd1",
+    "kmoddctl status",
+    "rmmod dummy; sleep 1; kmoddctl status dummy",
+    "echo '[module.loop]' > /etc/kmodd.d/50-loop.toml; sleep 3; kmoddctl list",
+    "kmoddctl explain ip_vs_wrr",
     "busctl introspect org.kmodd1 /org/kmodd1/module/dummy",
-    "rmmod dummy; sleep 1; lsmod | grep dummy",
-    "echo '[module.loop]' > /etc/kmodd.d/50-loop.toml; sleep 3; lsmod | grep loop",
-    "echo -1 > /sys/bus/pseudo/drivers/scsi_debug/add_host; busctl monitor org.kmodd1",
 )
 
 
@@ -69,12 +65,11 @@ def ask_on_the_bus(vm: Machine) -> str:
 
 def plug_a_disk(vm: Machine) -> str:
     """A device brings the module in that a file declares for such devices."""
-    vm.drop(DISK_FILE, DISK)
-    vm.reload_daemon()
+    text = (EXAMPLES / f"{DISK_FILE}.example").read_text()
     _require("dm_multipath" not in vm.modules(), "dm_multipath was there before the disk")
     vm.plug_scsi()
     vm.wait_for(module_live("dm_multipath"))
-    return f"a SCSI disk plugged in; dm_multipath followed it\n{_shown(DISK_FILE, DISK)}"
+    return f"a SCSI disk plugged in; dm_multipath followed it\n{_shown(DISK_FILE, text)}"
 
 
 def remove_a_module(vm: Machine) -> str:
@@ -129,7 +124,8 @@ def _hand_over(vm: Machine) -> None:
     _say("\nA shell in that machine; `exit` ends it. To try:\n")
     _say("\n".join(f"    {command}" for command in TO_TRY) + "\n")
     term = os.environ.get("TERM", "linux")
-    leave_in_shell(vm, {"TERM": term, "PS1": r"\u@\h:\w\$ ", "SYSTEMD_PAGER": ""})
+    path = f"{Path(KMODD).parent}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+    leave_in_shell(vm, {"TERM": term, "PS1": r"\u@\h:\w\$ ", "SYSTEMD_PAGER": "", "PATH": path})
 
 
 def _examples() -> list[Path]:
