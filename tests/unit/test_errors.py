@@ -1,7 +1,10 @@
 """One table of error kinds, whole and without doubles."""
 
+from pathlib import Path
+
 import pytest
 
+from kmodd.daemon.reconciler import FATAL
 from kmodd.errors import BUS_PREFIX, ErrorKind, KmoddError
 
 # org.kmodd1(5)
@@ -54,3 +57,14 @@ def test_a_foreign_bus_name_is_a_failure(name: str) -> None:
 )
 def test_an_error_reads_as_place_sentence_and_advice(error: KmoddError, text: str) -> None:
     assert str(error) == text
+
+
+def test_the_service_is_not_started_again_where_that_cannot_help() -> None:
+    unit = Path(__file__).parents[2] / "systemd/kmodd.service"
+    (given,) = (
+        line.partition("=")[2].split()
+        for line in unit.read_text().splitlines()
+        if line.startswith("RestartPreventExitStatus=")
+    )
+    hopeless = {ErrorKind.INVALID_ARGUMENT, ErrorKind.ALREADY_RUNNING, *FATAL}
+    assert given == [str(status) for status in sorted(kind.exit_status for kind in hopeless)]
