@@ -40,7 +40,10 @@ class Stop(Exception):
 
 
 class Daemon:
-    """Everything, built and connected. ``once``: one pass carried out, without bus and events."""
+    """Everything, built and connected. ``once``: one pass carried out, without bus and events.
+
+    Raises NO_MODULE_SUPPORT, and FAILED without libudev.
+    """
 
     def __init__(self, group: asyncio.TaskGroup, places: Places, loader: LoaderClient, *, once: bool) -> None:
         self._group = group
@@ -56,7 +59,8 @@ class Daemon:
         self._watcher: FileWatcher | None = None
         runtime = places.config.runtime_dir
         self._trigger = Trigger(Settings().event_quiet_time_s)
-        self._reader = reader = SystemReader(places.roots)
+        reader = SystemReader(places.roots)
+        reader.modules()  # before all else, so that a machine without them, or without /proc, is told so
         self._tree = places.modules / reader.release()
         inventory = Inventory(loader, runtime / "inventory.json", self._tree, places.modprobe_dirs)
         self._uevents = Uevents(self._trigger.notify, sys_root=places.roots.sys)
@@ -68,8 +72,7 @@ class Daemon:
         self._bus = BusLink(places.bus, Facade(self.reconciler))
 
     def start(self) -> None:
-        """Start every task; returns at once. Raises NO_MODULE_SUPPORT."""
-        self._reader.modules()
+        """Start every task; returns at once. Raises FAILED: no inotify."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
