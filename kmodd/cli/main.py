@@ -1,5 +1,6 @@
 """kmoddctl(1): the command line, the exit status, and the one place where an error becomes a sentence."""
 
+import gc
 import os
 import sys
 from argparse import SUPPRESS, ArgumentParser, Namespace
@@ -65,6 +66,8 @@ def _run(arguments: Sequence[str]) -> int:
     # What the encoding of the terminal lacks is escaped, too.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     output = Output(sys.stdout, style_of(sys.stdout, os.environ), options.json)
+    # What was imported stays: looking for garbage in it takes longer than most commands.
+    gc.freeze()
     function: _Function = getattr(import_module(f"kmodd.cli.{options.module_name}"), options.function)
     status = function(options, output)
     sys.stdout.flush()

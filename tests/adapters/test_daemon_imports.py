@@ -2,8 +2,12 @@
 
 import asyncio
 import sys
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
+
+import pytest
+
+from kmodd import __version__
 
 _SCRIPT = """
 import asyncio, sys
@@ -23,3 +27,21 @@ def test_the_daemon_imports_nothing_heavy() -> None:
         return output
 
     assert asyncio.run(scenario()) == b"\n"
+
+
+@pytest.mark.parametrize(
+    ("argument", "status", "said"),
+    [("--version", 0, f"kmodd {__version__}"), ("--help", 0, "--once"), ("--twice", 2, "--twice")],
+)
+def test_a_command_line_is_read_where_there_is_one(argument: str, status: int, said: str) -> None:
+    async def scenario() -> tuple[int | None, bytes]:
+        program = "import sys; from kmodd.daemon.app import main; sys.exit(main())"
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", program, argument, stdout=PIPE, stderr=STDOUT
+        )
+        output, _ = await child.communicate()
+        return child.returncode, output
+
+    found, output = asyncio.run(scenario())
+    assert found == status
+    assert said in output.decode()
