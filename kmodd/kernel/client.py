@@ -14,6 +14,7 @@ from kmodd.names import ModuleName
 
 # Names in one request: 256 of 55 bytes, twice, stay within a packet.
 _CHUNK: Final = 256
+_READING_HINT: Final = "see that every file of modprobe.d and of the module tree can be read at once"
 
 
 class LoaderClient:
@@ -84,7 +85,9 @@ class LoaderClient:
     async def _ask(self, verb: bytes, body: dict[str, Any]) -> Answer:
         answer = await self._running().ask(verb, body)
         if isinstance(answer, Lost):
-            raise KmoddError(ErrorKind.LOADER_LOST, f"the loader ended during a {verb.decode()}")
+            raise KmoddError(
+                ErrorKind.LOADER_LOST, f"the loader ended during a {verb.decode()}", _READING_HINT
+            )
         return _checked(answer)
 
     def _running(self) -> LoaderProcess:

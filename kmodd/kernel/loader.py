@@ -37,6 +37,9 @@ from kmodd.kernel.wire import (
 
 _PR_SET_NAME: Final = 15  # include/uapi/linux/prctl.h
 _COMM: Final = b"kmodd-loader"
+# Longer than a module tree needs to be read. A pass waits for that, so a child must have an end where a file
+# system does not answer, or where a FIFO lies among the files of modprobe.d.
+_READING_S: Final = 30
 _FDS_PER_CHILD: Final = 2  # pidfd and kernel log
 _FDS_SPARE: Final = 32
 # Ctrl-C and the stop of a service reach the whole process group or control group. The daemon decides what
@@ -141,11 +144,18 @@ def main() -> None:
     try:
         job = _Server(daemon, places.kmsg, children_limit).serve()
         if job is not None:
+            limit_time(job.request)
             for packet in encode_answer(job.request.number, carry_out(job.request, tools, job.log)):
                 daemon.sendall(packet)
     except (BrokenPipeError, ConnectionResetError):
         os._exit(1)  # the daemon is gone: nobody is left to tell
     os._exit(0)
+
+
+def limit_time(request: Request) -> None:
+    """In a child: SIGALRM ends one that only reads; a change of the kernel takes what it takes."""
+    if request.verb not in LOGGED:
+        signal.alarm(_READING_S)
 
 
 def _settle(fd: int) -> int:

@@ -28,7 +28,7 @@ from kmodd.kernel.wire import (
 )
 from kmodd.names import ModuleName, is_module_name, is_parameter_name, printable
 
-# Verbs whose child listens to the kernel log.
+# Verbs whose child listens to the kernel log, and takes as long as the kernel does.
 LOGGED = frozenset((LOAD, UNLOAD, WRITE))
 
 

@@ -1,20 +1,22 @@
 """Lookups through the loader: many, long, and while the tree changes."""
 
 import asyncio
+import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.kernel import operations
+from kmodd.kernel import loader, operations
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.operations import Tools, carry_out
 from kmodd.kernel.roots import Roots
-from kmodd.kernel.wire import LOOKUP, UNLOAD, Places, Request
+from kmodd.kernel.wire import LOAD, LOOKUP, PARAMETERS, UNLOAD, WRITE, Places, Request
 from kmodd.model import ModuleInfo
 from kmodd.names import ModuleName
-from tests.adapters.loader_fixture import Sandbox, running
+from tests.adapters.loader_fixture import Sandbox, children_of, running, settled
 from tests.support.module_tree import ModuleTree
 
 
@@ -94,6 +96,34 @@ def test_a_tree_that_comes_later_is_found_and_a_change_is_seen(tmp_path: Path) -
             return seen
 
     assert asyncio.run(scenario()) == [ErrorKind.NO_MODULE_TREE, False, "n=1"]
+
+
+@pytest.mark.parametrize(("verb", "limits"), [(LOOKUP, [30]), (PARAMETERS, [30]), (LOAD, []), (WRITE, [])])
+def test_reading_has_an_end_and_a_change_takes_what_it_takes(
+    verb: bytes, limits: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[int] = []
+    monkeypatch.setattr(signal, "alarm", given.append)
+    loader.limit_time(Request(1, verb, b"{}"))
+    assert given == limits
+
+
+def test_a_lookup_that_hangs_and_ends_is_an_error_that_says_where_to_look(tmp_path: Path) -> None:
+    tree = ModuleTree(tmp_path).depmod()
+    os.mkfifo(tree.modprobe_dir / "hangs.conf")
+
+    async def scenario() -> None:
+        async with running(_roots(tree)) as client:
+            lookup = asyncio.create_task(client.lookup([_name("plain")]))
+            await settled(client)
+            for pid in children_of(client.pid):
+                os.kill(pid, signal.SIGALRM)
+            with pytest.raises(KmoddError) as caught:
+                await lookup
+            assert caught.value.kind is ErrorKind.LOADER_LOST
+            assert "modprobe.d" in caught.value.hint
+
+    asyncio.run(scenario())
 
 
 def test_parameters_of_many_modules(tmp_path: Path) -> None:
