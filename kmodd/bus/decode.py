@@ -13,6 +13,9 @@ MAX_CALL_BODY_BYTES = 64 * 1024
 MAX_MESSAGE_BYTES = 1024 * 1024
 PROTOCOL_MESSAGE_BYTES = 128 * 1024 * 1024
 
+# Longer headers are nobody's who means well, and 512 of them would be memory of ours that a stranger fills.
+_KEPT_BYTES = 1024
+
 _FIXED = {True: struct.Struct("<BBBBIII"), False: struct.Struct(">BBBBIII")}
 _U32 = {True: struct.Struct("<I"), False: struct.Struct(">I")}
 _LITTLE, _BIG = ord("l"), ord("B")
@@ -103,7 +106,8 @@ def decode_message(data: bytes) -> Message:
     """
     little = data[0] == _LITTLE
     _, kind, flags, _, _, serial, fields_bytes = _FIXED[little].unpack_from(data)
-    fields = _header_fields(data[FIXED_BYTES : FIXED_BYTES + fields_bytes], little)
+    header = data[FIXED_BYTES : FIXED_BYTES + fields_bytes]
+    fields = _kept_fields(header, little) if fields_bytes <= _KEPT_BYTES else _header_fields(header, little)
     body = data[FIXED_BYTES + (fields_bytes + 7 & ~7) :]
     message = Message._make((kind, flags, serial, *fields, little, body))
     if kind == CALL and not (message.path and message.member):
@@ -111,17 +115,19 @@ def decode_message(data: bytes) -> Message:
     return message
 
 
-@lru_cache(maxsize=512)
 def _header_fields(data: bytes, little: bool) -> tuple[Any, ...]:
-    """Values of _FIELDS in a header (type ``a(yv)``, the entries aligned to 8); raises WireError.
-
-    Kept: a client that repeats a call repeats its header but for the serial number, and most do.
-    """
+    """Values of _FIELDS in a header (type ``a(yv)``, the entries aligned to 8); raises WireError."""
     try:
         found = _parsed_fields(data, little)
     except (IndexError, UnicodeDecodeError, struct.error) as error:
         raise WireError("a header is malformed") from error
     return tuple(found.get(name, 0 if kind == "u" else "") for name, kind in _FIELDS.values())
+
+
+@lru_cache(maxsize=512)
+def _kept_fields(data: bytes, little: bool) -> tuple[Any, ...]:
+    """As _header_fields: a client that repeats a call repeats its header but for the serial number."""
+    return _header_fields(data, little)
 
 
 def _parsed_fields(data: bytes, little: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kmodd.bus import outgoing
+from kmodd.bus import decode, outgoing
 from kmodd.bus.decode import (
     MAX_CALL_BODY_BYTES,
     MAX_FIELDS_BYTES,
@@ -103,3 +103,15 @@ def test_a_stream_that_is_not_dbus(start: bytes) -> None:
     framer.feed(start)
     with pytest.raises(WireError):
         framer.next()
+
+
+def test_only_headers_of_a_reasonable_size_are_kept() -> None:
+    kept = decode._kept_fields.cache_info
+    decode_message(call(0))
+    before = kept()
+    for length in (2000, 30_000):
+        path = f"/{'a' * length}"
+        assert decode_message(outgoing.method_call(1, ("org.kmodd1", path, "", "Ping"))).path == path
+    assert kept() == before
+    decode_message(call(0))
+    assert kept().hits == before.hits + 1
