@@ -98,5 +98,9 @@ def unload_failure(error: int) -> Diagnosis:
     return _failed(FailureCode.INIT_ERROR, f"unloading failed with {name}")
 
 
+NEED_MOVED = _busy(
+    FailureCode.UNKNOWN_SYMBOL, "a module that it needs was taken out meanwhile (ENOENT); it is tried again"
+)
+
 LOST = _busy(FailureCode.INIT_ERROR, "the process that did it ended without a report; it is tried again")
 UNDONE = _busy(FailureCode.INIT_ERROR, "it was done, and somebody has undone it since; it is tried again")

@@ -21,7 +21,10 @@ SLOW_S = 30.0
 
 
 class Step(NamedTuple):
-    """One action and what must be done before it: ``strong`` successfully, ``weak`` in whatever way."""
+    """One action and what must be done before it: ``strong`` successfully, ``weak`` in whatever way.
+
+    ``needs`` are all modules without which it cannot succeed, also those that are there already.
+    """
 
     module: ModuleName
     kind: ActionKind
@@ -32,6 +35,7 @@ class Step(NamedTuple):
     strong: tuple[ModuleName, ...] = ()
     weak: tuple[ModuleName, ...] = ()
     timeout_s: float = SLOW_S
+    needs: tuple[ModuleName, ...] = ()
 
     @property
     def row(self) -> ActionRow:

@@ -1,7 +1,5 @@
 """A module that is to be in the kernel: its verdict, and the step that brings it there."""
 
-from errno import ENOENT
-
 from kmodd.core.draft import OTHERS_BUSY_US, Draft, Step, Verdict
 from kmodd.core.parameters import options_string
 from kmodd.core.resolve import DesiredModule, strong_needs
@@ -72,19 +70,7 @@ def _obstacle(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict 
         )
     if module.name in draft.order.cyclic:
         return Verdict(Condition.CONFLICT, "it needs itself, by way of its dependencies and requirements")
-    held = None if _came_too_early(draft, module) else draft.held_back(module.name, ActionKind.LOAD)
-    return held or _missing_need(draft, module)
-
-
-def _came_too_early(draft: Draft, module: DesiredModule) -> bool:
-    """Whether it failed for a symbol whose module had just been taken out: what it needs is coming only now.
-
-    ``modprobe -r`` does that: it removes a module, and then what that needed.
-    """
-    attempt = draft.memory.attempts.get(module.name)
-    if attempt is None or attempt.error != ENOENT:
-        return False
-    return not draft.coming.isdisjoint(strong_needs(module, draft.infos))
+    return draft.held_back(module.name, ActionKind.LOAD) or _missing_need(draft, module)
 
 
 def _why_missing(info: ModuleInfo) -> str:
@@ -118,6 +104,7 @@ def _load(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict:
             _still_coming(draft, draft.order.strong[module.name]),
             _still_coming(draft, draft.order.weak[module.name]),
             (module.declaration or Declaration(module.name)).load_timeout_s,
+            tuple(n for n in strong_needs(module, draft.infos) if not draft.info(n).builtin),
         )
     )
     draft.reachable.add(module.name)

@@ -4,9 +4,10 @@ It is never a source of status: a load record only counts while the kernel shows
 """
 
 from collections.abc import Callable, Mapping
+from errno import ENOENT
 from typing import NamedTuple
 
-from kmodd.core.diagnose import LOST, UNDONE, Diagnosis, Retry, load_failure, unload_failure
+from kmodd.core.diagnose import LOST, NEED_MOVED, UNDONE, Diagnosis, Retry, load_failure, unload_failure
 from kmodd.model import ObservedModule, Parameter, Report
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY, ActionKind, Condition, ModuleState, Outcome
@@ -64,12 +65,21 @@ def _is_done(kind: ActionKind, seen: ObservedModule | None) -> bool:
 
 
 def judge_load(
-    previous: Attempt | None, report: Report, after: ObservedModule | None, now_us: int, chance: float
+    previous: Attempt | None,
+    report: Report,
+    after: ObservedModule | None,
+    now_us: int,
+    chance: float,
+    *,
+    needs_moved: bool = False,
 ) -> tuple[Outcome, Attempt | None]:
-    """What a load came to, by what the kernel shows ``after`` it; ``chance`` in [0, 1) spreads retries."""
+    """What a load came to, by what the kernel shows ``after`` it; ``chance`` in [0, 1) spreads retries.
+
+    ``needs_moved``: a module that it needs was taken out or loaded anew while it was tried.
+    """
     if after is not None and after.state is ModuleState.LOADED:
         return (Outcome.UNCHANGED if report.error else Outcome.DONE), None
-    diagnosis = _diagnosis(report, load_failure)
+    diagnosis = NEED_MOVED if needs_moved and report.error == ENOENT else _diagnosis(report, load_failure)
     return Outcome.FAILED, _attempt(ActionKind.LOAD, diagnosis, previous, report, now_us, chance)
 
 

@@ -117,13 +117,14 @@ class Executor:
         self._changed()
 
     async def _run(self, step: Step) -> None:
+        before = self._instances(step.needs)
         try:
             report = await self._loader.perform(step.request)
         except KmoddError as error:
             marks = fields(module=step.module, action=step.kind, code=error.kind.code)
             _log.error("%s %s: %s", step.kind, step.module, error, extra=marks)
             report = Report(lost=True)
-        outcome, attempt = self._judge(step, report)
+        outcome, attempt = self._judge(step, report, before)
         self._store.end(step.module, attempt)
         self._tell(step, outcome, attempt)
         self._ended(self._running.pop(step.module))
@@ -137,13 +138,18 @@ class Executor:
         if not running.slow:
             self._busy -= 1
 
-    def _judge(self, step: Step, report: Report) -> tuple[Outcome, Attempt | None]:
-        """What came of it, by what the kernel shows now."""
+    def _instances(self, names: Iterable[ModuleName]) -> tuple[int, ...]:
+        """Which instance of each module is there, 0 for none: another answer later means that it moved."""
+        return tuple(map(self._reader.instance, names))
+
+    def _judge(self, step: Step, report: Report, before: tuple[int, ...]) -> tuple[Outcome, Attempt | None]:
+        """What came of it, by what the kernel shows now; ``before``: instances of its needs at the start."""
         after = self._reader.modules().get(step.module)
         previous = self._store.attempt(step.module)
         if step.kind is ActionKind.UNLOAD:
             return judge_unload(previous, report, after, _now_us(), chance())
-        outcome, attempt = judge_load(previous, report, after, _now_us(), chance())
+        moved = not all(before) or before != self._instances(step.needs)
+        outcome, attempt = judge_load(previous, report, after, _now_us(), chance(), needs_moved=moved)
         if outcome is Outcome.DONE and after is not None and not report.lost:
             self._remember(step, report, after)
         return outcome, attempt

@@ -41,6 +41,20 @@ def test_4_removed_together_with_what_it_needs_is_loaded_again(vm: Machine) -> N
     bus.wait_until_converged()
 
 
+def test_4_several_removed_at_once_are_all_loaded_again(vm: Machine) -> None:
+    """A load that kmodd begins between the removals finds its symbols gone; that failure does not stand."""
+    names = ("ip_vs_rr", "ip_vs_wrr", "ip_vs")
+    vm.drop("40-balance.toml", "".join(f"[module.{name}]\n" for name in names))
+    vm.start_daemon()
+    bus = Bus(vm)
+    bus.wait_until_converged()
+    for _ in range(3):
+        vm.run("rmmod", *names)
+        for name in names:
+            vm.wait_for(module_live(name))
+        bus.wait_until_converged()
+
+
 def test_4_what_nobody_declared_stays_removed_and_stays_loaded(vm: Machine) -> None:
     vm.run("modprobe", "veth").check()
     vm.drop("40-dummy.toml", "[module.dummy]\n")

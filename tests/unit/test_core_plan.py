@@ -223,14 +223,6 @@ def test_a_failure_that_waits_for_a_change_has_no_time() -> None:
     assert (found.plan.steps, found.plan.wake_at_us) == ((), 0)
 
 
-def test_a_symbol_that_was_missing_is_no_failure_while_its_module_comes_back() -> None:
-    memory = Memory({B: failed(ActionKind.LOAD, Condition.FAILED)._replace(error=errno.ENOENT)})
-    found = planned(kernel("a"), [declare("b")], memory=memory)
-    assert verdict(found, "b") == (Condition.FAILED, "it failed")
-    found = planned(kernel(), [declare("b")], memory=memory)
-    assert found.steps == [("load", "a"), ("load", "b")]
-
-
 def test_a_failed_unload_does_not_keep_it_from_being_loaded() -> None:
     memory = Memory({A: failed(ActionKind.UNLOAD, Condition.IN_USE)})
     assert planned(kernel(), [declare("a")], memory=memory).steps == [("load", "a")]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from kmodd.core.diagnose import Retry
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import Parameter
 from kmodd.shown import Condition, ModuleState, Outcome, OutcomeRow
@@ -244,5 +245,27 @@ def test_state_directory_gone_costs_only_the_record(tmp_path: Path) -> None:
         await bench.replace(load(A))
         assert bench.kernel.modules()[A].state is ModuleState.LOADED
         assert bench.rows() == [(A, "load", "done")]
+
+    play(tmp_path, scenario)
+
+
+@pytest.mark.parametrize(
+    ("others", "retry"),
+    [(("remove", "insert"), Retry.BACKOFF), (("remove",), Retry.BACKOFF), ((), Retry.CHANGE)],
+)
+def test_a_symbol_that_went_with_its_module_meanwhile_is_no_lasting_failure(
+    tmp_path: Path, others: tuple[str, ...], retry: Retry
+) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.kernel.insert("b")
+        bench.gate(A)
+        bench.loader.faults[A] = [Fault(error=errno.ENOENT)]
+        await bench.replace(load(A)._replace(needs=(B,)))
+        for act in others:
+            getattr(bench.kernel, act)("b")
+        await bench.open(A)
+        attempt = bench.store.attempt(A)
+        assert attempt is not None
+        assert attempt.retry is retry
 
     play(tmp_path, scenario)
