@@ -4,18 +4,21 @@ from collections.abc import Mapping
 
 from kmodd import __version__
 from kmodd.daemon.reconciler import Reconciler
+from kmodd.daemon.shared import Shared
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import ModuleName
 from kmodd.shown import ActionRow, DaemonState, Issue, Location, ModuleStatus, OutcomeRow, Severity, Source
 
 
 class Facade:
-    """Nothing is kept here: every answer comes from the reconciler's snapshot."""
+    """Nothing is kept here: every answer comes from the reconciler, most of them from its snapshot."""
 
     version = __version__
 
     def __init__(self, reconciler: Reconciler) -> None:
         self._reconciler = reconciler
+        # Everybody may ask for a plan, and passes wait for the survey of each.
+        self._plan = Shared(reconciler.plan)
 
     @property
     def generation(self) -> int:
@@ -61,7 +64,7 @@ class Facade:
 
     async def plan(self) -> tuple[ActionRow, ...]:
         """What reconcile() would do now."""
-        return tuple(step.row for step in (await self._reconciler.plan()).steps)
+        return tuple(step.row for step in (await self._plan.ask()).steps)
 
     def modules(self) -> Mapping[ModuleName, ModuleStatus]:
         """Every module that has an object."""

@@ -79,8 +79,6 @@ class Reconciler:
         self.kernel_release = ""
         self._included: set[ModuleName] = set()
         self._surveying = asyncio.Lock()
-        self._plans_begun = 0
-        self._last_plan: Plan | None = None
         self._settled = False
         self._missed = NOTHING
         self._resync_at = math.inf
@@ -126,25 +124,14 @@ class Reconciler:
         return await future
 
     async def plan(self) -> Plan:
-        """What a pass would do now, from a survey that began after this call; changes nothing.
-
-        All that wait at the same time are given the same one: everybody may ask, and passes wait too.
-        """
-        begun = self._plans_begun
+        """What a pass would do now, from a fresh survey; changes nothing."""
         async with self._surveying:
-            if self._plans_begun == begun or self._last_plan is None:
-                self._plans_begun += 1
-                self._last_plan = None
-                self._last_plan = await self._planned()
-            return self._last_plan
-
-    async def _planned(self) -> Plan:
-        # Not earlier: with a catalog of yesterday the survey would stop listening to today's devices.
-        catalog = self.snapshot.catalog
-        findings = await self._survey.look(catalog, Look(full=True))
-        # A survey tells of a new device or tree once: what follows from that must not be lost here.
-        self._forget(catalog, findings, asked=False)
-        return self._make_plan(findings, self._store.memory)
+            # Not before: with a catalog of yesterday the survey would stop listening to today's devices.
+            catalog = self.snapshot.catalog
+            findings = await self._survey.look(catalog, Look(full=True))
+            # A survey tells of a new device or tree once: what follows from that must not be lost here.
+            self._forget(catalog, findings, asked=False)
+            return self._make_plan(findings, self._store.memory)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
         """Status of a module that no file names; shown while it is in the kernel, None if it is not."""

@@ -42,7 +42,6 @@ class StubDevices:
     def __init__(self) -> None:
         self.present: set[DeviceMatch] = set()
         self.listened: frozenset[DeviceMatch] = frozenset()
-        self.looks = 0
 
     def listen(self, matches: Iterable[DeviceMatch]) -> None:
         """Remember what the survey wants to hear of."""
@@ -51,7 +50,6 @@ class StubDevices:
     async def update(self, matches: Iterable[DeviceMatch], look: Look) -> frozenset[DeviceMatch]:
         """Those that a test has plugged in."""
         del look
-        self.looks += 1
         return frozenset(self.present).intersection(matches)
 
 
