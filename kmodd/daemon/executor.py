@@ -18,7 +18,7 @@ from kmodd.errors import KmoddError
 from kmodd.kernel.ports import KernelReader, Loader
 from kmodd.model import ObservedModule, Report
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Outcome, OutcomeRow
+from kmodd.shown import ActionKind, ModuleState, Outcome, OutcomeRow
 
 _log = logging.getLogger(__name__)
 
@@ -144,11 +144,12 @@ class Executor:
 
     def _judge(self, step: Step, report: Report, before: tuple[int, ...]) -> tuple[Outcome, Attempt | None]:
         """What came of it, by what the kernel shows now; ``before``: instances of its needs at the start."""
-        after = self._reader.modules().get(step.module)
+        modules = self._reader.modules()
+        after = modules.get(step.module)
         previous = self._store.attempt(step.module)
         if step.kind is ActionKind.UNLOAD:
             return judge_unload(previous, report, after, _now_us(), chance())
-        moved = not all(before) or before != self._instances(step.needs)
+        moved = before != self._instances(step.needs) or not all(map(_is_live, map(modules.get, step.needs)))
         outcome, attempt = judge_load(previous, report, after, _now_us(), chance(), needs_moved=moved)
         if outcome is Outcome.DONE and after is not None and not report.lost:
             self._remember(step, report, after)
@@ -181,6 +182,11 @@ class Executor:
             _log.info("%s %s: %s (%s)", step.kind, step.module, outcome, step.reason, extra=marks)
         else:
             _log.warning("%s %s: %s: %s", step.kind, step.module, outcome, attempt.message, extra=marks)
+
+
+def _is_live(module: ObservedModule | None) -> bool:
+    """Whether its symbols can be used; one that is on its way out still has its directory."""
+    return module is not None and module.state is ModuleState.LOADED
 
 
 def _now_us() -> int:

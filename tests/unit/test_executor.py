@@ -269,3 +269,16 @@ def test_a_symbol_that_went_with_its_module_meanwhile_is_no_lasting_failure(
         assert attempt.retry is retry
 
     play(tmp_path, scenario)
+
+
+def test_a_need_that_is_on_its_way_out_has_moved_though_its_directory_stands(tmp_path: Path) -> None:
+    async def scenario(bench: Bench) -> None:
+        bench.kernel.insert("b")
+        bench.kernel.set_state("b", ModuleState.UNLOADING)
+        bench.loader.faults[A] = [Fault(error=errno.ENOENT)]
+        await bench.replace(load(A)._replace(needs=(B,)))
+        attempt = bench.store.attempt(A)
+        assert attempt is not None
+        assert attempt.retry is Retry.BACKOFF
+
+    play(tmp_path, scenario)
