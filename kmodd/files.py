@@ -5,8 +5,11 @@ from pathlib import Path
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode: int = 0o600) -> None:
-    """Replace ``path`` by rename(2). ``durable``: on disk before it returns. Raises OSError."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    """Replace ``path`` by rename(2). ``durable``: on disk before it returns. Raises OSError.
+
+    One writer at a time: the temporary file has a fixed name, so that a killed writer leaves one at most.
+    """
+    temporary = path.with_name(f".{path.name}.new")
     descriptor = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode
     )

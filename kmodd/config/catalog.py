@@ -35,7 +35,7 @@ def read_catalog(path: Path) -> Catalog | None:
 
 def write_catalog(path: Path, catalog: Catalog) -> None:
     """Cache ``catalog``; raises OSError."""
-    store.write(path, store.pack(FORMAT, encode(catalog)), durable=False)
+    store.write(path, FORMAT, encode(catalog), durable=False)
 
 
 def encode(catalog: Catalog) -> dict[str, Any]:

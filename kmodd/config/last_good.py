@@ -37,7 +37,7 @@ def write_last_good(path: Path, last_good: LastGood) -> None:
     settings = last_good.settings
     files = [_plain(document) for _, document in sorted(last_good.files.items())]
     value = {"files": files, "settings": settings and _plain(settings)}
-    store.write(path, store.pack(FORMAT, value), durable=True)
+    store.write(path, FORMAT, value, durable=True)
 
 
 def _plain(document: Document) -> dict[str, str]:

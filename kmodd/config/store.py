@@ -1,35 +1,23 @@
-"""Files that kmodd leaves for itself: replaced as a whole or not at all, and believed only when undamaged.
+"""Files that kmodd leaves for itself, believed only when undamaged.
 
 The first line is a header (JSON: format and digest of the rest), the rest is one JSON value.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
 from kmodd.config.digest import digest
 from kmodd.config.issues import Refused
 from kmodd.config.safefile import read_file, trusted_owners
+from kmodd.files import write_atomically
 
 MAX_BYTES = 256 << 20
-_CREATE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def write(path: Path, data: bytes, *, durable: bool) -> None:
-    """Replace ``path`` in one step, mode 0600; ``durable``: it is on the disk on return. Raises OSError.
-
-    One writer at a time: the temporary file has a fixed name, so that a killed writer leaves one at most.
-    """
-    temporary = path.with_name(f".{path.name}.new")
-    with os.fdopen(os.open(temporary, _CREATE, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        if durable:
-            os.fsync(file.fileno())
-    os.replace(temporary, path)
-    if durable:
-        _sync_directory(path.parent)
+def write(path: Path, format_name: str, value: object, *, durable: bool) -> None:
+    """Replace ``path`` as files.write_atomically does. Raises OSError."""
+    write_atomically(path, pack(format_name, value), durable=durable)
 
 
 def read(path: Path, format_name: str) -> Any:
@@ -46,7 +34,7 @@ def read(path: Path, format_name: str) -> Any:
 
 
 def pack(format_name: str, value: object) -> bytes:
-    """``value`` as ``write`` takes and ``unpack`` expects it."""
+    """``value`` as ``unpack`` expects it."""
     body = json.dumps(value, separators=(",", ":"), check_circular=False).encode("ascii")
     return json.dumps(_header(format_name, body)).encode("ascii") + b"\n" + body
 
@@ -61,11 +49,3 @@ def unpack(format_name: str, data: bytes) -> Any:
 
 def _header(format_name: str, body: bytes) -> dict[str, str]:
     return {"format": format_name, "digest": digest(body)}
-
-
-def _sync_directory(path: Path) -> None:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

@@ -156,7 +156,7 @@ def test_what_is_no_file_is_not_believed(tmp_path: Path) -> None:
 
 def test_another_format_is_not_believed(tmp_path: Path) -> None:
     path = tmp_path / "catalog.json"
-    store.write(path, store.pack(f"{FORMAT}0", encode(_SAMPLE)), durable=True)
+    store.write(path, f"{FORMAT}0", encode(_SAMPLE), durable=True)
     assert read_catalog(path) is None
 
 

@@ -209,7 +209,7 @@ def test_damaged_last_good_versions_are_as_if_absent(paths: ConfigPaths) -> None
 )
 def test_last_good_versions_of_another_shape_are_as_if_absent(paths: ConfigPaths, value: object) -> None:
     paths.state_dir.mkdir(parents=True)
-    store.write(paths.last_good, store.pack("kmodd-last-good-1", value), durable=False)
+    store.write(paths.last_good, "kmodd-last-good-1", value, durable=False)
     assert _codes(compile_catalog(paths)) == ["last-good-damaged"]
 
 

@@ -60,7 +60,7 @@ def test_what_cannot_be_replaced_stays_and_nothing_is_left_beside_it(tmp_path: P
 def test_a_link_where_the_temporary_file_goes_is_not_followed(tmp_path: Path) -> None:
     path, target = tmp_path / "state.json", tmp_path / "target"
     target.write_bytes(b"untouched")
-    (tmp_path / f".state.json.{os.getpid()}").symlink_to(target)
+    (tmp_path / ".state.json.new").symlink_to(target)
     with pytest.raises(OSError, match="symbolic links"):
         write_atomically(path, b"new")
     assert target.read_bytes() == b"untouched"
@@ -77,6 +77,13 @@ def test_a_write_that_ends_in_the_middle_leaves_the_old_file(tmp_path: Path) -> 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert path.read_bytes() == b"old"
+    assert os.listdir(tmp_path) == ["state.json"]
+
+
+def test_what_a_killed_writer_left_is_gone_with_the_next_one(tmp_path: Path) -> None:
+    (tmp_path / ".state.json.new").write_bytes(b"ha" * 1000)
+    write_atomically(tmp_path / "state.json", b"whole")
+    assert (tmp_path / "state.json").read_bytes() == b"whole"
     assert os.listdir(tmp_path) == ["state.json"]
 
 
