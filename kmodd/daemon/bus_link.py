@@ -45,19 +45,22 @@ class BusLink:
         self._hint.set()
 
     async def run(self) -> None:
-        """Connect and connect again, until cancelled."""
+        """Connect and connect again, until cancelled; pauses grow until a connection has lasted."""
+        loop = asyncio.get_running_loop()
         pause_s = FIRST_PAUSE_S
         while True:
+            began = loop.time()
             try:
                 await self._once()
-                pause_s = FIRST_PAUSE_S
             except KmoddError as error:
                 self._complain(str(error))
-                pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
             finally:
                 self._publisher = None
                 self.tried.set()
+            if loop.time() - began > LONGEST_PAUSE_S:
+                pause_s = FIRST_PAUSE_S
             await self._pause(pause_s * (0.8 + 0.4 * chance()))
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     async def _once(self) -> None:
         """One connection, from its beginning to its end. Raises KmoddError where it never began."""
