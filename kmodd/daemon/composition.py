@@ -28,6 +28,9 @@ from kmodd.kernel.reader import SystemReader
 from kmodd.model import Catalog, Settings
 from kmodd.shown import Issue, OutcomeRow, Severity
 
+MOST_TOLD = 100
+"""Issues of files that are logged at once; ten thousand bad files are one mistake of somebody's."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -53,7 +56,7 @@ class Daemon:
         self._shown = False
         self._ready = False
         self._told = ""
-        self._told_issues: tuple[Issue, ...] = ()
+        self._told_issues: frozenset[Issue] = frozenset()
         self._stopping = asyncio.Event()
         self._hung_up = asyncio.Event()
         self._watcher: FileWatcher | None = None
@@ -107,12 +110,14 @@ class Daemon:
 
     def _tell_issues(self, issues: tuple[Issue, ...]) -> None:
         """Log what is wrong with the files, once: the bus may not be there, and a journal is read later."""
-        for issue in issues:
-            if issue not in self._told_issues:
-                level = logging.ERROR if issue.severity is Severity.ERROR else logging.WARNING
-                text = f"{issue.location}: {issue.message}" + (f" ({issue.hint})" if issue.hint else "")
-                _log.log(level, "%s", text, extra=fields(code=issue.code))
-        self._told_issues = issues
+        fresh = [issue for issue in issues if issue not in self._told_issues]
+        for issue in fresh[:MOST_TOLD]:
+            level = logging.ERROR if issue.severity is Severity.ERROR else logging.WARNING
+            text = f"{issue.location}: {issue.message}" + (f" ({issue.hint})" if issue.hint else "")
+            _log.log(level, "%s", text, extra=fields(code=issue.code))
+        if len(fresh) > MOST_TOLD:
+            _log.warning("%d more is wrong with the files; kmoddctl check shows it", len(fresh) - MOST_TOLD)
+        self._told_issues = frozenset(issues)
 
     def finished(self, rows: tuple[OutcomeRow, ...]) -> None:
         """A plan has been carried out: tell the bus."""

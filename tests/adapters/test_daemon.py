@@ -1,6 +1,7 @@
 """The daemon as it is composed, on directories of a test: what it tells the service manager, and when."""
 
 import asyncio
+import logging
 import os
 import shutil
 import signal
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from kmodd.config.paths import ConfigPaths
+from kmodd.daemon import composition
 from kmodd.daemon.app import serve
 from kmodd.daemon.places import Places
 from kmodd.errors import ErrorKind, KmoddError
@@ -115,3 +117,20 @@ def test_a_machine_without_proc_is_told_what_to_do(places: Places) -> None:
         asyncio.run(serve(places, once=True))
     assert caught.value.kind is ErrorKind.NO_MODULE_SUPPORT
     assert caught.value.hint == f"mount proc on {places.roots.proc}"
+
+
+def test_thousands_of_bad_files_are_not_thousands_of_lines(
+    places: Places, manager: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    for number in range(1000):
+        (places.config.directories[0] / f"{number}.toml").write_text("[module.loop\n")
+
+    async def scenario() -> None:
+        await told_until(manager, "READY=1")
+
+    with caplog.at_level(logging.WARNING, composition.__name__):
+        play(places, scenario)
+    lines = [record.getMessage() for record in caplog.records if record.name == composition.__name__]
+    assert len(lines) == composition.MOST_TOLD + 1
+    assert lines[0].startswith(f"{places.config.directories[0]}/0.toml:1:13: not TOML")
+    assert lines[-1] == "1900 more is wrong with the files; kmoddctl check shows it"
