@@ -14,21 +14,27 @@ _HINT = "is dbus running? kmodd works without it, but then only the journal tell
 
 async def open_socket(address: str) -> socket.socket:
     """A connected and authenticated, non-blocking socket; raises NO_BUS."""
-    problem: Exception | None = None
+    problem = ""
     for name in socket_names(address):
-        sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
-        done = False
         try:
-            await asyncio.get_running_loop().sock_connect(sock, name)
-            await _authenticate(sock)
-            done = True
-            return sock
-        except (OSError, WireError) as error:
-            problem = error
-        finally:
-            if not done:
-                sock.close()
+            return await _opened(name)
+        except OSError as error:
+            problem = error.strerror or str(error)
+        except WireError as error:
+            problem = str(error)
     raise KmoddError(ErrorKind.NO_BUS, f"the bus at {address} cannot be reached: {problem}", _HINT)
+
+
+async def _opened(name: bytes) -> socket.socket:
+    """Raises OSError and WireError."""
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+    try:
+        await asyncio.get_running_loop().sock_connect(sock, name)
+        await _authenticate(sock)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
 async def _authenticate(sock: socket.socket) -> None:

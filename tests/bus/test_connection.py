@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import socket
 from pathlib import Path
 
@@ -42,8 +43,24 @@ def test_no_bus_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(KmoddError) as caught:
         asyncio.run(connect(f"unix:path={tmp_path}/none"))
     assert caught.value.kind is ErrorKind.NO_BUS
-    assert "No such file or directory" in str(caught.value)
-    assert "is dbus running?" in str(caught.value)
+    assert (
+        caught.value.message
+        == f"the bus at unix:path={tmp_path}/none cannot be reached: No such file or directory"
+    )
+    assert "is dbus running?" in caught.value.hint
+
+
+def test_no_descriptor_left_is_no_bus(tmp_path: Path) -> None:
+    async def scenario() -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))
+        try:
+            await connect(f"unix:path={tmp_path}/none")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+    with pytest.raises(KmoddError, match="Too many open files"):
+        asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("answer", [b"REJECTED EXTERNAL\r\n", b"nonsense\r\n", b"\xff\r\n", b"x" * 9000, b""])
