@@ -102,7 +102,7 @@ class Settings(NamedTuple):
     resync_interval_s: float = 600.0
     event_quiet_time_s: float = 0.1
     parallel_loads: int = 0
-    """0: as many as there are processors."""
+    """0: as many as the daemon thinks right (survey.default_parallel)."""
     modprobe_file: str = "/etc/modprobe.d/00-kmodd.conf"
     quarantine: str = "best-effort"
 
