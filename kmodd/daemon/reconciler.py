@@ -197,7 +197,7 @@ class Reconciler:
         raise AssertionError("unreachable")
 
     def _forget(self, catalog: Catalog, findings: Findings, *, asked: bool) -> None:
-        """Failures that something new gives another chance, and loads of instances that are gone."""
+        """Failures that something new gives another chance."""
         if asked or findings.tree_changed or catalog != self.snapshot.catalog:
             self._store.forget_failures(frozenset(Retry))
         if findings.appeared:
@@ -206,7 +206,6 @@ class Reconciler:
             )
             self._store.forget_failures(frozenset((Retry.EVENT,)), plugged)
         self._store.forget_failures(frozenset(Retry), overtaken(self._store.memory, findings.observed))
-        self._store.forget_loads(self._store.memory.loads.keys() - findings.observed.keys())
 
     def _make_plan(self, findings: Findings, memory: Memory) -> Plan:
         return make_plan(findings.desired, findings.order, findings.observed, memory, _now_us())

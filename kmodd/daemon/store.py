@@ -5,7 +5,6 @@ instance of the module (core/memory.py).
 """
 
 import json
-from collections.abc import Iterable
 from pathlib import Path
 
 from kmodd.core.diagnose import Retry
@@ -51,11 +50,6 @@ class MemoryStore:
         """Keep that this instance is ours, across restarts of the daemon. Raises OSError."""
         self._loads[module] = record
         self._write()
-
-    def forget_loads(self, gone: Iterable[ModuleName]) -> None:
-        """Drop the records of modules that are not in the kernel any more."""
-        for module in gone:
-            self._loads.pop(module, None)
 
     def forget_failures(
         self, retries: frozenset[Retry], modules: frozenset[ModuleName] | None = None

@@ -4,6 +4,8 @@ import asyncio
 import errno
 from pathlib import Path
 
+import pytest
+
 from kmodd.daemon.snapshot import summary
 from kmodd.events.trigger import EVERYTHING, Look
 from kmodd.model import LoadRequest, Settings
@@ -204,6 +206,22 @@ def test_parameters_that_cannot_be_read_are_known_of_our_own_load_only(tmp_path:
         daemon.kernel.insert("dummy", "numdummies=4")
         await daemon.look(MODULES)
         assert daemon.status("dummy").condition is Condition.UNVERIFIABLE
+
+    play(tmp_path, scenario)
+
+
+def test_what_one_reading_overlooks_is_not_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """/proc/modules is read in pages, and what goes in between can hide another line."""
+
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.declare(with_parameters("dummy", numdummies="3"))
+        await daemon.second()
+        with monkeypatch.context() as overlooked:
+            overlooked.setattr(daemon.kernel, "modules", dict)
+            await daemon.look(MODULES)
+            assert not daemon.snapshot.converged
+        await daemon.look(MODULES)
+        assert daemon.status("dummy").condition is Condition.IN_SYNC
 
     play(tmp_path, scenario)
 

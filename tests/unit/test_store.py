@@ -55,15 +55,6 @@ def test_loads_survive_a_restart_and_failures_do_not(tmp_path: Path) -> None:
     assert not after.attempts
 
 
-def test_what_is_gone_is_forgotten_here_and_with_the_next_load_in_the_file(tmp_path: Path) -> None:
-    store = MemoryStore(tmp_path / "loads.json")
-    store.remember_load(A, RECORD)
-    store.forget_loads([A, B])
-    assert not store.memory.loads
-    store.remember_load(B, RECORD)
-    assert MemoryStore(tmp_path / "loads.json").memory.loads == {B: RECORD}
-
-
 @pytest.mark.parametrize(
     ("retries", "modules", "left"),
     [
