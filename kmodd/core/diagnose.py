@@ -47,7 +47,7 @@ _LOAD = {
     errno.ENODEV: Diagnosis(
         Condition.WAITING_FOR_HARDWARE,
         FailureCode.INIT_ERROR,
-        "the module found no device (ENODEV); it is loaded when one appears",
+        "the module found no device (ENODEV); it is tried again when a device of its when.device appears",
         Retry.EVENT,
     ),
     errno.EINVAL: _failed(

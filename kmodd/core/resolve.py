@@ -73,6 +73,15 @@ def resolve(catalog: Catalog, facts: Facts, infos: Infos) -> DesiredState:
     return DesiredState(modules, infos, frozenset(modules.keys() - infos.keys()))
 
 
+def with_needs(desired: DesiredState, names: Iterable[ModuleName]) -> frozenset[ModuleName]:
+    """``names``, and everything that they pull in, directly or not."""
+    found = set(names)
+    rest = {name: module.pulled_by for name, module in desired.modules.items() if module.pulled_by}
+    while reached := {name for name, pullers in rest.items() if not found.isdisjoint(pullers)} - found:
+        found |= reached
+    return frozenset(found)
+
+
 def strong_needs(module: DesiredModule, infos: Infos) -> tuple[ModuleName, ...]:
     """What must be live before ``module``: its kernel dependencies, then what it declares as required."""
     info = infos.get(module.name)

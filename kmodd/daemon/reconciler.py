@@ -14,6 +14,7 @@ from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Plan
 from kmodd.core.memory import Memory, overtaken
 from kmodd.core.plan import make_plan
+from kmodd.core.resolve import with_needs
 from kmodd.core.status import converged, daemon_state, module_statuses, unmanaged_status
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.snapshot import Snapshot
@@ -201,10 +202,8 @@ class Reconciler:
         if asked or findings.tree_changed or catalog != self.snapshot.catalog:
             self._store.forget_failures(frozenset(Retry))
         if findings.appeared:
-            plugged = frozenset(
-                d.name for d in catalog.declarations if findings.appeared.intersection(d.when.devices)
-            )
-            self._store.forget_failures(frozenset((Retry.EVENT,)), plugged)
+            plugged = [d.name for d in catalog.declarations if findings.appeared.intersection(d.when.devices)]
+            self._store.forget_failures(frozenset((Retry.EVENT,)), with_needs(findings.desired, plugged))
         self._store.forget_failures(frozenset(Retry), overtaken(self._store.memory, findings.observed))
 
     def _make_plan(self, findings: Findings, memory: Memory) -> Plan:

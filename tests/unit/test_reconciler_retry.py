@@ -131,6 +131,21 @@ def test_hardware_brings_its_module_and_enodev_waits_for_hardware(tmp_path: Path
     play(tmp_path, scenario)
 
 
+def test_hardware_gives_what_its_module_needs_another_chance_too(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.loader.faults[ModuleName("base")] = [Fault(error=errno.ENODEV), Fault()]
+        daemon.declare(declare("upper", when=When(devices=(USB,))))
+        daemon.devices.present = {USB}
+        await daemon.second()
+        assert daemon.status("base").condition is Condition.WAITING_FOR_HARDWARE
+        for present in (set[DeviceMatch](), {USB}):
+            daemon.devices.present = present
+            await daemon.look(Look(all_devices=True))
+        assert daemon.conditions() == {"upper": Condition.IN_SYNC, "base": Condition.IN_SYNC}
+
+    play(tmp_path, scenario)
+
+
 def test_a_look_at_the_plan_does_not_swallow_that_hardware_came(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.loader.faults[ModuleName("serial")] = [Fault(error=errno.ENODEV), Fault()]
