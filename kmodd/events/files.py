@@ -11,7 +11,7 @@ import stat
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
-from errno import ELOOP, ENOENT, ENOTDIR
+from errno import ELOOP, ENOENT, ENOSPC, ENOTDIR
 from typing import Final
 
 from kmodd.events.inotify import FileEvent, Inotify, Mask
@@ -102,7 +102,13 @@ class FileWatcher:
         except OSError as error:
             if error.errno not in _ABSENT and path not in self._refused:
                 self._refused.add(path)
-                _log.warning("%s cannot be watched: %s", path, error.strerror)
+                advice = " (raise fs.inotify.max_user_watches)" if error.errno == ENOSPC else ""
+                _log.warning(
+                    "%s cannot be watched, changes are seen by the resync only: %s%s",
+                    path,
+                    error.strerror,
+                    advice,
+                )
             return None
         self._watches.setdefault(watch, _Watch(path))
         return watch
