@@ -418,7 +418,8 @@ def test_a_watch_that_is_refused_is_said_once(
 
     asyncio.run(scenario())
     assert [record.getMessage() for record in caplog.records] == [
-        "/ cannot be watched, changes are seen by the resync only: No space left on device (raise fs.inotify.max_user_watches)"
+        "/ cannot be watched, changes are seen by the resync only: No space left on device"
+        " (raise fs.inotify.max_user_watches)"
     ]
 
 
