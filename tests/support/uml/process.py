@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tests.support.uml import preload
+
 KERNEL = Path("/usr/bin/linux.uml")
 MODULES = Path("/usr/lib/uml/modules")
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -100,6 +102,7 @@ def _start(arguments: tuple[str, ...], log: IO[bytes], fds: tuple[int, ...]) -> 
         stderr=log,
         pass_fds=fds,
         cwd="/",
+        env=preload.environment(),
         start_new_session=True,
     )
 
