@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from kmodd.names import ModuleName
-from kmodd.shown import EMPTY, Issue, ModuleState, Source
+from kmodd.shown import EMPTY, Issue, Location, ModuleState, Source, Stage
 
 # ---------------------------------------------------------------------------------------- declared
 
@@ -75,7 +75,10 @@ class Ready(NamedTuple):
 
 
 class Declaration(NamedTuple):
-    """One module as all files together declare it (kmodd.d(5)), before conditions are looked at."""
+    """One module as all files together declare it (kmodd.d(5)), before conditions are looked at.
+
+    ``sources`` are the values in force, ``replaced`` those that a later file took the place of, oldest first.
+    """
 
     name: ModuleName
     state: Desired = Desired.LOADED
@@ -93,6 +96,7 @@ class Declaration(NamedTuple):
     load_timeout_s: float = 30.0
     reason: str = ""
     sources: tuple[Source, ...] = ()
+    replaced: tuple[Source, ...] = ()
 
 
 class Settings(NamedTuple):
@@ -122,13 +126,23 @@ class Catalog(NamedTuple):
 # ------------------------------------------------------------------------------- what there is
 
 
+class ConfLine(NamedTuple):
+    """One line of modprobe.d: where it stands, and its words, joined where it was continued."""
+
+    location: Location
+    text: str
+
+
 class ModuleInfo(NamedTuple):
     """What the module tree and modprobe.d know of a module (libkmod), for one kernel release.
 
-    ``dependencies`` are all that must be in first, in order of loading. ``options`` is what modprobe.d gives
-    for it. ``alias_of`` is what the name resolves to if no module has it. From ``parameter_types`` (modinfo's
-    ``parmtype``: name, type) to ``signer`` the fields are read from the module file itself and filled only
-    where that was asked for: ``has_modinfo`` says so.
+    What modprobe.d says is what others say: the file that kmodd generates is left out. ``dependencies`` are
+    all that must be in first, in order of loading. ``alias_of`` is what the name resolves to if no module has
+    it, ``similar`` are names of modules that may have been meant then. ``conf_lines`` are the lines that
+    ``options``, ``install_command``, ``blacklisted`` and softdeps of modprobe.d come from. From
+    ``parameter_types`` (modinfo's ``parmtype``: name, type; "" for a parameter that has only a ``parm``) to
+    ``aliases`` the fields are read from the module file itself and filled only where that was asked for:
+    ``has_modinfo`` says so.
     """
 
     name: ModuleName
@@ -147,7 +161,10 @@ class ModuleInfo(NamedTuple):
     srcversion: str = ""
     vermagic: str = ""
     signer: str = ""
+    aliases: tuple[str, ...] = ()
     alias_of: tuple[ModuleName, ...] = ()
+    similar: tuple[ModuleName, ...] = ()
+    conf_lines: tuple[ConfLine, ...] = ()
 
     @property
     def exists(self) -> bool:
@@ -158,7 +175,8 @@ class ModuleInfo(NamedTuple):
 class ObservedModule(NamedTuple):
     """A module as the kernel shows it: one line of /proc/modules, and what was read of its parameters.
 
-    ``parameters`` holds name -> text for every parameter file that could be read, without the last newline.
+    ``parameters`` holds name -> text for every parameter file that could be read, without the last newline;
+    ``writable`` names those whose file has a write bit, readable or not.
     ``instance`` is the inode of its directory under /sys/module: another one means that it was loaded anew.
     """
 
@@ -169,15 +187,68 @@ class ObservedModule(NamedTuple):
     memory_bytes: int = 0
     taint: str = ""
     parameters: Mapping[str, str] = EMPTY
+    writable: frozenset[str] = frozenset()
     instance: int = 0
     permanent: bool = False
 
+
+class User(NamedTuple):
+    """Something that uses a module and is no module: ``text`` is for a person.
+
+    ``kind``: mount, swap, open (a process has a device node open), interface (a network interface that is
+    up), device (bound to one of its drivers). ``references``: how much of the refcount it accounts for.
+    """
+
+    kind: str
+    text: str
+    references: int = 0
+
+
+class Proof(NamedTuple):
+    """Whether a denied module is kept out, found with libkmod's own way of loading (kernel/denial.py).
+
+    ``open_ways`` are names and aliases by which it would still be inserted, ``culprits`` the lines of
+    modprobe.d that open them. ``checked`` counts the names that were tried. ``init_functions`` are those of a
+    builtin, for ``initcall_blacklist=``.
+    """
+
+    module: ModuleName
+    checked: int = 0
+    open_ways: tuple[str, ...] = ()
+    culprits: tuple[ConfLine, ...] = ()
+    init_functions: tuple[str, ...] = ()
+
+
+class Restraint(NamedTuple):
+    """What the generated file of modprobe.d comes to, read back with libkmod.
+
+    ``options``: what the file alone gives for each module that was asked for.
+    """
+
+    proofs: Mapping[ModuleName, Proof] = EMPTY
+    options: Mapping[ModuleName, str] = EMPTY
+
+
+class Symbols(NamedTuple):
+    """Symbols of one module file: (name, module that exports it; "" the kernel itself), and its own."""
+
+    needed: tuple[tuple[str, str], ...] = ()
+    exported: tuple[str, ...] = ()
+
+
+class Security(NamedTuple):
+    """What the kernel permits at all. ``lockdown``: none, integrity, confidentiality; "" where it has none."""
+
+    lockdown: str = ""
+    signatures_enforced: bool = False
+    modules_disabled: bool = False
 
 class Facts(NamedTuple):
     """What conditions are held against, gathered before a pass.
 
     ``command_line`` is split at blanks. ``existing_paths`` are those among the paths that the catalog asks
-    for. ``present_devices`` are the matches of the catalog that at least one device fulfils right now.
+    for (``when`` and ``ready``). ``present_devices`` are the matches of the catalog that at least one device
+    fulfils right now.
     """
 
     kernel_release: str = ""
@@ -207,11 +278,10 @@ class UnloadRequest(NamedTuple):
 
 
 class WriteRequest(NamedTuple):
-    """Write one parameter file under /sys/module."""
+    """Write parameter files of one module under /sys/module, one after the other, whatever each comes to."""
 
     module: ModuleName
-    parameter: str
-    value: str
+    parameters: tuple[Parameter, ...]
 
 
 Request = LoadRequest | UnloadRequest | WriteRequest
@@ -220,12 +290,14 @@ Request = LoadRequest | UnloadRequest | WriteRequest
 class Report(NamedTuple):
     """What a loader child said of one request; never proof of anything, the kernel is read back afterwards.
 
-    ``error`` is an errno, 0 for success. ``lost`` says that the child ended (or the loader did) without a
-    word. Times are CLOCK_MONOTONIC microseconds; ``messages`` is what the kernel logged meanwhile, escaped.
+    ``error`` is an errno, the first one of several writes, 0 for success. ``lost`` says that the child ended
+    (or the loader did) without a word. Times are CLOCK_MONOTONIC microseconds; ``stages`` are the parts of a
+    load, in order; ``messages`` is what the kernel logged meanwhile, escaped.
     """
 
     error: int = 0
     lost: bool = False
     started_us: int = 0
     finished_us: int = 0
+    stages: tuple[Stage, ...] = ()
     messages: tuple[str, ...] = ()

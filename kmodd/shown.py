@@ -160,6 +160,13 @@ class Drift(NamedTuple):
     found: str
 
 
+class Stage(NamedTuple):
+    """A part of a load: find, read, insert, verify."""
+
+    name: str
+    duration_us: int
+
+
 class ModuleStatus(NamedTuple):
     """All that is shown of one module (org.kmodd1(5), interface org.kmodd1.Module).
 
@@ -184,9 +191,12 @@ class ModuleStatus(NamedTuple):
     version: str = ""
     srcversion: str = ""
     signer: str = ""
+    vermagic: str = ""
+    vermagic_matches: bool = True
     taint: str = ""
     loaded_us: int = 0
     load_duration_us: int = 0
+    stages: tuple[Stage, ...] = ()
     failure_count: int = 0
     next_retry_us: int = 0
     kernel_messages: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from kmodd.model import ModuleInfo, ObservedModule, Report, Request
+from kmodd.model import ModuleInfo, ObservedModule, Report, Request, Restraint, Symbols, User
 from kmodd.names import ModuleName
 
 
@@ -18,6 +18,9 @@ class KernelReader(Protocol):
 
     def parameters(self, module: ModuleName) -> Mapping[str, str]:
         """Text of each readable file under /sys/module/NAME/parameters; empty where there is none."""
+
+    def writable(self, module: ModuleName) -> frozenset[str]:
+        """Names of the files under /sys/module/NAME/parameters that have a write bit."""
 
     def instance(self, module: ModuleName) -> int:
         """Inode of /sys/module/NAME, 0 where there is none: another number means that it was loaded anew.
@@ -39,3 +42,15 @@ class Loader(Protocol):
 
         Raises NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST.
         """
+
+    async def restraint(self, denied: Iterable[ModuleName], rendered: Iterable[ModuleName]) -> Restraint:
+        """What the generated file comes to: proofs for ``denied``, options for ``rendered``.
+
+        Raises NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST.
+        """
+
+    async def users(self, names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
+        """What uses each of ``names`` and is no module, as far as it can be found out. Raises LOADER_LOST."""
+
+    async def symbols(self, name: ModuleName) -> Symbols:
+        """Symbols of one module's file. Raises NOT_FOUND, NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST."""
