@@ -15,6 +15,7 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode:
     )
     try:
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)  # whatever the process's umask would make of it
             file.write(content)
             if durable:
                 file.flush()

@@ -237,11 +237,12 @@ class Symbols(NamedTuple):
 
 
 class Security(NamedTuple):
-    """What the kernel permits at all. ``lockdown``: none, integrity, confidentiality; "" where it has none."""
+    """What the kernel permits at all. ``lockdown``: none, integrity, confidentiality; "" without it."""
 
     lockdown: str = ""
     signatures_enforced: bool = False
     modules_disabled: bool = False
+
 
 class Facts(NamedTuple):
     """What conditions are held against, gathered before a pass.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from fnmatch import fnmatchcase
 
-from kmodd.model import DeviceMatch, Facts, When
+from kmodd.model import Declaration, DeviceMatch, Facts, Ready, When
 
 # uname(2) machine -> the names of ConditionArchitecture= (systemd.unit(5)) where they differ.
 _ARCHITECTURES = {
@@ -34,7 +34,7 @@ _COMPARE: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
 
 def unmet(when: When, facts: Facts) -> str:
     """The first part of ``when`` that does not hold, as a sentence; "" if all of it holds."""
-    if when.devices and not any(device in facts.present_devices for device in when.devices):
+    if when.devices and not device_present(when, facts):
         return "no matching device is present (" + ", or ".join(map(describe_match, when.devices)) + ")"
     tests: tuple[tuple[str, tuple[str, ...], Callable[[str, Facts], bool]], ...] = (
         ("kernel", when.kernel, _kernel),
@@ -52,6 +52,23 @@ def unmet(when: When, facts: Facts) -> str:
     return ""
 
 
+def device_present(when: When, facts: Facts) -> bool:
+    """Whether a device fulfils one of its matches; False where it asks for none."""
+    return not facts.present_devices.isdisjoint(when.devices)
+
+
+def is_ready(ready: Ready, facts: Facts) -> bool:
+    """Whether everything that ``ready`` names is there."""
+    path = not ready.path_exists or ready.path_exists in facts.existing_paths
+    return path and (ready.device is None or ready.device in facts.present_devices)
+
+
+def describe_ready(ready: Ready) -> str:
+    """What ``ready`` waits for, in words."""
+    device = f"a device ({describe_match(ready.device)})" if ready.device else ""
+    return " and ".join(filter(None, (ready.path_exists, device)))
+
+
 def describe_match(match: DeviceMatch) -> str:
     """A match in words, as the file would write it."""
     named = (("subsystem", match.subsystem), ("driver", match.driver), ("modalias", match.modalias))
@@ -59,9 +76,18 @@ def describe_match(match: DeviceMatch) -> str:
     return " ".join(f"{key}={value}" for key, value in pairs if value)
 
 
-def asked_paths(when: When) -> frozenset[str]:
-    """Paths whose existence decides ``when``; for the caller that gathers the facts."""
-    return frozenset(entry.removeprefix("!") for entry in when.path_exists)
+def asked_paths(declaration: Declaration) -> frozenset[str]:
+    """Paths whose existence decides something; for the caller that gathers the facts."""
+    paths = {entry.removeprefix("!") for entry in declaration.when.path_exists}
+    if declaration.ready and declaration.ready.path_exists:
+        paths.add(declaration.ready.path_exists)
+    return frozenset(paths)
+
+
+def asked_devices(declaration: Declaration) -> tuple[DeviceMatch, ...]:
+    """Matches whose presence decides something."""
+    awaited = declaration.ready.device if declaration.ready else None
+    return (*declaration.when.devices, *((awaited,) if awaited else ()))
 
 
 def _numbers(version: str) -> tuple[int, ...]:

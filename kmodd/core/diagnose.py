@@ -47,7 +47,7 @@ _LOAD = {
     errno.ENODEV: Diagnosis(
         Condition.WAITING_FOR_HARDWARE,
         FailureCode.INIT_ERROR,
-        "the module found no device (ENODEV); it is tried again when a device of its when.device appears",
+        "the module found no device (ENODEV); it is tried again when a device for it appears",
         Retry.EVENT,
     ),
     errno.EINVAL: _failed(
@@ -96,6 +96,16 @@ def unload_failure(error: int) -> Diagnosis:
         return _busy(FailureCode.INIT_ERROR, "it cannot be unloaded or is just coming or going (EBUSY)")
     name = errno.errorcode.get(error, str(error))
     return _failed(FailureCode.INIT_ERROR, f"unloading failed with {name}")
+
+
+def write_failure(error: int) -> Diagnosis:
+    """Diagnosis of parameters that could not be written; ``error`` is an errno (kernel/params.c)."""
+    if error in (errno.EBUSY, errno.EAGAIN, errno.ENOMEM, errno.EINTR):
+        name = errno.errorcode.get(error, str(error))
+        return _busy(FailureCode.BAD_PARAMETER, f"the module does not take a value now ({name})")
+    name = errno.errorcode.get(error, str(error))
+    sentence = f"the module refused a value ({name}); compare the parameters with `modinfo`"
+    return _failed(FailureCode.BAD_PARAMETER, sentence)
 
 
 NEED_MOVED = _busy(

@@ -5,16 +5,18 @@ from typing import NamedTuple
 
 from kmodd.core.memory import Memory
 from kmodd.core.order import Order
-from kmodd.core.resolve import DesiredState, Infos
-from kmodd.model import ModuleInfo, ObservedModule, Parameter, Request
+from kmodd.core.resolve import DesiredModule, DesiredState, Infos
+from kmodd.model import ModuleInfo, ObservedModule, Parameter, Proof, Request, User
 from kmodd.names import ModuleName
-from kmodd.shown import EMPTY, ActionKind, ActionRow, Condition, Drift
+from kmodd.shown import EMPTY, ActionKind, ActionRow, Condition, Drift, ModuleState
 
 ObservedModules = Mapping[ModuleName, ObservedModule]
 
 OTHERS_BUSY_US = 1_000_000
 """When to look again at a module that somebody else loads or unloads, in case its uevent is lost."""
 
+LONGEST_LOOK_US = 300_000_000
+"""How far apart looks at something get that no event tells of; each waits as long as all before together."""
 
 SLOW_S = 30.0
 """When an action counts as slow where nothing else is said; nothing is ended then."""
@@ -24,6 +26,7 @@ class Step(NamedTuple):
     """One action and what must be done before it: ``strong`` successfully, ``weak`` in whatever way.
 
     ``needs`` are all modules without which it cannot succeed, also those that are there already.
+    ``parameters`` are what is in force after it. ``owed``: an unload that is to be followed by a load.
     """
 
     module: ModuleName
@@ -36,6 +39,7 @@ class Step(NamedTuple):
     weak: tuple[ModuleName, ...] = ()
     timeout_s: float = SLOW_S
     needs: tuple[ModuleName, ...] = ()
+    owed: bool = False
 
     @property
     def row(self) -> ActionRow:
@@ -52,37 +56,68 @@ class Verdict(NamedTuple):
     blockers: tuple[str, ...] = ()
 
 
+class Evidence(NamedTuple):
+    """What was looked into because of the plan before, or of what is denied.
+
+    ``proofs``: denied modules that were looked into, None: nothing could be (``problem`` says why).
+    ``users``: what uses a module and is no module; a module that is not in it has not been asked about.
+    """
+
+    proofs: Mapping[ModuleName, Proof] = EMPTY
+    users: Mapping[ModuleName, tuple[User, ...]] = EMPTY
+    problem: str = ""
+
+
 class Plan(NamedTuple):
     """``steps`` in an order that obeys; a verdict for every managed module; when to look again at the latest.
 
-    ``wake_at_us`` is CLOCK_MONOTONIC, 0 for never.
+    ``wake_at_us`` is CLOCK_MONOTONIC, 0 for never. ``asks``: modules whose users should be known to plan
+    well. ``waits``: modules of which something is awaited that no event tells of. ``mended``: modules whose
+    failed writes stand for nothing any more.
     """
 
     steps: tuple[Step, ...] = ()
     verdicts: Mapping[ModuleName, Verdict] = EMPTY
     wake_at_us: int = 0
+    asks: frozenset[ModuleName] = frozenset()
+    waits: frozenset[ModuleName] = frozenset()
+    mended: frozenset[ModuleName] = frozenset()
 
 
 class Draft:
     """A plan being made: what it is made from, and what has been written so far.
 
-    ``reachable`` are modules that are in the kernel or have a step that brings them there; ``coming`` are
-    those with a step or with an action of ours in flight.
+    ``reachable`` are modules that can be used or have a step that brings them there; ``coming`` are those
+    with a step or with an action of ours in flight; ``leaving`` those of them that go. ``unsettled`` are
+    modules that others are to go after and that are not ready yet.
     """
 
     def __init__(
-        self, desired: DesiredState, order: Order, observed: ObservedModules, memory: Memory, now_us: int
+        self,
+        desired: DesiredState,
+        order: Order,
+        observed: ObservedModules,
+        memory: Memory,
+        evidence: Evidence,
+        now_us: int,
     ) -> None:
         self.desired = desired
         self.order = order
         self.observed = observed
         self.memory = memory
+        self.evidence = evidence
         self.now_us = now_us
         self.steps: list[Step] = []
         self.verdicts: dict[ModuleName, Verdict] = {}
         self.reachable: set[ModuleName] = set()
+        self.unsettled: set[ModuleName] = set()
         self.coming = set(memory.in_flight)
+        self.leaving = {n for n, flight in memory.in_flight.items() if flight.kind is ActionKind.UNLOAD}
         self.wakes: list[int] = []
+        self.asks: set[ModuleName] = set()
+        self.waits: set[ModuleName] = set()
+        self.mended: set[ModuleName] = set()
+        self.rivals = _rivals(desired.modules)
 
     @property
     def infos(self) -> Infos:
@@ -93,17 +128,80 @@ class Draft:
         """What is known of one module; an empty record if nothing is."""
         return self.infos.get(name) or ModuleInfo(name)
 
+    def is_in(self, name: ModuleName) -> bool:
+        """Whether a module is in the kernel, in whatever state, or comes there by this plan."""
+        here = name in self.observed or name in self.coming or self.info(name).builtin
+        return here and name not in self.leaving
+
+    def is_live(self, name: ModuleName) -> bool:
+        """Whether a module is in the kernel and its init has ended."""
+        seen = self.observed.get(name)
+        return self.info(name).builtin or (seen is not None and seen.state is ModuleState.LOADED)
+
     def add(self, step: Step) -> None:
         """Put a step at the end."""
         self.steps.append(step)
         self.coming.add(step.module)
+        if step.kind is ActionKind.UNLOAD:
+            self.leaving.add(step.module)
 
     def held_back(self, name: ModuleName, kind: ActionKind) -> Verdict | None:
-        """The verdict of a failure of this kind that stands and is not due; None if one may try."""
+        """The verdict of what keeps an action from being tried now: its failure, or its success without
+        lasting effect; None if one may try."""
         attempt = self.memory.attempts.get(name)
-        if attempt is None or attempt.kind is not kind:
-            return None
-        if attempt.next_retry_us and attempt.next_retry_us <= self.now_us:
-            return None
-        self.wakes.append(attempt.next_retry_us)
-        return Verdict(attempt.condition, attempt.message)
+        if attempt is not None and attempt.kind is kind and not self._is_due(attempt.next_retry_us):
+            return Verdict(attempt.condition, attempt.message)
+        success = self.memory.successes.get(name)
+        if success is not None and success.kind is kind and not self._is_due(success.next_us):
+            return Verdict(
+                Condition.BACKING_OFF, f"{_DONE[kind]} {_often(success.times)}, and undone each time"
+            )
+        return None
+
+    def _is_due(self, when_us: int) -> bool:
+        """Whether a time has come (0: never comes by itself); one that has not is woken up for."""
+        if when_us and when_us <= self.now_us:
+            return True
+        self.wakes.append(when_us)
+        return False
+
+    def waited_us(self, name: ModuleName) -> int:
+        """How long this instance of a module has been waited for; from now on, if it was not yet."""
+        self.waits.add(name)
+        wait, seen = self.memory.waits.get(name), self.observed.get(name)
+        if wait is None or seen is None or wait.instance != seen.instance:
+            return 0
+        return self.now_us - wait.since_us
+
+    def look_again(self, name: ModuleName) -> None:
+        """No event tells when this ends: look at it now and then, ever less often."""
+        pause_us = min(max(self.waited_us(name), OTHERS_BUSY_US), LONGEST_LOOK_US)
+        self.wakes.append(self.now_us + pause_us)
+
+    def plan(self) -> Plan:
+        """What has been written."""
+        return Plan(
+            tuple(self.steps),
+            self.verdicts,
+            min((wake for wake in self.wakes if wake), default=0),
+            frozenset(self.asks),
+            frozenset(self.waits),
+            frozenset(self.mended),
+        )
+
+
+_DONE = {ActionKind.LOAD: "loaded", ActionKind.UNLOAD: "taken out", ActionKind.WRITE: "written"}
+
+
+def _often(times: int) -> str:
+    return "a moment ago" if times == 1 else f"{times} times"
+
+
+def _rivals(modules: Mapping[ModuleName, DesiredModule]) -> dict[ModuleName, set[ModuleName]]:
+    """``conflicts``, which holds for both whoever declares it."""
+    rivals: dict[ModuleName, set[ModuleName]] = {}
+    for name, module in modules.items():
+        for other in module.declaration.conflicts if module.declaration else ():
+            rivals.setdefault(name, set()).add(other)
+            rivals.setdefault(other, set()).add(name)
+    return rivals

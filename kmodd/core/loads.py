@@ -1,7 +1,9 @@
 """A module that is to be in the kernel: its verdict, and the step that brings it there."""
 
 from kmodd.core.draft import OTHERS_BUSY_US, Draft, Step, Verdict
+from kmodd.core.obstacles import obstacle
 from kmodd.core.parameters import options_string
+from kmodd.core.readiness import awaited
 from kmodd.core.resolve import DesiredModule, strong_needs
 from kmodd.core.upkeep import compared
 from kmodd.model import Declaration, Desired, LoadRequest, ModuleInfo, ObservedModule
@@ -13,23 +15,36 @@ def plan_load(draft: Draft, module: DesiredModule) -> Verdict:
     """Verdict on a module that is to be in the kernel; adds its step where one can be taken now."""
     info = draft.info(module.name)
     seen = draft.observed.get(module.name)
-    if module.name in draft.memory.in_flight:
+    flight = draft.memory.in_flight.get(module.name)
+    if flight is not None and flight.kind is not ActionKind.WRITE:
         return _in_flight(draft, module)
+    if module.name in draft.leaving:
+        return draft.verdicts[module.name]
     if info.builtin:
-        draft.reachable.add(module.name)
-        return compared(draft, module, seen, Verdict(Condition.BUILTIN, "built into this kernel"))
+        return _usable(draft, module, seen, Verdict(Condition.BUILTIN, "built into this kernel"))
     if seen is not None and seen.state is ModuleState.LOADED:
-        draft.reachable.add(module.name)
-        return compared(draft, module, seen, Verdict(Condition.IN_SYNC, why_loaded(module)))
+        return _usable(draft, module, seen, Verdict(Condition.IN_SYNC, why_loaded(module)))
     if seen is not None:
+        draft.unsettled.add(module.name)
         return _others_busy(draft, seen)
-    return _obstacle(draft, module, info) or _load(draft, module, info)
+    return obstacle(draft, module, info) or _load(draft, module, info)
+
+
+def _usable(draft: Draft, module: DesiredModule, seen: ObservedModule | None, good: Verdict) -> Verdict:
+    """It is in the kernel: others can go on once it is ready; its parameters are looked after in any case."""
+    waiting = awaited(draft, module)
+    if waiting is None:
+        draft.reachable.add(module.name)
+    verdict = compared(draft, module, seen, good)
+    return waiting if waiting is not None and verdict is good else verdict
 
 
 def why_loaded(module: DesiredModule) -> str:
     """Why kmodd wants it in the kernel: a few words."""
     declared = module.declaration is not None and module.declaration.state is Desired.LOADED
     pullers = ", ".join(module.pulled_by[:5]) + (", ..." if len(module.pulled_by) > 5 else "")
+    if module.owed and not pullers:
+        return "kmodd took it out to load it again"
     if not pullers:
         return "declared"
     return f"declared, and needed by {pullers}" if declared else f"needed by {pullers}"
@@ -50,7 +65,14 @@ def _others_busy(draft: Draft, seen: ObservedModule) -> Verdict:
 
 def _in_flight(draft: Draft, module: DesiredModule) -> Verdict:
     declaration = module.declaration or Declaration(module.name)
-    due_us = draft.memory.in_flight[module.name] + int(declaration.load_timeout_s * 1e6)
+    flight = draft.memory.in_flight[module.name]
+    draft.unsettled.add(module.name)
+    if flight.kind is ActionKind.UNLOAD:
+        return Verdict(Condition.LOADING, "being taken out; it is loaded after that")
+    if declaration.ready is None:
+        draft.unsettled.discard(module.name)
+        draft.reachable.add(module.name)
+    due_us = flight.since_us + int(declaration.load_timeout_s * 1e6)
     if draft.now_us < due_us:
         draft.wakes.append(due_us)
         return Verdict(Condition.LOADING, "being loaded")
@@ -59,40 +81,10 @@ def _in_flight(draft: Draft, module: DesiredModule) -> Verdict:
     )
 
 
-def _obstacle(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict | None:
-    """What keeps an absent module from being loaded now; None if nothing does."""
-    if not info.path:
-        return Verdict(Condition.MISSING, _why_missing(info))
-    if info.install_command:
-        return Verdict(
-            Condition.CONFLICT,
-            f"modprobe.d has an install command for it, which kmodd does not run: {info.install_command}",
-        )
-    if module.name in draft.order.cyclic:
-        return Verdict(Condition.CONFLICT, "it needs itself, by way of its dependencies and requirements")
-    return draft.held_back(module.name, ActionKind.LOAD) or _missing_need(draft, module)
-
-
-def _why_missing(info: ModuleInfo) -> str:
-    if info.alias_of:
-        return f"it is not a module but an alias of {', '.join(info.alias_of)}; name that instead"
-    return "the running kernel has no module of this name"
-
-
-def _missing_need(draft: Draft, module: DesiredModule) -> Verdict | None:
-    for need in strong_needs(module, draft.infos):
-        other = draft.desired.modules.get(need)
-        if other is not None and other.to_remove:
-            return Verdict(Condition.CONFLICT, f"it needs {need}, which is declared {other.desired}")
-        if need not in draft.reachable and need not in draft.memory.in_flight:
-            verdict = draft.verdicts.get(need)
-            state = f", which is {verdict.condition}: {verdict.message}" if verdict else ""
-            return Verdict(Condition.WAITING_FOR_DEPENDENCY, f"it needs {need}{state}", blockers=(need,))
-    return None
-
-
 def _load(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict:
+    declaration = module.declaration or Declaration(module.name)
     options = options_string(info.options, module.parameters)
+    first = (*draft.order.strong[module.name], *declaration.replaces, *draft.rivals.get(module.name, ()))
     draft.add(
         Step(
             module.name,
@@ -101,13 +93,14 @@ def _load(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict:
             why_loaded(module),
             options,
             module.parameters,
-            _still_coming(draft, draft.order.strong[module.name]),
+            _still_coming(draft, first),
             _still_coming(draft, draft.order.weak[module.name]),
-            (module.declaration or Declaration(module.name)).load_timeout_s,
+            declaration.load_timeout_s,
             tuple(n for n in strong_needs(module, draft.infos) if not draft.info(n).builtin),
         )
     )
-    draft.reachable.add(module.name)
+    # What is to be ready first is seen to be so by a later look only.
+    (draft.unsettled if declaration.ready else draft.reachable).add(module.name)
     return Verdict(Condition.LOADING, "to be loaded")
 
 

@@ -7,14 +7,25 @@ from collections.abc import Callable, Mapping
 from errno import ENOENT
 from typing import NamedTuple
 
-from kmodd.core.diagnose import LOST, NEED_MOVED, UNDONE, Diagnosis, Retry, load_failure, unload_failure
+from kmodd.core.diagnose import (
+    LOST,
+    NEED_MOVED,
+    UNDONE,
+    Diagnosis,
+    Retry,
+    load_failure,
+    unload_failure,
+    write_failure,
+)
 from kmodd.model import ObservedModule, Parameter, Report
 from kmodd.names import ModuleName
-from kmodd.shown import EMPTY, ActionKind, Condition, ModuleState, Outcome
+from kmodd.shown import EMPTY, ActionKind, Condition, ModuleState, Outcome, Stage
 
 FIRST_BACKOFF_US = 100_000
 LONGEST_BACKOFF_US = 300_000_000
 JITTER = 0.2
+HOLD_US = 60_000_000
+"""What has held so long counts as done for good: the next time it is undone is a first time again."""
 
 
 class Attempt(NamedTuple):
@@ -34,21 +45,74 @@ class Attempt(NamedTuple):
 
 
 class LoadRecord(NamedTuple):
-    """A load of ours that succeeded; it speaks of the module only while ``instance`` is the kernel's."""
+    """What kmodd did with one instance of a module; it speaks only while ``instance`` is the kernel's.
+
+    ``parameters`` were set by us, at the load or by writing; ``shown`` is what they read as right afterwards,
+    without those that cannot be read. ``loaded_us`` is 0 where the load itself was somebody else's.
+    """
 
     instance: int
     parameters: tuple[Parameter, ...]
     loaded_us: int
     duration_us: int
     messages: tuple[str, ...] = ()
+    shown: tuple[Parameter, ...] = ()
+    stages: tuple[Stage, ...] = ()
+
+
+class Success(NamedTuple):
+    """Actions of one kind on a module that each succeeded and did not hold, the last one included.
+
+    Times are CLOCK_MONOTONIC; ``next_us``: not done once more before then.
+    """
+
+    kind: ActionKind
+    times: int
+    done_us: int
+    next_us: int
+
+
+class Flight(NamedTuple):
+    """An action of ours that runs, and since when (CLOCK_MONOTONIC)."""
+
+    kind: ActionKind
+    since_us: int
+
+
+class Wait(NamedTuple):
+    """Since when something about this instance of a module is waited for (CLOCK_MONOTONIC)."""
+
+    instance: int
+    since_us: int
 
 
 class Memory(NamedTuple):
-    """All of it. ``in_flight``: module -> CLOCK_MONOTONIC microseconds since when an action of ours runs."""
+    """All of it. ``owed``: modules that were taken out to be loaded again; ``met``: those whose device was
+    there before."""
 
     attempts: Mapping[ModuleName, Attempt] = EMPTY
     loads: Mapping[ModuleName, LoadRecord] = EMPTY
-    in_flight: Mapping[ModuleName, int] = EMPTY
+    in_flight: Mapping[ModuleName, Flight] = EMPTY
+    successes: Mapping[ModuleName, Success] = EMPTY
+    waits: Mapping[ModuleName, Wait] = EMPTY
+    owed: frozenset[ModuleName] = frozenset()
+    met: frozenset[ModuleName] = frozenset()
+
+    def record(self, seen: ObservedModule | None) -> LoadRecord | None:
+        """What kmodd did with exactly this instance."""
+        record = self.loads.get(seen.name) if seen is not None else None
+        return (
+            record if record is not None and seen is not None and record.instance == seen.instance else None
+        )
+
+
+def succeeded(previous: Success | None, kind: ActionKind, now_us: int, chance: float) -> Success:
+    """One more success; what was undone soon after the one before is not repeated at once."""
+    times = 1
+    if previous is not None and previous.kind is kind:
+        held = now_us - previous.done_us >= HOLD_US + previous.next_us - previous.done_us
+        times = 1 if held else previous.times + 1
+    return Success(kind, times, now_us, now_us + backoff_us(times, chance))
 
 
 def overtaken(memory: Memory, observed: Mapping[ModuleName, ObservedModule]) -> frozenset[ModuleName]:
@@ -59,9 +123,9 @@ def overtaken(memory: Memory, observed: Mapping[ModuleName, ObservedModule]) -> 
 
 
 def _is_done(kind: ActionKind, seen: ObservedModule | None) -> bool:
-    if kind is ActionKind.UNLOAD:
+    if kind is not ActionKind.LOAD:
         return seen is None
-    return kind is ActionKind.LOAD and seen is not None and seen.state is ModuleState.LOADED
+    return seen is not None and seen.state is ModuleState.LOADED
 
 
 def judge_load(
@@ -92,6 +156,18 @@ def judge_unload(
     diagnosis = _diagnosis(report, unload_failure)
     outcome = Outcome.BLOCKED if diagnosis.condition is Condition.IN_USE else Outcome.FAILED
     return outcome, _attempt(ActionKind.UNLOAD, diagnosis, previous, report, now_us, chance)
+
+
+def judge_write(
+    previous: Attempt | None, report: Report, now_us: int, chance: float, *, gone: bool
+) -> tuple[Outcome, Attempt | None]:
+    """What a write came to by itself; whether the values hold is seen later (core/ladder.py)."""
+    if gone:
+        return Outcome.FAILED, None
+    if not (report.error or report.lost):
+        return Outcome.DONE, None
+    diagnosis = LOST if report.lost else write_failure(report.error)
+    return Outcome.FAILED, _attempt(ActionKind.WRITE, diagnosis, previous, report, now_us, chance)
 
 
 def _diagnosis(report: Report, failure: Callable[[int], Diagnosis]) -> Diagnosis:

@@ -1,4 +1,4 @@
-"""The order of loading: what must be live first, what should go first, and one sequence that obeys."""
+"""The order of loading and of unloading: what must go first, what should, and one sequence that obeys."""
 
 from collections.abc import Iterable, Mapping
 from graphlib import CycleError, TopologicalSorter
@@ -9,6 +9,7 @@ from kmodd.core.resolve import DesiredModule, DesiredState, followers, strong_ne
 from kmodd.names import ModuleName
 
 Edges = Mapping[ModuleName, tuple[ModuleName, ...]]
+_Sets = dict[ModuleName, set[ModuleName]]
 
 
 class Order(NamedTuple):
@@ -26,16 +27,36 @@ class Order(NamedTuple):
 
 
 def order(desired: DesiredState) -> Order:
-    """Order of the modules that are to be loaded; the same for the same desired state."""
+    """Order of loading for what is to be loaded; the same for the same desired state."""
     loads = {name: module for name, module in desired.modules.items() if module.to_load}
     strong = {name: set(strong_needs(module, desired.infos)) & loads.keys() for name, module in loads.items()}
-    weak = _weak_edges(loads, desired)
+    return _obeyed(strong, _weak_edges(loads, desired))
+
+
+def removal_order(desired: DesiredState, holders: Mapping[ModuleName, Iterable[ModuleName]]) -> Order:
+    """Order of unloading for what is not to be there: holders first, then loading's order reversed."""
+    leaving = {name: module for name, module in desired.modules.items() if module.to_remove}
+    strong = {name: set(holders.get(name, ())) & leaving.keys() for name in leaving}
+    weak: _Sets = {name: set() for name in leaving}
+    for name, module in leaving.items():
+        declaration = module.declaration
+        if declaration is None:
+            continue
+        for earlier in (*declaration.after, *declaration.requires, *declaration.wants):
+            if earlier in leaving and earlier != name:
+                weak[earlier].add(name)
+        weak[name].update(later for later in declaration.before if later in leaving and later != name)
+    return _obeyed(strong, weak)
+
+
+def _obeyed(strong: _Sets, weak: _Sets) -> Order:
+    """Both kinds of edges as one order; weak edges yield where all of them together form a cycle."""
     for name, needs in weak.items():
         needs.difference_update(strong[name])
     dropped: list[tuple[ModuleName, ModuleName]] = []
     cyclic: set[ModuleName] = set()
     while True:
-        sorter = TopologicalSorter({name: sorted(strong[name] | weak[name]) for name in sorted(loads)})
+        sorter = TopologicalSorter({name: sorted(strong[name] | weak[name]) for name in sorted(strong)})
         try:
             sequence = tuple(sorter.static_order())
         except CycleError as error:
@@ -44,11 +65,9 @@ def order(desired: DesiredState) -> Order:
         return Order(_frozen(strong), _frozen(weak), sequence, tuple(dropped), frozenset(cyclic))
 
 
-def _weak_edges(
-    loads: Mapping[ModuleName, DesiredModule], desired: DesiredState
-) -> dict[ModuleName, set[ModuleName]]:
+def _weak_edges(loads: Mapping[ModuleName, DesiredModule], desired: DesiredState) -> _Sets:
     """``after``, ``before``, ``wants`` and softdeps among the modules that are to be loaded."""
-    weak: dict[ModuleName, set[ModuleName]] = {name: set() for name in loads}
+    weak: _Sets = {name: set() for name in loads}
     for name, module in loads.items():
         declaration = module.declaration
         earlier = (*weak_needs(module, desired.infos), *(declaration.after if declaration else ()))
@@ -62,8 +81,8 @@ def _weak_edges(
 
 def _break_cycle(
     cycle: list[ModuleName],
-    strong: dict[ModuleName, set[ModuleName]],
-    weak: dict[ModuleName, set[ModuleName]],
+    strong: _Sets,
+    weak: _Sets,
     dropped: list[tuple[ModuleName, ModuleName]],
     cyclic: set[ModuleName],
 ) -> None:

@@ -54,6 +54,13 @@ def same_name(name: str) -> str:
     return name.replace("-", "_")
 
 
+def shown_of(wanted: Iterable[Parameter], found: Mapping[str, str]) -> tuple[Parameter, ...]:
+    """What the kernel shows of ``wanted``, under the names that these have; without what cannot be read."""
+    texts = {same_name(name): text for name, text in found.items()}
+    keys = ((p.name, same_name(p.name)) for p in wanted)
+    return tuple(Parameter(name, texts[key]) for name, key in keys if key in texts)
+
+
 def drifted(
     wanted: Iterable[Parameter], found: Mapping[str, str], types: Mapping[str, str]
 ) -> tuple[tuple[Drift, ...], tuple[str, ...]]:

@@ -3,29 +3,35 @@
 Pure: the same input gives the same plan, whoever asks for it (the daemon, ``Plan()``, ``kmoddctl plan``).
 """
 
-from kmodd.core.draft import Draft, ObservedModules, Plan
+from kmodd.core.draft import Draft, Evidence, ObservedModules, Plan
 from kmodd.core.loads import plan_load
 from kmodd.core.memory import Memory
-from kmodd.core.order import Order
-from kmodd.core.removals import holders_first, plan_removal
+from kmodd.core.order import Order, removal_order
+from kmodd.core.removals import plan_removal
 from kmodd.core.resolve import DesiredState
 from kmodd.core.upkeep import guarded
 
 
 def make_plan(
-    desired: DesiredState, order: Order, observed: ObservedModules, memory: Memory, now_us: int
+    desired: DesiredState,
+    order: Order,
+    observed: ObservedModules,
+    memory: Memory,
+    now_us: int,
+    evidence: Evidence | None = None,
 ) -> Plan:
     """What closes the difference now; modules with an action of ours in flight are left alone.
 
     ``observed`` holds what the kernel shows, with parameters for the modules that declare some; ``now_us`` is
     CLOCK_MONOTONIC.
     """
-    draft = Draft(desired, order, observed, memory, now_us)
-    for module in holders_first(draft):
-        draft.verdicts[module.name] = plan_removal(draft, module)
+    draft = Draft(desired, order, observed, memory, evidence or Evidence(), now_us)
+    removals = removal_order(desired, {name: seen.holders for name, seen in observed.items()})
+    for name in removals.sequence:
+        draft.verdicts[name] = plan_removal(draft, desired.modules[name], removals)
     for name, module in desired.modules.items():
         if not (module.to_remove or module.to_load):
             draft.verdicts[name] = guarded(draft, module)
     for name in order.sequence:
         draft.verdicts[name] = plan_load(draft, desired.modules[name])
-    return Plan(tuple(draft.steps), draft.verdicts, min((w for w in draft.wakes if w), default=0))
+    return draft.plan()

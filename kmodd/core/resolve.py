@@ -4,18 +4,35 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from kmodd.core.conditions import unmet
-from kmodd.model import Catalog, Declaration, Desired, Facts, ModuleInfo, Parameter
+from kmodd.core.conditions import device_present, is_ready, unmet
+from kmodd.core.switches import Switches, switches
+from kmodd.model import Catalog, Declaration, Desired, Facts, ModuleInfo, Parameter, WhenGone
 from kmodd.names import ModuleName
 
 Infos = Mapping[ModuleName, ModuleInfo]
+
+_SKIPPED = "kmodd.skip= on the kernel command line names it"
+
+
+class History(NamedTuple):
+    """What of this boot decides what is desired now (core/memory.py remembers it).
+
+    ``met``: modules whose ``when.device`` was fulfilled before. ``owed``: modules that kmodd has taken out to
+    load them again.
+    """
+
+    met: frozenset[ModuleName] = frozenset()
+    owed: frozenset[ModuleName] = frozenset()
 
 
 class DesiredModule(NamedTuple):
     """What one module is to be right now.
 
-    ``desired`` is AUTO where a condition is not met (``unmet`` says which) and LOADED for what is only pulled
-    in. ``pulled_by`` names the modules that want it; a declared module can have them too.
+    ``desired`` is AUTO where a condition is not met (``unmet`` says which), UNLOADED where its device has
+    gone (``unmet`` too) or another module takes its place (``replaced_by``), and LOADED for what is only
+    pulled in or owed. ``pulled_by`` names the modules that want it; a declared module can have them too.
+    ``barred`` is the word of the kernel command line that forbids loading it; ``skipped``: kmodd leaves it
+    alone.
     """
 
     name: ModuleName
@@ -23,6 +40,10 @@ class DesiredModule(NamedTuple):
     declaration: Declaration | None = None
     pulled_by: tuple[ModuleName, ...] = ()
     unmet: str = ""
+    replaced_by: tuple[ModuleName, ...] = ()
+    barred: str = ""
+    skipped: bool = False
+    owed: bool = False
 
     @property
     def to_load(self) -> bool:
@@ -36,41 +57,41 @@ class DesiredModule(NamedTuple):
 
     @property
     def parameters(self) -> tuple[Parameter, ...]:
-        """Declared parameters; none for what is only pulled in."""
-        return self.declaration.parameters if self.declaration else ()
+        """Declared parameters; none for what is only pulled in, and for what is left alone."""
+        return self.declaration.parameters if self.declaration and not self.skipped else ()
 
 
 class DesiredState(NamedTuple):
     """Every managed module. ``unknown`` names those that the module tree has not been asked about yet:
     look them up and resolve again, until it is empty.
+
+    ``present``: those whose ``when.device`` is fulfilled. ``unready``: those whose ``ready`` is not.
     """
 
     modules: Mapping[ModuleName, DesiredModule]
     infos: Infos
     unknown: frozenset[ModuleName] = frozenset()
+    enforce: bool = True
+    present: frozenset[ModuleName] = frozenset()
+    unready: frozenset[ModuleName] = frozenset()
 
 
-def resolve(catalog: Catalog, facts: Facts, infos: Infos) -> DesiredState:
+def resolve(catalog: Catalog, facts: Facts, infos: Infos, history: History | None = None) -> DesiredState:
     """Desired state of everything that the catalog names or pulls in."""
-    modules = {declaration.name: _declared(declaration, facts) for declaration in catalog.declarations}
-    pulled: dict[ModuleName, list[ModuleName]] = {}
-    queue = deque(name for name, module in modules.items() if module.to_load)
-    while queue:
-        puller = queue.popleft()
-        for name in _pulls(modules[puller], infos):
-            known = modules.get(name)
-            if known is not None and known.to_remove:
-                continue
-            pulled.setdefault(name, []).append(puller)
-            if known is None or not known.to_load:
-                modules[name] = _pulled(name, known)
-                queue.append(name)
-    for name, pullers in pulled.items():
-        module = modules[name]
-        modules[name] = DesiredModule(
-            name, module.desired, module.declaration, tuple(sorted(pullers)), module.unmet
-        )
-    return DesiredState(modules, infos, frozenset(modules.keys() - infos.keys()))
+    past, given = history or History(), switches(facts.command_line)
+    modules = {d.name: _declared(d, facts, past, given) for d in catalog.declarations}
+    for name in past.owed - modules.keys():
+        modules[name] = DesiredModule(name, Desired.LOADED, owed=True)
+    _pull_in(modules, infos, given)
+    _replace(modules, infos)
+    return DesiredState(
+        modules,
+        infos,
+        frozenset(modules.keys() - infos.keys()),
+        given.enforce,
+        frozenset(d.name for d in catalog.declarations if device_present(d.when, facts)),
+        frozenset(d.name for d in catalog.declarations if d.ready and not is_ready(d.ready, facts)),
+    )
 
 
 def with_needs(desired: DesiredState, names: Iterable[ModuleName]) -> frozenset[ModuleName]:
@@ -103,15 +124,72 @@ def followers(module: DesiredModule, infos: Infos) -> tuple[ModuleName, ...]:
     return info.softdeps_after if info else ()
 
 
-def _declared(declaration: Declaration, facts: Facts) -> DesiredModule:
-    reason = unmet(declaration.when, facts)
-    state = Desired.AUTO if reason else declaration.state
-    return DesiredModule(declaration.name, state, declaration, unmet=reason)
+def _declared(declaration: Declaration, facts: Facts, past: History, given: Switches) -> DesiredModule:
+    name = declaration.name
+    if name in given.skipped:
+        return DesiredModule(name, Desired.AUTO, declaration, unmet=_SKIPPED, skipped=True)
+    why = unmet(declaration.when, facts)
+    state = declaration.state
+    if why:
+        state = Desired.UNLOADED if _has_gone(declaration, facts, past) else Desired.AUTO
+    owed = name in past.owed and state is Desired.AUTO
+    state = Desired.LOADED if owed else state
+    return DesiredModule(name, state, declaration, unmet=why, barred=given.barred.get(name, ""), owed=owed)
 
 
-def _pulled(name: ModuleName, known: DesiredModule | None) -> DesiredModule:
-    """A module that others need: loaded, whatever its own ``auto`` or unmet condition would leave open."""
-    return DesiredModule(name, Desired.LOADED, known.declaration if known else None)
+def _has_gone(declaration: Declaration, facts: Facts, past: History) -> bool:
+    """Whether its last device has been pulled out and the module is to follow it."""
+    follows = declaration.when_gone is WhenGone.UNLOAD and bool(declaration.when.devices)
+    return follows and declaration.name in past.met and not device_present(declaration.when, facts)
+
+
+def _pull_in(modules: dict[ModuleName, DesiredModule], infos: Infos, given: Switches) -> None:
+    """Add everything that what is to be loaded needs or wants; what may not be loaded pulls nothing."""
+    pulled: dict[ModuleName, list[ModuleName]] = {}
+    queue = deque(name for name, module in modules.items() if module.to_load and not module.barred)
+    while queue:
+        puller = queue.popleft()
+        for name in _pulls(modules[puller], infos):
+            known = modules.get(name)
+            if known is None:
+                known = modules[name] = _undeclared(name, given)
+            if known.to_remove or known.skipped:
+                continue
+            pulled.setdefault(name, []).append(puller)
+            if not known.to_load:
+                modules[name] = known._replace(desired=Desired.LOADED, unmet="")
+                if not known.barred:
+                    queue.append(name)
+    for name, pullers in pulled.items():
+        modules[name] = modules[name]._replace(pulled_by=tuple(sorted(pullers)))
+
+
+def _undeclared(name: ModuleName, given: Switches) -> DesiredModule:
+    """A module that no file names, before it is found that others need it."""
+    if name in given.skipped:
+        return DesiredModule(name, Desired.AUTO, unmet=_SKIPPED, skipped=True)
+    return DesiredModule(name, Desired.AUTO, barred=given.barred.get(name, ""))
+
+
+def _replace(modules: dict[ModuleName, DesiredModule], infos: Infos) -> None:
+    """Whom a module replaces is to be out, as long as that module can be loaded at all."""
+    pairs = [
+        (name, other)
+        for name, module in sorted(modules.items())
+        if module.to_load and not module.barred and module.declaration and _is_there(name, infos)
+        for other in module.declaration.replaces
+    ]
+    for name, other in pairs:
+        known = modules.get(other) or DesiredModule(other, Desired.AUTO)
+        if known.to_load or known.skipped:
+            continue
+        state = Desired.DENIED if known.desired is Desired.DENIED else Desired.UNLOADED
+        modules[other] = known._replace(desired=state, unmet="", replaced_by=(*known.replaced_by, name))
+
+
+def _is_there(name: ModuleName, infos: Infos) -> bool:
+    info = infos.get(name)
+    return info is not None and info.exists
 
 
 def _pulls(module: DesiredModule, infos: Infos) -> Iterable[ModuleName]:

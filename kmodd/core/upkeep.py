@@ -3,17 +3,18 @@
 from collections.abc import Iterable
 
 from kmodd.core.draft import Draft, Verdict
+from kmodd.core.ladder import Gap, mend
 from kmodd.core.parameters import drifted, same_name
 from kmodd.core.resolve import DesiredModule
 from kmodd.model import ModuleInfo, ObservedModule, Parameter
-from kmodd.names import ModuleName
-from kmodd.shown import Condition, ModuleState
+from kmodd.shown import ActionKind, Condition, ModuleState
 
 
 def guarded(draft: Draft, module: DesiredModule) -> Verdict:
-    """``auto``: others load it or not; its parameters are looked at when it is there."""
+    """``auto``: others load it or not; its parameters are looked after when it is there."""
     seen = draft.observed.get(module.name)
     if seen is not None and seen.state in (ModuleState.LOADED, ModuleState.BUILTIN):
+        draft.reachable.add(module.name)
         in_sync = Verdict(Condition.IN_SYNC, "in the kernel; kmodd guards its parameters")
         verdict = compared(draft, module, seen, in_sync)
         if verdict is not in_sync:
@@ -24,22 +25,26 @@ def guarded(draft: Draft, module: DesiredModule) -> Verdict:
 
 
 def compared(draft: Draft, module: DesiredModule, seen: ObservedModule | None, in_sync: Verdict) -> Verdict:
-    """``in_sync`` if every declared parameter is in force, else what is not or cannot be known."""
+    """``in_sync`` if every declared parameter is in force, else what is not, and what is done about it."""
     if not module.parameters:
         return in_sync
+    flight = draft.memory.in_flight.get(module.name)
+    if flight is not None and flight.kind is ActionKind.WRITE:
+        return Verdict(Condition.DRIFTED, "its parameters are being written")
     info, found = draft.info(module.name), seen.parameters if seen else {}
-    unknown = _unknown(module.parameters, info, found)
+    known = (*found, *(seen.writable if seen else ()))
+    unknown = _unknown(module.parameters, info, known)
     if unknown:
         return Verdict(Condition.FAILED, f"bad-parameter: {module.name} has no parameter {unknown!r}")
     drift, unreadable = drifted(module.parameters, found, dict(info.parameter_types))
-    if drift:
-        texts = ", ".join(f"{d.parameter} is {d.found!r}, wanted {d.wanted!r}" for d in drift)
-        return Verdict(Condition.DRIFTED, texts, drift)
-    loaded_with = _values_of_our_load(draft, module.name, seen)
-    unproven = [p.name for p in module.parameters if p.name in unreadable and p not in loaded_with]
-    if unproven:
-        names = ", ".join(unproven)
-        return Verdict(Condition.UNVERIFIABLE, f"cannot be read back and was not set by kmodd: {names}")
+    record = draft.memory.record(seen)
+    ours = frozenset(record.parameters) if record else frozenset()
+    unproven = tuple(p for p in module.parameters if p.name in unreadable and p not in ours)
+    if drift or unproven:
+        return mend(draft, module, Gap(seen, record, drift, unproven))
+    attempt = draft.memory.attempts.get(module.name)
+    if attempt is not None and attempt.kind is ActionKind.WRITE:
+        draft.mended.add(module.name)
     return in_sync
 
 
@@ -52,11 +57,3 @@ def _unknown(wanted: Iterable[Parameter], info: ModuleInfo, found: Iterable[str]
         return ""
     known = {same_name(name) for name in (*dict(info.parameter_types), *found)}
     return next((p.name for p in wanted if same_name(p.name) not in known), "")
-
-
-def _values_of_our_load(draft: Draft, name: ModuleName, seen: ObservedModule | None) -> frozenset[object]:
-    """Parameters with which kmodd itself loaded this very instance in this boot."""
-    record = draft.memory.loads.get(name)
-    if record is None or seen is None or record.instance != seen.instance:
-        return frozenset()
-    return frozenset(record.parameters)

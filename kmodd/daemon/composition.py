@@ -12,6 +12,7 @@ from kmodd.daemon.executor import Executor
 from kmodd.daemon.facade import Facade
 from kmodd.daemon.inventory import Inventory
 from kmodd.daemon.log import fields
+from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
 from kmodd.daemon.places import Places
 from kmodd.daemon.reconciler import Reconciler
@@ -21,6 +22,7 @@ from kmodd.daemon.survey import Survey
 from kmodd.errors import KmoddError
 from kmodd.events.devices import PresentDevices
 from kmodd.events.files import FileWatcher, Interest
+from kmodd.events.hints import FileHints
 from kmodd.events.trigger import EVERYTHING, Look, Trigger
 from kmodd.events.uevents import Uevents
 from kmodd.kernel.client import LoaderClient
@@ -67,10 +69,15 @@ class Daemon:
         self._tree = places.modules / reader.release()
         inventory = Inventory(loader, runtime / "inventory.json", self._tree, places.modprobe_dirs)
         self._uevents = Uevents(self._trigger.notify, sys_root=places.roots.sys)
-        survey = Survey(places.roots, reader, inventory, self._uevents, PresentDevices())
+        hints = FileHints(self._trigger.notify, places.roots.sys)
+        self._hints = hints
+        survey = Survey(places.roots, reader, inventory, self._uevents, PresentDevices(), hints)
         store = MemoryStore(runtime / "loads.json")
         executor = Executor(group, loader, reader, store, self._executor_changed)
-        self.reconciler = Reconciler(self._compile, survey, store, executor, self._trigger, self)
+        restrainer = ModprobeFile(loader, places.config.state_dir / "modprobe-file")
+        self.reconciler = Reconciler(
+            self._compile, survey, store, executor, restrainer, loader, self._trigger, self
+        )
         self.reconciler.kernel_release = reader.release()
         self._bus = BusLink(places.bus, Facade(self.reconciler))
 
@@ -99,6 +106,7 @@ class Daemon:
         """Let go of what the loop watches."""
         if self._watcher is not None:
             self._watcher.close()
+        self._hints.close()
         self._uevents.close()
 
     def show(self, snapshot: Snapshot) -> None:

@@ -7,18 +7,21 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from errno import EIO
 
 from kmodd.core.draft import Step
-from kmodd.core.memory import Attempt, LoadRecord, judge_load, judge_unload
+from kmodd.core.memory import Attempt, LoadRecord, judge_load, judge_unload, judge_write
+from kmodd.core.parameters import shown_of
 from kmodd.daemon.chance import chance
 from kmodd.daemon.log import fields
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import KmoddError
 from kmodd.kernel.ports import KernelReader, Loader
-from kmodd.model import ObservedModule, Report
+from kmodd.model import ObservedModule, Parameter, Report
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, ModuleState, Outcome, OutcomeRow
+from kmodd.shown import ActionKind, ModuleState, Outcome, OutcomeRow, Stage
 
 _log = logging.getLogger(__name__)
 
@@ -107,7 +110,7 @@ class Executor:
         timer = asyncio.get_running_loop().call_later(step.timeout_s, self._is_slow, step.module)
         self._running[step.module] = _Running(step, timer)
         self._busy += 1
-        self._store.begin(step.module, _now_us())
+        self._store.begin(step.module, step.kind, _now_us())
         self._group.create_task(self._run(step), name=f"{step.kind} {step.module}")
 
     def _is_slow(self, module: ModuleName) -> None:
@@ -118,20 +121,31 @@ class Executor:
 
     async def _run(self, step: Step) -> None:
         before = self._instances(step.needs)
-        try:
-            report = await self._loader.perform(step.request)
-        except KmoddError as error:
-            marks = fields(module=step.module, action=step.kind, code=error.kind.code)
-            _log.error("%s %s: %s", step.kind, step.module, error, extra=marks)
-            report = Report(lost=True)
+        report = await self._perform(step)
         outcome, attempt = self._judge(step, report, before)
         self._store.end(step.module, attempt)
+        if outcome is Outcome.DONE:
+            self._store.succeed(step.module, step.kind, _now_us(), chance())
         self._tell(step, outcome, attempt)
         self._ended(self._running.pop(step.module))
         self._settle(step, outcome)
         self._start_ready()
         if self.idle or attempt is not None:
             self._changed()
+
+    async def _perform(self, step: Step) -> Report:
+        """Have it done; whatever comes of it is a report."""
+        try:
+            if step.owed:
+                self._store.owe(step.module)
+            return await self._loader.perform(step.request)
+        except KmoddError as error:
+            marks = fields(module=step.module, action=step.kind, code=error.kind.code)
+            _log.error("%s %s: %s", step.kind, step.module, error, extra=marks)
+            return Report(lost=True)
+        except OSError as error:  # what is not written down is not begun: a crash in between would lose it
+            _log.error("cannot keep that %s is to be loaded again: %s", step.module, error.strerror)
+            return Report(error=error.errno or EIO)
 
     def _ended(self, running: _Running) -> None:
         running.timer.cancel()
@@ -149,22 +163,51 @@ class Executor:
         previous = self._store.attempt(step.module)
         if step.kind is ActionKind.UNLOAD:
             return judge_unload(previous, report, after, _now_us(), chance())
+        if step.kind is ActionKind.WRITE:
+            return self._judge_write(step, report)
         moved = before != self._instances(step.needs) or not all(map(_is_live, map(modules.get, step.needs)))
         outcome, attempt = judge_load(previous, report, after, _now_us(), chance(), needs_moved=moved)
         if outcome is Outcome.DONE and after is not None and not report.lost:
             self._remember(step, report, after)
         return outcome, attempt
 
+    def _judge_write(self, step: Step, report: Report) -> tuple[Outcome, Attempt | None]:
+        """A builtin takes parameters too, and /proc/modules does not list it."""
+        previous, instance = self._store.attempt(step.module), self._reader.instance(step.module)
+        outcome, attempt = judge_write(previous, report, _now_us(), chance(), gone=not instance)
+        if outcome is Outcome.DONE:
+            with self._keeping(step.module):
+                self._store.remember_write(step.module, instance, step.parameters, self._shown(step))
+        return outcome, attempt
+
+    @contextmanager
+    def _keeping(self, module: ModuleName) -> Iterator[None]:
+        """What cannot be kept is known until the daemon ends, and that is said."""
+        try:
+            yield
+        except OSError as error:
+            _log.warning("cannot keep what kmodd did with %s: %s", module, error.strerror)
+
     def _remember(self, step: Step, report: Report, after: ObservedModule) -> None:
         offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - _now_us()
         duration_us = report.finished_us - report.started_us
         loaded_us = report.finished_us + offset_us
         instance = self._reader.instance(after.name)
-        record = LoadRecord(instance, step.parameters, loaded_us, duration_us, report.messages)
-        try:
+        record = LoadRecord(
+            instance,
+            step.parameters,
+            loaded_us,
+            duration_us,
+            report.messages,
+            self._shown(step),
+            (*report.stages, Stage("verify", _now_us() - report.finished_us)),
+        )
+        with self._keeping(step.module):
             self._store.remember_load(step.module, record)
-        except OSError as error:
-            _log.warning("cannot keep that kmodd loaded %s: %s", step.module, error.strerror)
+
+    def _shown(self, step: Step) -> tuple[Parameter, ...]:
+        """What the parameters that were set read as now: the module may have made something else of them."""
+        return shown_of(step.parameters, self._reader.parameters(step.module)) if step.parameters else ()
 
     def _settle(self, step: Step, outcome: Outcome) -> None:
         """Release what waited for ``step``; what strongly needed it is blocked if it failed."""

@@ -30,7 +30,7 @@ _VENDORS = {
 def gather(catalog: Catalog, present: frozenset[DeviceMatch], roots: Roots) -> Facts:
     """Facts as of now; ``present`` are the device matches that are fulfilled."""
     whens = [declaration.when for declaration in catalog.declarations]
-    paths = frozenset().union(*(asked_paths(when) for when in whens))
+    paths = frozenset().union(*map(asked_paths, catalog.declarations))
     asks_dmi = any(when.dmi for when in whens)
     asks_virtualization = any(when.virtualization for when in whens)
     dmi = _dmi(Path(roots.sys)) if asks_dmi or asks_virtualization else {}

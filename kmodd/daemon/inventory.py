@@ -14,12 +14,13 @@ from typing import Any
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.files import write_atomically
 from kmodd.kernel.ports import Loader
-from kmodd.model import ModuleInfo
+from kmodd.model import ConfLine, ModuleInfo, Settings
 from kmodd.names import ModuleName
+from kmodd.shown import Location
 
-FORMAT = 1
+FORMAT = 2
 _INDEXES = ("modules.dep.bin", "modules.builtin.bin", "modules.softdep", "modules.alias.bin")
-_TUPLES = frozenset(("dependencies", "softdeps_before", "softdeps_after", "alias_of"))
+_TUPLES = frozenset(("dependencies", "softdeps_before", "softdeps_after", "aliases", "alias_of", "similar"))
 
 
 class Inventory:
@@ -30,10 +31,17 @@ class Inventory:
         self._cache = cache
         self._tree = tree
         self._modprobe_dirs = modprobe_dirs
+        self._generated = loader.modprobe_file = Settings().modprobe_file
         self._stamp = self._stamp_now()
         self.infos = _read(cache, self._stamp)
         self.problem = ""
         """Why nothing can be known of any module, with what to do; "" if that is not so."""
+
+    def leave_out(self, generated: str) -> None:
+        """The file of modprobe.d that kmodd itself writes: what it says is known, and no news."""
+        if generated != self._generated:
+            self._generated = self._loader.modprobe_file = generated
+            self.refresh()
 
     def refresh(self) -> bool:
         """Forget everything if the tree or modprobe.d has changed, and say whether it has."""
@@ -80,7 +88,8 @@ class Inventory:
                 names = sorted(os.listdir(directory))
             except OSError:
                 continue
-            marks += [_mark(Path(directory, name)) for name in names]
+            paths = (Path(directory, name) for name in names)
+            marks += [_mark(path) for path in paths if str(path) != self._generated]
         return "\n".join(marks)
 
 
@@ -108,5 +117,9 @@ def _info(row: dict[str, Any]) -> ModuleInfo:
         for key, value in row.items()
         if key in ModuleInfo._fields
     }
+    values["conf_lines"] = tuple(
+        ConfLine(Location(str(file), int(line), int(column)), str(text))
+        for (file, line, column), text in row["conf_lines"]
+    )
     values["parameter_types"] = tuple((str(name), str(kind)) for name, kind in row["parameter_types"])
     return ModuleInfo(**values)

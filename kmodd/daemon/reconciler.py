@@ -7,14 +7,14 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Container, Iterable
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping
 from typing import Protocol, TypeVar
 
 from kmodd.core.diagnose import Retry
-from kmodd.core.draft import Plan
+from kmodd.core.draft import Evidence, Plan
 from kmodd.core.memory import Memory, overtaken
 from kmodd.core.plan import make_plan
-from kmodd.core.resolve import with_needs
+from kmodd.core.resolve import DesiredState, with_needs
 from kmodd.core.status import converged, daemon_state, module_statuses, unmanaged_status
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.snapshot import Snapshot
@@ -22,7 +22,7 @@ from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings, default_parallel
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import EVERYTHING, NOTHING, Look, Trigger
-from kmodd.model import Catalog, Settings
+from kmodd.model import Catalog, Settings, User
 from kmodd.names import ModuleName
 from kmodd.shown import DaemonState, ModuleStatus, OutcomeRow, Severity
 
@@ -41,11 +41,29 @@ _log = logging.getLogger(__name__)
 class Surveyor(Protocol):
     """What reads the world for a pass (survey.Survey)."""
 
-    async def look(self, catalog: Catalog, look: Look, included: Collection[ModuleName] = ()) -> Findings:
+    async def look(
+        self, catalog: Catalog, look: Look, memory: Memory, included: Collection[ModuleName] = ()
+    ) -> Findings:
         """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too."""
 
     def present(self) -> Container[ModuleName]:
         """Modules in the kernel."""
+
+
+class Restrainer(Protocol):
+    """What keeps everybody else to what is desired (modprobe_file.ModprobeFile)."""
+
+    evidence: Evidence
+
+    async def apply(self, desired: DesiredState, path: str, *, anew: bool, enforce: bool) -> Evidence:
+        """Write what is to be written, and prove it; never raises."""
+
+
+class Attributor(Protocol):
+    """Who finds out what uses a module (ports.Loader)."""
+
+    async def users(self, names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
+        """What uses each of ``names`` and is no module. Raises LOADER_LOST."""
 
 
 class Audience(Protocol):
@@ -67,6 +85,8 @@ class Reconciler:
         survey: Surveyor,
         store: MemoryStore,
         executor: Executor,
+        restrainer: Restrainer,
+        attributor: Attributor,
         trigger: Trigger,
         audience: Audience,
     ) -> None:
@@ -74,6 +94,8 @@ class Reconciler:
         self._survey = survey
         self._store = store
         self._executor = executor
+        self._restrainer = restrainer
+        self._attributor = attributor
         self._trigger = trigger
         self._audience = audience
         self.snapshot = Snapshot()
@@ -129,10 +151,10 @@ class Reconciler:
         async with self._surveying:
             # Not before: with a catalog of yesterday the survey would stop listening to today's devices.
             catalog = self.snapshot.catalog
-            findings = await self._survey.look(catalog, Look(full=True))
+            findings = await self._survey.look(catalog, Look(full=True), self._store.memory)
             # A survey tells of a new device or tree once: what follows from that must not be lost here.
             self._forget(catalog, findings, asked=False)
-            return self._make_plan(findings, self._store.memory)
+            return await self._make_plan(findings, self._restrainer.evidence)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
         """Status of a module that no file names; shown while it is in the kernel, None if it is not."""
@@ -163,11 +185,15 @@ class Reconciler:
         async with self._surveying:
             # A copy: what is asked for from here on is the next pass's.
             included = frozenset(self._included)
-            findings = await self._survey.look(catalog, look, included)
+            findings = await self._survey.look(catalog, look, self._store.memory, included)
+            self._store.look(findings.observed, findings.desired.present)
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
-            plan = self._make_plan(findings, self._store.memory)
+            enforce = catalog.settings.enforce and findings.desired.enforce
+            evidence = await self._restrain(catalog.settings, look, findings, enforce=enforce)
+            plan = await self._make_plan(findings, evidence)
+            self._settle(findings, plan)
             self._apply(catalog.settings)
-            self._executor.replace(plan.steps if catalog.settings.enforce else ())
+            self._executor.replace(plan.steps if enforce else ())
             self._show(catalog, findings, plan, included)
         self._wake(catalog.settings, plan, look)
         if self._executor.idle:
@@ -201,13 +227,42 @@ class Reconciler:
         """Failures that something new gives another chance."""
         if asked or findings.tree_changed or catalog != self.snapshot.catalog:
             self._store.forget_failures(frozenset(Retry))
-        if findings.appeared:
-            plugged = [d.name for d in catalog.declarations if findings.appeared.intersection(d.when.devices)]
-            self._store.forget_failures(frozenset((Retry.EVENT,)), with_needs(findings.desired, plugged))
+            self._store.forget_successes()
+        if findings.plugged:
+            needed = with_needs(findings.desired, findings.plugged)
+            self._store.forget_failures(frozenset((Retry.EVENT,)), needed)
         self._store.forget_failures(frozenset(Retry), overtaken(self._store.memory, findings.observed))
 
-    def _make_plan(self, findings: Findings, memory: Memory) -> Plan:
-        return make_plan(findings.desired, findings.order, findings.observed, memory, _now_us())
+    async def _restrain(
+        self, settings: Settings, look: Look, findings: Findings, *, enforce: bool
+    ) -> Evidence:
+        """Have everybody else kept to what is desired before anything is done about it."""
+        anew = look.full or look.config or findings.tree_changed
+        return await self._restrainer.apply(
+            findings.desired, settings.modprobe_file, anew=anew, enforce=enforce
+        )
+
+    async def _make_plan(self, findings: Findings, evidence: Evidence) -> Plan:
+        """A plan; made once more where it asks who uses a module."""
+        plan = self._planned(findings, evidence)
+        if not plan.asks:
+            return plan
+        try:
+            users = await self._attributor.users(plan.asks)
+        except KmoddError as error:
+            _log.warning("who uses %s cannot be found out: %s", ", ".join(sorted(plan.asks)), error)
+            return plan
+        return self._planned(findings, evidence._replace(users=users))
+
+    def _planned(self, findings: Findings, evidence: Evidence) -> Plan:
+        memory = self._store.memory
+        return make_plan(findings.desired, findings.order, findings.observed, memory, _now_us(), evidence)
+
+    def _settle(self, findings: Findings, plan: Plan) -> None:
+        """What the plan says about the memory that it was made from."""
+        self._store.wait_for(plan.waits, findings.observed, _now_us())
+        if plan.mended:
+            self._store.forget_failures(frozenset(Retry), plan.mended)
 
     def _apply(self, settings: Settings) -> None:
         self._executor.parallel = settings.parallel_loads or default_parallel()

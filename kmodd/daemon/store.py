@@ -1,42 +1,60 @@
-"""Memory of this boot, and the part of it that a restart must not forget: which loads were ours.
+"""Memory of this boot, and the part of it that a restart must not forget.
 
-The file lies under /run, so it ends with the boot. It is believed only while the kernel shows the same
+That is: which loads and writes were ours, what was taken out to be loaded again, and whose device was there.
+The file lies under /run, so it ends with the boot. A record is believed only while the kernel shows the same
 instance of the module (core/memory.py).
 """
 
 import json
+from collections.abc import Collection, Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from kmodd.core.diagnose import Retry
-from kmodd.core.memory import Attempt, LoadRecord, Memory
+from kmodd.core.memory import Attempt, Flight, LoadRecord, Memory, Success, Wait, succeeded
 from kmodd.files import write_atomically
-from kmodd.model import Parameter
+from kmodd.model import ObservedModule, Parameter
 from kmodd.names import ModuleName, is_module_name
+from kmodd.shown import ActionKind, ModuleState, Stage
 
-FORMAT = 1
+FORMAT = 2
 
 
 class MemoryStore:
-    """Mutable home of the memory; ``path`` is the file of load records."""
+    """Mutable home of the memory; ``path`` is the file of what outlives the process."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._attempts: dict[ModuleName, Attempt] = {}
-        self._loads = _read(path)
-        self._in_flight: dict[ModuleName, int] = {}
+        self._in_flight: dict[ModuleName, Flight] = {}
+        self._successes: dict[ModuleName, Success] = {}
+        self._waits: dict[ModuleName, Wait] = {}
+        kept = _read(path)
+        self._loads = dict(kept.loads)
+        self._owed = set(kept.owed)
+        self._met = set(kept.met)
 
     @property
     def memory(self) -> Memory:
         """A snapshot for the core."""
-        return Memory(dict(self._attempts), dict(self._loads), dict(self._in_flight))
+        return Memory(
+            dict(self._attempts),
+            dict(self._loads),
+            dict(self._in_flight),
+            dict(self._successes),
+            dict(self._waits),
+            frozenset(self._owed),
+            frozenset(self._met),
+        )
 
     def attempt(self, module: ModuleName) -> Attempt | None:
         """The failure that stands for ``module``."""
         return self._attempts.get(module)
 
-    def begin(self, module: ModuleName, now_us: int) -> None:
+    def begin(self, module: ModuleName, kind: ActionKind, now_us: int) -> None:
         """An action of ours on ``module`` starts."""
-        self._in_flight[module] = now_us
+        self._in_flight[module] = Flight(kind, now_us)
 
     def end(self, module: ModuleName, attempt: Attempt | None) -> None:
         """It is over; ``attempt`` is the failure that it left, None for success."""
@@ -46,10 +64,52 @@ class MemoryStore:
         else:
             self._attempts[module] = attempt
 
+    def succeed(self, module: ModuleName, kind: ActionKind, now_us: int, chance: float) -> None:
+        """Something of ours was done; if it does not hold, it is not done again at once."""
+        self._successes[module] = succeeded(self._successes.get(module), kind, now_us, chance)
+
     def remember_load(self, module: ModuleName, record: LoadRecord) -> None:
         """Keep that this instance is ours, across restarts of the daemon. Raises OSError."""
         self._loads[module] = record
         self._write()
+
+    def remember_write(
+        self, module: ModuleName, instance: int, written: Iterable[Parameter], shown: Iterable[Parameter]
+    ) -> None:
+        """Keep what was written to this instance, and what it then read as. Raises OSError."""
+        old = self._loads.get(module)
+        if old is None or old.instance != instance:
+            old = LoadRecord(instance, (), 0, 0)
+        parameters, read = _merged(old.parameters, written), _merged(old.shown, shown)
+        self.remember_load(module, old._replace(parameters=parameters, shown=read))
+
+    def owe(self, module: ModuleName) -> None:
+        """``module`` is about to be taken out and is to be loaded again. Raises OSError."""
+        self._owed.add(module)
+        self._write()
+
+    def look(self, observed: Mapping[ModuleName, ObservedModule], present: Collection[ModuleName]) -> None:
+        """What the kernel shows settles what is owed; ``present``: modules whose device is there."""
+        back = {n for n in self._owed if n in observed and observed[n].state is ModuleState.LOADED}
+        back -= self._in_flight.keys()
+        fresh = set(present) - self._met
+        if back or fresh:
+            self._owed -= back
+            self._met |= fresh
+            with suppress(OSError):  # the next one that must be kept tells of it
+                self._write()
+
+    def wait_for(
+        self, names: Collection[ModuleName], observed: Mapping[ModuleName, ObservedModule], now_us: int
+    ) -> None:
+        """Keep since when each of ``names`` is waited for, and forget all others."""
+        waits: dict[ModuleName, Wait] = {}
+        for name in names:
+            seen = observed.get(name)
+            instance = seen.instance if seen is not None else 0
+            old = self._waits.get(name)
+            waits[name] = old if old is not None and old.instance == instance else Wait(instance, now_us)
+        self._waits = waits
 
     def forget_failures(
         self, retries: frozenset[Retry], modules: frozenset[ModuleName] | None = None
@@ -59,34 +119,54 @@ class MemoryStore:
             if attempt.retry in retries and (modules is None or module in modules):
                 del self._attempts[module]
 
+    def forget_successes(self) -> None:
+        """Somebody wants everything to be tried anew."""
+        self._successes.clear()
+
     def _write(self) -> None:
-        rows = {
-            name: [
-                record.instance,
-                record.loaded_us,
-                record.duration_us,
-                [[p.name, p.value] for p in record.parameters],
-            ]
-            for name, record in self._loads.items()
-        }
-        write_atomically(self._path, json.dumps({"format": FORMAT, "loads": rows}).encode())
+        loads = {name: _row(record) for name, record in self._loads.items()}
+        document = {"format": FORMAT, "loads": loads, "owed": sorted(self._owed), "met": sorted(self._met)}
+        write_atomically(self._path, json.dumps(document).encode())
 
 
-def _read(path: Path) -> dict[ModuleName, LoadRecord]:
-    """Records as far as they can be read; a damaged file is as none."""
+def _merged(old: Iterable[Parameter], new: Iterable[Parameter]) -> tuple[Parameter, ...]:
+    """One of each name, the new ones in the place of the old."""
+    return tuple({p.name: p for p in (*old, *new)}.values())
+
+
+def _row(record: LoadRecord) -> dict[str, Any]:
+    """A record without the kernel's messages, which are for the moment."""
+    return record._replace(messages=())._asdict()
+
+
+def _read(path: Path) -> Memory:
+    """What was kept, as far as it can be read; a damaged file is as none."""
     try:
         document = json.loads(path.read_bytes())
         if document["format"] != FORMAT:
-            return {}
-        return {
-            ModuleName(name): LoadRecord(
-                int(instance),
-                tuple(Parameter(str(key), str(value)) for key, value in parameters),
-                int(loaded_us),
-                int(duration_us),
-            )
-            for name, (instance, loaded_us, duration_us, parameters) in document["loads"].items()
-            if is_module_name(name)
+            return Memory()
+        loads = {
+            ModuleName(name): _record(row) for name, row in document["loads"].items() if is_module_name(name)
         }
+        return Memory(loads=loads, owed=_names(document["owed"]), met=_names(document["met"]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        return {}
+        return Memory()
+
+
+def _record(row: dict[str, Any]) -> LoadRecord:
+    return LoadRecord(
+        instance=int(row["instance"]),
+        parameters=_parameters(row["parameters"]),
+        loaded_us=int(row["loaded_us"]),
+        duration_us=int(row["duration_us"]),
+        shown=_parameters(row["shown"]),
+        stages=tuple(Stage(str(name), int(duration_us)) for name, duration_us in row["stages"]),
+    )
+
+
+def _parameters(rows: Iterable[tuple[str, str]]) -> tuple[Parameter, ...]:
+    return tuple(Parameter(str(name), str(value)) for name, value in rows)
+
+
+def _names(names: Iterable[str]) -> frozenset[ModuleName]:
+    return frozenset(ModuleName(name) for name in names if is_module_name(name))

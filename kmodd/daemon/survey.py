@@ -4,11 +4,16 @@ import os
 from collections.abc import Collection, Container, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
+from kmodd.core.conditions import asked_devices, asked_paths
+from kmodd.core.diagnose import Retry
 from kmodd.core.draft import ObservedModules
+from kmodd.core.memory import Memory
 from kmodd.core.order import Order, order
-from kmodd.core.resolve import DesiredState, Infos, resolve
+from kmodd.core.resolve import DesiredState, History, Infos, resolve
 from kmodd.daemon.facts import gather
 from kmodd.daemon.inventory import Inventory
+from kmodd.events.devices import Presence
+from kmodd.events.hints import SILENT
 from kmodd.events.trigger import Look
 from kmodd.kernel.ports import KernelReader
 from kmodd.kernel.roots import Roots
@@ -20,14 +25,15 @@ from kmodd.shown import ModuleState
 class Findings(NamedTuple):
     """What a pass plans with. ``tree_changed``: modules or modprobe.d are not what they were.
 
-    ``problem``: one sentence on what could not be read and what to do, "" for nothing.
+    ``plugged``: modules for which a device came. ``problem``: one sentence on what could not be read and what
+    to do, "" for nothing.
     """
 
     desired: DesiredState
     order: Order
     observed: ObservedModules
     infos: Infos
-    appeared: frozenset[DeviceMatch] = frozenset()
+    plugged: frozenset[ModuleName] = frozenset()
     tree_changed: bool = False
     problem: str = ""
 
@@ -42,8 +48,15 @@ class Listener(Protocol):
 class Devices(Protocol):
     """Which declared devices are present (events.devices.PresentDevices)."""
 
-    async def update(self, matches: Iterable[DeviceMatch], look: Look) -> frozenset[DeviceMatch]:
-        """Those of ``matches`` that a device fulfils now."""
+    async def update(self, matches: Iterable[DeviceMatch], look: Look) -> Presence:
+        """How devices fulfil ``matches`` now."""
+
+
+class Hints(Protocol):
+    """Where hints from single files come from (events.hints.FileHints)."""
+
+    def follow(self, instances: Mapping[ModuleName, int], paths: Iterable[str]) -> None:
+        """Tell of writes to the parameters of these instances, and whether ``paths`` come or go."""
 
 
 class Survey:
@@ -56,15 +69,18 @@ class Survey:
         inventory: Inventory,
         uevents: Listener,
         devices: Devices,
+        hints: Hints | None = None,
     ) -> None:
         self._roots = roots
         self._reader = reader
         self._inventory = inventory
         self._uevents = uevents
         self._devices = devices
-        self._resolved: tuple[Catalog, Facts, DesiredState, Order] | None = None
-        self._present: frozenset[DeviceMatch] = frozenset()
-        self._appeared: frozenset[DeviceMatch] = frozenset()
+        self._hints = hints
+        self._resolved: tuple[Catalog, Facts, History, DesiredState, Order] | None = None
+        self._plugged: frozenset[ModuleName] = frozenset()
+        self._asked_paths: tuple[Catalog, frozenset[str]] = (Catalog(), frozenset())
+        self._last: dict[ModuleName, ObservedModule] = {}
         self._tree_changed = False
         self._undeclared: dict[ModuleName, ObservedModule] = {}
 
@@ -72,73 +88,129 @@ class Survey:
         """Modules in the kernel."""
         return self._reader.modules()
 
-    async def look(self, catalog: Catalog, look: Look, included: Collection[ModuleName] = ()) -> Findings:
+    async def look(
+        self, catalog: Catalog, look: Look, memory: Memory, included: Collection[ModuleName] = ()
+    ) -> Findings:
         """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too.
 
         One at a time. Raises KmoddError (see the ports).
         """
+        self._inventory.leave_out(catalog.settings.modprobe_file)
         if look.full or look.config:
             self._tree_changed |= self._inventory.refresh()
-        before, self._present = self._present, await self._present_devices(catalog, look)
-        self._appeared |= self._present - before
-        facts = gather(catalog, self._present, self._roots)
-        desired, sequence = await self._resolve(catalog, facts)
-        await self._inventory.complete(included, frozenset())
-        observed = self._observe(desired, included, anew=look.full)
+        presence = await self._presence(catalog, look, memory)
+        facts = gather(catalog, presence.present, self._roots)
+        desired, sequence = await self._resolve(catalog, facts, History(memory.met, memory.owed))
+        await self._inventory.complete(included, frozenset(included))
+        observed = self._observe(catalog, desired, memory, included, anew=look.full)
         infos, problem = self._inventory.infos, self._inventory.problem
-        findings = Findings(desired, sequence, observed, infos, self._appeared, self._tree_changed, problem)
+        findings = Findings(desired, sequence, observed, infos, self._plugged, self._tree_changed, problem)
         # News is told once, and only to a pass that gets to hear it: whatever failed above keeps it.
-        self._appeared, self._tree_changed = frozenset(), False
+        self._plugged, self._tree_changed = frozenset(), False
         return findings
 
-    async def _present_devices(self, catalog: Catalog, look: Look) -> frozenset[DeviceMatch]:
-        matches = frozenset(match for d in catalog.declarations for match in d.when.devices)
-        self._uevents.listen(matches)
-        return await self._devices.update(matches, look)
+    async def _presence(self, catalog: Catalog, look: Look, memory: Memory) -> Presence:
+        """Which devices are there that conditions, ``ready`` or modules without their hardware ask for."""
+        askers: dict[DeviceMatch, set[ModuleName]] = {}
+        for declaration in catalog.declarations:
+            for match in asked_devices(declaration):
+                askers.setdefault(match, set()).add(declaration.name)
+        for name in await self._without_hardware(catalog, memory):
+            for alias in self._inventory.infos[name].aliases:
+                askers.setdefault(DeviceMatch(modalias=alias), set()).add(name)
+        # Nothing tells that a path below /sys appears, but some device does.
+        self._uevents.listen([*askers, *([DeviceMatch()] if _awaits_silent_path(catalog) else ())])
+        presence = await self._devices.update(askers, look)
+        self._plugged |= frozenset(name for match in presence.plugged for name in askers[match])
+        return presence
 
-    async def _resolve(self, catalog: Catalog, facts: Facts) -> tuple[DesiredState, Order]:
+    async def _without_hardware(self, catalog: Catalog, memory: Memory) -> list[ModuleName]:
+        """Modules that found no device, and that no ``when.device`` speaks for: their own aliases do."""
+        spoken_for = {d.name for d in catalog.declarations if d.when.devices}
+        waiting = [n for n, a in memory.attempts.items() if a.retry is Retry.EVENT and n not in spoken_for]
+        await self._inventory.complete(waiting, frozenset(waiting))
+        return waiting
+
+    async def _resolve(self, catalog: Catalog, facts: Facts, history: History) -> tuple[DesiredState, Order]:
         """Ask the module tree for what is new until everything that is pulled in is known."""
         known = self._resolved
-        if known and known[0] is catalog and known[1] == facts and known[2].infos is self._inventory.infos:
-            return known[2], known[3]
+        asked = (catalog, facts, history)
+        if known and known[0] is catalog and known[:3] == asked and known[3].infos is self._inventory.infos:
+            return known[3], known[4]
         with_parameters = frozenset(d.name for d in catalog.declarations if d.parameters)
         await self._inventory.complete([d.name for d in catalog.declarations], with_parameters)
-        desired = resolve(catalog, facts, self._inventory.infos)
+        desired = resolve(catalog, facts, self._inventory.infos, history)
         while desired.unknown:
             await self._inventory.complete(desired.unknown, with_parameters)
-            desired = resolve(catalog, facts, self._inventory.infos)
-        self._resolved = (catalog, facts, desired, order(desired))
-        return desired, self._resolved[3]
+            desired = resolve(catalog, facts, self._inventory.infos, history)
+        self._resolved = (catalog, facts, history, desired, order(desired))
+        return desired, self._resolved[4]
 
     def _observe(
-        self, desired: DesiredState, included: Collection[ModuleName], *, anew: bool
+        self,
+        catalog: Catalog,
+        desired: DesiredState,
+        memory: Memory,
+        included: Collection[ModuleName],
+        *,
+        anew: bool,
     ) -> ObservedModules:
         """All of /proc/modules; with instance and parameters for what is managed or included."""
         observed = dict(self._reader.modules())
         if anew:
             self._undeclared = {}
-        for name, module in desired.modules.items():
+        here = [*desired.modules, *(n for n in included if n in observed and n not in desired.modules)]
+        for name in here:
             seen = observed.get(name)
             if seen is None and desired.infos[name].builtin:
                 seen = ObservedModule(name, ModuleState.BUILTIN)
             if seen is not None:
-                observed[name] = self._detailed(seen, declared=bool(module.parameters))
-        for name in included:
-            if name in observed and name not in desired.modules:
-                observed[name] = self._detailed(observed[name], declared=True)
+                observed[name] = seen._replace(instance=self._reader.instance(name))
+        declared = {n for n in here if n in included or _has_parameters(desired, n)} & observed.keys()
+        if self._hints is not None:
+            # Before anything is read, so that whatever is written meanwhile is told.
+            instances = {name: observed[name].instance for name in declared}
+            self._hints.follow(instances, self._paths(catalog))
+        for name in observed.keys() & here:
+            busy = name in memory.in_flight
+            observed[name] = self._detailed(observed[name], declared=name in declared, busy=busy)
         return observed
 
-    def _detailed(self, seen: ObservedModule, *, declared: bool) -> ObservedModule:
-        """``seen`` with instance and parameters; those that nobody declared are read once an instance."""
-        instance = self._reader.instance(seen.name)
-        known = self._undeclared.get(seen.name)
-        if not declared and known is not None and known.instance == instance and known.state is seen.state:
-            return seen._replace(instance=instance, parameters=known.parameters)
-        parameters: Mapping[str, str] = self._reader.parameters(seen.name) if instance else {}
-        detailed = seen._replace(instance=instance, parameters=parameters)
-        if not declared:
-            self._undeclared[seen.name] = detailed
+    def _paths(self, catalog: Catalog) -> frozenset[str]:
+        if self._asked_paths[0] is not catalog:
+            self._asked_paths = (catalog, frozenset().union(*map(asked_paths, catalog.declarations)))
+        return self._asked_paths[1]
+
+    def _detailed(self, seen: ObservedModule, *, declared: bool, busy: bool) -> ObservedModule:
+        """``seen`` with parameters; those that nobody declared are read once an instance.
+
+        While an action of ours is under way they are as last read: a reader of a parameter waits for its
+        writer (kernel/params.c, param_attr_show), and that may take its time.
+        """
+        kept = self._last if declared else self._undeclared
+        known = kept.get(seen.name)
+        same = known is not None and known.instance == seen.instance and known.state is seen.state
+        if known is not None and same and (busy or not declared):
+            return seen._replace(parameters=known.parameters, writable=known.writable)
+        if not seen.instance or busy:
+            return seen
+        detailed = seen._replace(parameters=self._reader.parameters(seen.name))
+        if declared:
+            writable = known.writable if known is not None and same else self._reader.writable(seen.name)
+            detailed = detailed._replace(writable=writable)
+        kept[seen.name] = detailed
         return detailed
+
+
+def _awaits_silent_path(catalog: Catalog) -> bool:
+    """Whether some ``ready`` waits for a path that inotify says nothing about."""
+    paths = [d.ready.path_exists for d in catalog.declarations if d.ready]
+    return any(path.startswith(SILENT) and not os.path.exists(path) for path in paths)
+
+
+def _has_parameters(desired: DesiredState, name: ModuleName) -> bool:
+    module = desired.modules.get(name)
+    return module is not None and bool(module.parameters)
 
 
 def default_parallel() -> int:

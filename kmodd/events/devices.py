@@ -4,7 +4,7 @@ import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from kmodd.events.match import DeviceView, fulfils
 from kmodd.events.trigger import Look
@@ -51,6 +51,14 @@ def scan(matches: Iterable[DeviceMatch], source: DeviceSource) -> Index:
     return {match: frozenset(paths) for match, paths in found.items()}
 
 
+class Presence(NamedTuple):
+    """``present``: matches that a device fulfils. ``plugged``: those of them for which a device came or had
+    an event; what is asked for the first time is only present."""
+
+    present: frozenset[DeviceMatch] = frozenset()
+    plugged: frozenset[DeviceMatch] = frozenset()
+
+
 class PresentDevices:
     """The index, for one caller at a time."""
 
@@ -59,8 +67,8 @@ class PresentDevices:
         self._open_source = open_source
         self._index: dict[DeviceMatch, frozenset[str]] = {}
 
-    async def update(self, matches: Iterable[DeviceMatch], look: Look) -> frozenset[DeviceMatch]:
-        """Those of ``matches`` that a device fulfils now; reads what ``look`` names and what is newly asked.
+    async def update(self, matches: Iterable[DeviceMatch], look: Look) -> Presence:
+        """How devices fulfil ``matches`` now; reads what ``look`` names and what is newly asked.
 
         To be called before every pass, also without matches: what is no longer asked must be forgotten,
         because nobody listens to its events any more. Raises FAILED without libudev.
@@ -68,12 +76,19 @@ class PresentDevices:
         wanted = frozenset(matches)
         for match in self._index.keys() - wanted:
             del self._index[match]
+        before = dict(self._index)
         if look.full or look.all_devices or len(look.devices) > MOST_LOOKS:
             await self._scan(wanted)
         else:
             self._look(look.devices)
             await self._scan(wanted - self._index.keys())
-        return self._present()
+        present = self._present()
+        plugged = {
+            match
+            for match, known in before.items()
+            if self._index[match] - known or not look.devices.isdisjoint(self._index[match])
+        }
+        return Presence(present, frozenset(plugged))
 
     async def _scan(self, matches: frozenset[DeviceMatch]) -> None:
         """In a thread: a thousand devices take 0.1 s, nearly all of it in libudev without the GIL."""

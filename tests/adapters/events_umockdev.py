@@ -126,50 +126,50 @@ async def a_scan_finds_what_is_there() -> None:
     assert {device.path for device in Udev().devices("p*")} == {nvme}
     present = PresentDevices()
     every = (CP210X, SERIAL, DISK, NVME)
-    assert await present.update(every, NOTHING) == {CP210X, SERIAL, DISK}
+    assert (await present.update(every, NOTHING)).present == {CP210X, SERIAL, DISK}
     testbed.bind(nvme, "nvme")
-    assert await present.update(every, Look(all_devices=True)) == set(every)
-    assert await present.update((SERIAL,), NOTHING) == {SERIAL}
-    assert await present.update((), EVERYTHING) == set()
+    assert (await present.update(every, Look(all_devices=True))).present == set(every)
+    assert (await present.update((SERIAL,), NOTHING)).present == {SERIAL}
+    assert (await present.update((), EVERYTHING)).present == set()
 
 
 async def what_nobody_listened_to_is_scanned_anew() -> None:
     testbed = Testbed()
     present = PresentDevices()
-    assert await present.update((CP210X,), NOTHING) == set()
-    assert await present.update((), NOTHING) == set()
+    assert (await present.update((CP210X,), NOTHING)).present == set()
+    assert (await present.update((), NOTHING)).present == set()
     testbed.plug("usb", "1-1", {}, {"idVendor": "10c4"})
-    assert await present.update((CP210X, DISK), NOTHING) == {CP210X}
+    assert (await present.update((CP210X, DISK), NOTHING)).present == {CP210X}
     testbed.plug("block", "sda", {"ID_BUS": "ata"})
-    assert await present.update((CP210X, DISK, SERIAL), NOTHING) == {CP210X}
-    assert await present.update((CP210X, SERIAL), NOTHING) == {CP210X}
-    assert await present.update((CP210X, SERIAL, DISK), NOTHING) == {CP210X, DISK}
+    assert (await present.update((CP210X, DISK, SERIAL), NOTHING)).present == {CP210X}
+    assert (await present.update((CP210X, SERIAL), NOTHING)).present == {CP210X}
+    assert (await present.update((CP210X, SERIAL, DISK), NOTHING)).present == {CP210X, DISK}
 
 
 async def a_look_follows_one_device() -> None:
     testbed = Testbed()
     present = PresentDevices()
-    assert await present.update((CP210X, NVME), NOTHING) == set()
+    assert (await present.update((CP210X, NVME), NOTHING)).present == set()
     usb = testbed.plug("usb", "1-1", {}, {"idVendor": "10c4"})
     nvme = testbed.plug("pci", "0000:00:01.0", {})
-    assert await present.update((CP210X, NVME), Look(devices=frozenset((usb, nvme)))) == {CP210X}
+    assert (await present.update((CP210X, NVME), Look(devices=frozenset((usb, nvme))))).present == {CP210X}
     testbed.bind(nvme, "nvme")
-    assert await present.update((CP210X, NVME), Look(devices=frozenset((nvme,)))) == {CP210X, NVME}
+    assert (await present.update((CP210X, NVME), Look(devices=frozenset((nvme,))))).present == {CP210X, NVME}
     elsewhere = Look(devices=frozenset(("/sys/devices/none",)))
-    assert await present.update((CP210X, NVME), elsewhere) == {CP210X, NVME}
+    assert (await present.update((CP210X, NVME), elsewhere)).present == {CP210X, NVME}
     (testbed.real(nvme) / "driver").unlink()
-    assert await present.update((CP210X, NVME), Look(devices=frozenset((nvme,)))) == {CP210X}
+    assert (await present.update((CP210X, NVME), Look(devices=frozenset((nvme,))))).present == {CP210X}
 
 
 async def a_device_that_left_without_a_word_is_missed() -> None:
     testbed = Testbed()
     one, two = (testbed.plug("usb", name, {}, {"idVendor": "10c4"}) for name in ("1-1", "1-2"))
     present = PresentDevices()
-    assert await present.update((CP210X,), NOTHING) == {CP210X}
+    assert (await present.update((CP210X,), NOTHING)).present == {CP210X}
     testbed.unplug(one)
-    assert await present.update((CP210X,), NOTHING) == {CP210X}
+    assert (await present.update((CP210X,), NOTHING)).present == {CP210X}
     testbed.unplug(two)
-    assert await present.update((CP210X,), NOTHING) == set()
+    assert (await present.update((CP210X,), NOTHING)).present == set()
 
 
 async def many_single_looks_become_a_scan() -> None:
@@ -178,7 +178,7 @@ async def many_single_looks_become_a_scan() -> None:
     await present.update((CP210X,), NOTHING)
     testbed.plug("usb", "1-1", {}, {"idVendor": "10c4"})
     elsewhere = frozenset(f"/sys/devices/none{number}" for number in range(100))
-    assert await present.update((CP210X,), Look(devices=elsewhere)) == {CP210X}
+    assert (await present.update((CP210X,), Look(devices=elsewhere))).present == {CP210X}
 
 
 async def hostile_text_matches_nothing_and_raises_nothing() -> None:

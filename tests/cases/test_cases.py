@@ -17,5 +17,7 @@ def test_case(folder: Path, tmp_path: Path) -> None:
         assert [name for name in found.order if name in chain] == chain
     assert found.conditions == wanted.get("conditions", {})
     assert {name: found.messages[name] for name in wanted.get("messages", {})} == wanted.get("messages", {})
+    if "modprobe" in wanted:
+        assert found.modprobe == wanted["modprobe"]
     assert found.issues == wanted.get("issues", [])
     assert found.state == wanted.get("state", "converged")

@@ -5,16 +5,19 @@
 ``earlier/DIRECTORY/NAME.toml``
     Files that were compiled before and have become those of ``config``.
 ``tree.toml``
-    ``[NAME]``: needs, before, after (softdeps), options, install, builtin, permanent or alias_of, and
-    ``parameters.NAME = { kind, default, mode, length }``.
+    ``[NAME]``: needs, before, after (softdeps), options, install, builtin, permanent, fails (an errno of its
+    init) or alias_of, and ``parameters.NAME = { kind, default, mode, length }``.
 ``observed.toml``
-    ``[NAME]``: options, state, uses. What was in the kernel before.
+    ``[NAME]``: options, state, uses, ``users`` (kind, text, references). What was in the kernel before.
 ``facts.toml``
-    Fields of Facts; ``devices`` is a list of tables like when.device.
+    Fields of Facts; ``devices`` is a list of tables like when.device. ``met``: modules whose device was there
+    before. ``open.NAME``: ways in which libkmod would load what is denied; ``unproved``: why nothing is
+    proved.
 ``expect.toml``
     ``steps`` ("load NAME OPTIONS"), ``order`` (lists of names, each in this order among the steps),
-    ``[conditions]`` and some ``[messages]`` after everything has been carried out, ``issues``
-    ("FILE:LINE:COLUMN CODE", before it "warning" where it is one), and ``state``.
+    ``[conditions]`` and some ``[messages]`` after everything has been carried out, plan after plan,
+    ``modprobe`` (lines of the generated file, its header left out), ``issues`` ("FILE:LINE:COLUMN CODE",
+    before it "warning" where it is one), and ``state``.
 """
 
 import shutil
@@ -26,9 +29,11 @@ from typing import Any
 
 from kmodd.config.compile import compile_catalog
 from kmodd.config.paths import ConfigPaths
+from kmodd.core.draft import Evidence, Step
 from kmodd.core.memory import Memory
+from kmodd.core.modprobe_conf import HEADER, render
 from kmodd.core.status import daemon_state
-from kmodd.model import Catalog, DeviceMatch, Facts
+from kmodd.model import Catalog, DeviceMatch, Facts, Proof, User
 from kmodd.names import ModuleName
 from kmodd.shown import Issue, ModuleState, Severity
 from tests.support.kernel_parameters import KernelParameter
@@ -36,7 +41,8 @@ from tests.support.planning import Planned, carry_out, planned
 from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule, module
 
 DIRECTORIES = ("etc", "run", "local", "lib")
-_EXPECTED = frozenset(("steps", "order", "conditions", "messages", "issues", "state"))
+_EXPECTED = frozenset(("steps", "order", "conditions", "messages", "modprobe", "issues", "state"))
+_MOST_PLANS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,27 +53,50 @@ class Found:
     order: list[str]
     conditions: dict[str, str]
     messages: dict[str, str]
+    modprobe: list[str]
     issues: list[str]
     state: str
 
 
 def play(folder: Path, scratch: Path) -> Found:
-    """Compile the case's files as they lie, plan on its kernel, carry the plan out, plan again."""
+    """Compile the case's files as they lie; plan on its kernel and carry out until nothing is left to do."""
     catalog = _compiled(folder, scratch)
-    kernel = _kernel(_read(folder / "tree.toml"), _read(folder / "observed.toml"))
-    facts = _facts(_read(folder / "facts.toml"))
-    first = planned(kernel, catalog.declarations, facts=facts)
-    memory = carry_out(kernel, first.plan, Memory())
-    second = planned(kernel, catalog.declarations, facts=facts, memory=memory)
-    assert not second.plan.steps, "a second pass has nothing to do"
+    observed, given = _read(folder / "observed.toml"), _read(folder / "facts.toml")
+    kernel = _kernel(_read(folder / "tree.toml"), observed)
+    memory = Memory(met=frozenset(map(ModuleName, given.pop("met", ()))))
+    evidence = _evidence(catalog, observed, given)
+    facts = _facts(given)
+    steps: list[Step] = []
+    found = planned(kernel, catalog.declarations, facts=facts, memory=memory, evidence=evidence)
+    for _ in range(_MOST_PLANS):
+        if not found.plan.steps:
+            break
+        steps += found.plan.steps
+        memory = carry_out(kernel, found.plan, memory)
+        found = planned(kernel, catalog.declarations, facts=facts, memory=memory, evidence=evidence)
+    assert not found.plan.steps, f"still not at rest: {found.plan.steps}"
+    rendered = render(found.desired).text.splitlines()
     return Found(
-        steps=[f"{s.kind} {s.module} {s.detail}".rstrip() for s in first.plan.steps],
-        order=[step.module for step in first.plan.steps],
-        conditions={name: verdict.condition.value for name, verdict in second.plan.verdicts.items()},
-        messages={name: verdict.message for name, verdict in second.plan.verdicts.items()},
+        steps=[f"{s.kind} {s.module} {s.detail}".rstrip() for s in steps],
+        order=[step.module for step in steps],
+        conditions={name: verdict.condition.value for name, verdict in found.plan.verdicts.items()},
+        messages={name: verdict.message for name, verdict in found.plan.verdicts.items()},
+        modprobe=[line for line in rendered if line != HEADER],
         issues=[_issue_text(issue, scratch) for issue in catalog.issues],
-        state=_state(catalog, second),
+        state=_state(catalog, found),
     )
+
+
+def _evidence(catalog: Catalog, observed: Mapping[str, Any], given: dict[str, Any]) -> Evidence:
+    """What would have been looked into: denials, and who uses what."""
+    ways, unproved = given.pop("open", {}), given.pop("unproved", "")
+    users = {
+        ModuleName(name): tuple(User(*row) for row in table.pop("users", ()))
+        for name, table in observed.items()
+    }
+    names = [] if unproved else [declaration.name for declaration in catalog.declarations]
+    proofs = {name: Proof(name, 1, tuple(ways.get(name, ()))) for name in names}
+    return Evidence(proofs, users, unproved)
 
 
 def expected(folder: Path) -> dict[str, Any]:

@@ -7,14 +7,16 @@ from typing import Any
 
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.inventory import Inventory
+from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Survey
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.events.devices import Presence
 from kmodd.events.trigger import Look, TokenBucket, Trigger
 from kmodd.kernel.roots import Roots
-from kmodd.model import Catalog, Declaration, Desired, DeviceMatch, Parameter, When
+from kmodd.model import Catalog, Declaration, Desired, DeviceMatch, Parameter, Settings, When
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, DaemonState, ModuleStatus, OutcomeRow
 from tests.support.clock import run, settle
@@ -42,15 +44,21 @@ class StubDevices:
     def __init__(self) -> None:
         self.present: set[DeviceMatch] = set()
         self.listened: frozenset[DeviceMatch] = frozenset()
+        self.seen: frozenset[DeviceMatch] = frozenset()
+        self.asked: frozenset[DeviceMatch] = frozenset()
 
     def listen(self, matches: Iterable[DeviceMatch]) -> None:
         """Remember what the survey wants to hear of."""
         self.listened = frozenset(matches)
 
-    async def update(self, matches: Iterable[DeviceMatch], look: Look) -> frozenset[DeviceMatch]:
+    async def update(self, matches: Iterable[DeviceMatch], look: Look) -> Presence:
         """Those that a test has plugged in."""
         del look
-        return frozenset(self.present).intersection(matches)
+        asked, before = frozenset(matches), self.seen
+        present = self.seen = frozenset(self.present) & asked
+        plugged = (present - before) & self.asked
+        self.asked = asked
+        return Presence(present, plugged)
 
 
 class SimulatedDaemon:
@@ -60,7 +68,6 @@ class SimulatedDaemon:
         self.kernel = SimulatedKernel(modules)
         self.loader = SimulatedLoader(self.kernel)
         self.devices = StubDevices()
-        self.catalog = Catalog()
         self.compiler_troubles: list[KmoddError] = []
         self.compiled = 0
         self.shown: list[Snapshot] = []
@@ -72,7 +79,12 @@ class SimulatedDaemon:
         self.store = MemoryStore(path / "loads.json")
         self.trigger = Trigger(0.1, TokenBucket(rate_hz=1e6, burst=1_000_000))
         executor = Executor(group, self.loader, self.kernel, self.store, self._changed)
-        self.reconciler = Reconciler(self._compile, survey, self.store, executor, self.trigger, self)
+        self.modprobe_file = path / "00-kmodd.conf"
+        self.catalog = Catalog(settings=Settings(modprobe_file=str(self.modprobe_file)))
+        restrainer = ModprobeFile(self.loader, path / "modprobe-file", _at_once)
+        self.reconciler = Reconciler(
+            self._compile, survey, self.store, executor, restrainer, self.loader, self.trigger, self
+        )
         self._task = group.create_task(self.reconciler.run())
 
     async def _compile(self) -> Catalog:
@@ -128,6 +140,11 @@ class SimulatedDaemon:
     def conditions(self) -> dict[str, Condition]:
         """Condition of every managed module."""
         return {name: status.condition for name, status in self.snapshot.statuses.items()}
+
+
+async def _at_once(work: Callable[..., None], *arguments: object) -> None:
+    """On a loop whose time is virtual nothing can wait for a thread."""
+    work(*arguments)
 
 
 def _roots(path: Path) -> Roots:

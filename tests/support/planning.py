@@ -3,15 +3,16 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from kmodd.core.draft import ObservedModules, Plan
-from kmodd.core.memory import LoadRecord, Memory
+from kmodd.core.draft import Evidence, ObservedModules, Plan, Step
+from kmodd.core.memory import LoadRecord, Memory, judge_load, judge_unload, judge_write
 from kmodd.core.order import order
+from kmodd.core.parameters import shown_of
 from kmodd.core.plan import make_plan
-from kmodd.core.resolve import DesiredState, resolve
+from kmodd.core.resolve import DesiredState, History, resolve
 from kmodd.core.status import Statuses, module_statuses
-from kmodd.model import Catalog, Declaration, Facts, ModuleInfo, ObservedModule
+from kmodd.model import Catalog, Declaration, Facts, ModuleInfo, ObservedModule, Proof, Report
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, ModuleState
+from kmodd.shown import ActionKind, ModuleState, Outcome
 from tests.support.simulated_kernel import SimulatedKernel
 
 NOW_US = 1_000_000_000
@@ -45,35 +46,65 @@ def planned(
     facts: Facts | None = None,
     memory: Memory | None = None,
     now_us: int = NOW_US,
+    evidence: Evidence | None = None,
 ) -> Planned:
-    """What a pass would find and plan."""
+    """What a pass would find and plan; without other ``evidence`` every denial is proved."""
     catalog = Catalog(declarations=tuple(declarations))
-    desired = _resolved(kernel, catalog, facts or Facts())
-    observed = _observed(kernel, desired)
     given = memory or Memory()
-    plan = make_plan(desired, order(desired), observed, given, now_us)
+    desired = _resolved(kernel, catalog, facts or Facts(), History(given.met, given.owed))
+    observed = _observed(kernel, desired)
+    known = evidence or Evidence({name: Proof(name, 1) for name in desired.modules})
+    plan = make_plan(desired, order(desired), observed, given, now_us, known)
     return Planned(catalog, desired, observed, given, plan)
 
 
-def carry_out(kernel: SimulatedKernel, plan: Plan, memory: Memory) -> Memory:
-    """Carry the steps out one by one, in the order of the plan; the memory with what was loaded."""
-    loads = dict(memory.loads)
+def carry_out(kernel: SimulatedKernel, plan: Plan, memory: Memory, now_us: int = NOW_US) -> Memory:
+    """Carry the steps out one by one, in the order of the plan; the memory that the daemon would have."""
     for step in plan.steps:
         error = kernel.begin(step.request) or kernel.end(step.request)
-        assert not error, f"{step.kind} {step.module} failed with errno {error}"
-        if step.kind is ActionKind.LOAD:
-            loads[step.module] = LoadRecord(kernel.instance(step.module), step.parameters, 0, 0)
-    return memory._replace(loads=loads)
+        if step.owed:
+            memory = memory._replace(owed=memory.owed | {step.module})
+        memory = _remembered(kernel, step, Report(error), memory, now_us)
+    back = {name for name, seen in kernel.modules().items() if seen.state is ModuleState.LOADED}
+    return memory._replace(owed=memory.owed - back)
 
 
-def _resolved(kernel: SimulatedKernel, catalog: Catalog, facts: Facts) -> DesiredState:
+def _remembered(kernel: SimulatedKernel, step: Step, report: Report, memory: Memory, now_us: int) -> Memory:
+    """``memory`` after one step has ended (daemon/executor.py and daemon/store.py)."""
+    previous, after = memory.attempts.get(step.module), kernel.modules().get(step.module)
+    match step.kind:
+        case ActionKind.LOAD:
+            outcome, attempt = judge_load(previous, report, after, now_us, 0.5)
+        case ActionKind.UNLOAD:
+            outcome, attempt = judge_unload(previous, report, after, now_us, 0.5)
+        case ActionKind.WRITE:
+            gone = not kernel.instance(step.module)
+            outcome, attempt = judge_write(previous, report, now_us, 0.5, gone=gone)
+    attempts = {name: old for name, old in memory.attempts.items() if name != step.module}
+    if attempt is not None:
+        return memory._replace(attempts={**attempts, step.module: attempt})
+    loads = dict(memory.loads)
+    if outcome is Outcome.DONE and step.kind is not ActionKind.UNLOAD:
+        old = loads.get(step.module)
+        instance = kernel.instance(step.module)
+        if old is None or old.instance != instance or step.kind is ActionKind.LOAD:
+            old = LoadRecord(instance, (), 1 if step.kind is ActionKind.LOAD else 0, 0)
+        shown = shown_of(step.parameters, kernel.parameters(step.module))
+        parameters = {p.name: p for p in (*old.parameters, *step.parameters)}
+        texts = {p.name: p for p in (*old.shown, *shown)}
+        record = old._replace(parameters=tuple(parameters.values()), shown=tuple(texts.values()))
+        loads[step.module] = record
+    return memory._replace(attempts=attempts, loads=loads)
+
+
+def _resolved(kernel: SimulatedKernel, catalog: Catalog, facts: Facts, history: History) -> DesiredState:
     with_parameters = {d.name for d in catalog.declarations if d.parameters}
     infos: dict[ModuleName, ModuleInfo] = {}
-    desired = resolve(catalog, facts, infos)
+    desired = resolve(catalog, facts, infos, history)
     while desired.unknown:
         for name in desired.unknown:
             infos[name] = kernel.info(name, with_modinfo=name in with_parameters)
-        desired = resolve(catalog, facts, dict(infos))
+        desired = resolve(catalog, facts, dict(infos), history)
     return desired
 
 
@@ -84,5 +115,9 @@ def _observed(kernel: SimulatedKernel, desired: DesiredState) -> ObservedModules
         if seen is None and desired.infos[name].builtin:
             seen = ObservedModule(name, ModuleState.BUILTIN)
         if seen is not None:
-            observed[name] = seen._replace(instance=kernel.instance(name), parameters=kernel.parameters(name))
+            observed[name] = seen._replace(
+                instance=kernel.instance(name),
+                parameters=kernel.parameters(name),
+                writable=kernel.writable(name),
+            )
     return observed

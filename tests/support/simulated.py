@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
+from pathlib import Path
 from typing import NamedTuple
 
-from kmodd.errors import KmoddError
-from kmodd.model import ModuleInfo, Report, Request
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.model import ModuleInfo, Proof, Report, Request, Restraint, Symbols, User
 from kmodd.names import ModuleName
 from tests.support.simulated_kernel import SimulatedKernel
 
@@ -47,6 +48,11 @@ class SimulatedLoader:
         """Errors of the loader as a whole, for the next calls."""
         self.journal: list[Mark] = []
         self.lookups: list[tuple[ModuleName, ...]] = []
+        self.modprobe_file = ""
+        self.open_ways: dict[ModuleName, tuple[str, ...]] = {}
+        """Denied modules that libkmod would load all the same."""
+        self.known_users: dict[ModuleName, tuple[User, ...]] = {}
+        self.restraints: list[tuple[tuple[ModuleName, ...], tuple[ModuleName, ...]]] = []
         self.lookup_s = 0.0
         """How long the module tree takes to answer."""
 
@@ -68,6 +74,28 @@ class SimulatedLoader:
         self.lookups.append(asked)
         await asyncio.sleep(self.lookup_s)
         return {name: self._kernel.info(name, with_modinfo=name in with_modinfo) for name in asked}
+
+    async def restraint(self, denied: Iterable[ModuleName], rendered: Iterable[ModuleName]) -> Restraint:
+        """Every denied module is refused, but for ``open_ways``; options come back as modprobe.d has them."""
+        self._refuse()
+        self.restraints.append((tuple(denied), tuple(rendered)))
+        proofs = {name: Proof(name, 1, self.open_ways.get(name, ())) for name in self.restraints[-1][0]}
+        return Restraint(proofs, self._options())
+
+    async def users(self, names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
+        """What a test has said."""
+        self._refuse()
+        return {name: self.known_users.get(name, ()) for name in names}
+
+    async def symbols(self, name: ModuleName) -> Symbols:
+        """None: no simulated module has a file."""
+        raise KmoddError(ErrorKind.NOT_FOUND, f"no module {name}")
+
+    def _options(self) -> dict[ModuleName, str]:
+        path = Path(self.modprobe_file)
+        lines = path.read_text().splitlines() if path.is_file() else []
+        words = (line.split(" ", 2) for line in lines if line.startswith("options "))
+        return {ModuleName(name): options.replace("\\\\", "\\") for _, name, options in words}
 
     def begun(self) -> list[ModuleName]:
         """Modules in the order in which requests for them began."""

@@ -9,7 +9,15 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 
-from kmodd.model import LoadRequest, ModuleInfo, ObservedModule, Request, UnloadRequest, WriteRequest
+from kmodd.model import (
+    LoadRequest,
+    ModuleInfo,
+    ObservedModule,
+    Parameter,
+    Request,
+    UnloadRequest,
+    WriteRequest,
+)
 from kmodd.names import ModuleName
 from kmodd.shown import ModuleState
 from tests.support.kernel_parameters import KernelParameter, load_values, readable
@@ -23,6 +31,8 @@ class SimulatedModule:
     parameters: Mapping[str, KernelParameter] = field(default_factory=dict)
     memory_bytes: int = 16384
     permanent: bool = False
+    fails: int = 0
+    """errno of its init."""
 
     @property
     def name(self) -> ModuleName:
@@ -47,6 +57,11 @@ class SimulatedKernel:
         self.tree = {module.name: module for module in modules}
         self.aliases: dict[ModuleName, tuple[ModuleName, ...]] = {}
         self._live: dict[ModuleName, _Live] = {}
+        self._builtin = {
+            name: {key: p.default for key, p in module.parameters.items()}
+            for name, module in self.tree.items()
+            if module.info.builtin
+        }
         self._instances = count(1001)
 
     def release(self) -> str:
@@ -63,9 +78,16 @@ class SimulatedKernel:
         if known is None:
             return {}
         if known.info.builtin:
-            return dict(readable(known.parameters, {n: p.default for n, p in known.parameters.items()}))
+            return dict(readable(known.parameters, self._builtin[module]))
         live = self._live.get(module)
         return dict(readable(known.parameters, live.values)) if live else {}
+
+    def writable(self, module: ModuleName) -> frozenset[str]:
+        """Parameters whose file has a write bit."""
+        known = self.tree.get(module)
+        if known is None or not (known.info.builtin or module in self._live):
+            return frozenset()
+        return frozenset(name for name, p in known.parameters.items() if p.mode & 0o222)
 
     def instance(self, module: ModuleName) -> int:
         """A number of its own for each load; a builtin has one if it has parameters."""
@@ -92,7 +114,7 @@ class SimulatedKernel:
 
     def poke(self, name: str, parameter: str, value: str) -> None:
         """Somebody else writes a parameter."""
-        _expect(self.end(WriteRequest(ModuleName(name), parameter, value)))
+        _expect(self.end(WriteRequest(ModuleName(name), (Parameter(parameter, value),))))
 
     def use(self, name: str, uses: int = 1) -> None:
         """Something that is not a module holds this many references from now on."""
@@ -108,7 +130,8 @@ class SimulatedKernel:
 
     def value(self, name: str, parameter: str) -> str:
         """What a parameter really is, readable or not."""
-        return self._live[ModuleName(name)].values[parameter]
+        module = ModuleName(name)
+        return (self._builtin.get(module) or self._live[module].values)[parameter]
 
     # ------------------------------------------------------------------------ what kmodd does
 
@@ -144,6 +167,8 @@ class SimulatedKernel:
         Exit cannot fail: an error of an unload says that it was not even asked.
         """
         name = request.module
+        if isinstance(request, LoadRequest):
+            error = error or self.tree[name].fails
         match request:
             case LoadRequest() if error:
                 del self._live[name]
@@ -184,14 +209,20 @@ class SimulatedKernel:
         return 0
 
     def _write(self, request: WriteRequest) -> int:
-        live = self._live.get(request.module)
-        parameter = self.tree[request.module].parameters.get(request.parameter) if live else None
-        if live is None or parameter is None or not parameter.mode:
+        """Each of them, whatever became of those before; the first errno."""
+        errors = [self._write_one(request.module, *parameter) for parameter in request.parameters]
+        return next(filter(None, errors), 0)
+
+    def _write_one(self, module: ModuleName, name: str, value: str) -> int:
+        live = self._live.get(module)
+        values = live.values if live else self._builtin.get(module)
+        parameter = self.tree[module].parameters.get(name)
+        if values is None or parameter is None or not parameter.mode:
             return errno.ENOENT
         if not parameter.mode & 0o222:
             return errno.EACCES
         try:
-            live.values[request.parameter] = parameter.shown(request.value)
+            values[name] = parameter.shown(value)
         except OSError as error:
             return error.errno or errno.EINVAL
         return 0
@@ -229,6 +260,7 @@ def module(
     options: str = "",
     install: str = "",
     permanent: bool = False,
+    fails: int = 0,
     **parameters: KernelParameter,
 ) -> SimulatedModule:
     """A module: ``needs`` are all that must be in first, ``before`` and ``after`` its softdeps."""
@@ -242,7 +274,7 @@ def module(
         options=options,
         install_command=install,
     )
-    return SimulatedModule(info, parameters, permanent=permanent)
+    return SimulatedModule(info, parameters, permanent=permanent, fails=fails)
 
 
 def _expect(error: int) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from kmodd.core.conditions import asked_paths, describe_match, unmet
-from kmodd.model import DeviceMatch, Facts, When
+from kmodd.model import Declaration, DeviceMatch, Facts, Ready, When
+from kmodd.names import ModuleName
 
 USB = DeviceMatch(subsystem="usb", attributes=(("idVendor", "10c4"),))
 PCI = DeviceMatch(modalias="pci:v00008086d*", driver="e1000e")
@@ -123,4 +124,5 @@ def test_a_match_in_words() -> None:
 
 
 def test_paths_to_be_looked_at() -> None:
-    assert asked_paths(When(path_exists=("/a", "!/b"))) == {"/a", "/b"}
+    declaration = Declaration(ModuleName("m"), when=When(path_exists=("/a", "!/b")), ready=Ready("/c"))
+    assert asked_paths(declaration) == {"/a", "/b", "/c"}

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from kmodd.core.diagnose import Retry
-from kmodd.core.memory import Attempt, Memory
+from kmodd.core.memory import Attempt, Flight, Memory
 from kmodd.model import Declaration, Desired, DeviceMatch, LoadRequest, Parameter, When
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, ActionRow, Condition, ModuleState
@@ -229,7 +229,7 @@ def test_a_failed_unload_does_not_keep_it_from_being_loaded() -> None:
 
 
 def test_what_is_under_way_is_left_alone_and_its_dependants_wait() -> None:
-    memory = Memory(in_flight={A: NOW_US - 1_000_000})
+    memory = Memory(in_flight={A: Flight(ActionKind.LOAD, NOW_US - 1_000_000)})
     found = planned(kernel(), [declare("b")], memory=memory)
     assert verdict(found, "a") == (Condition.LOADING, "being loaded")
     (step,) = found.plan.steps
@@ -238,7 +238,7 @@ def test_what_is_under_way_is_left_alone_and_its_dependants_wait() -> None:
 
 
 def test_what_takes_too_long_is_slow_and_nothing_more() -> None:
-    memory = Memory(in_flight={A: NOW_US - 10_000_000})
+    memory = Memory(in_flight={A: Flight(ActionKind.LOAD, NOW_US - 10_000_000)})
     found = planned(kernel(), [Declaration(A, load_timeout_s=10.0)], memory=memory)
     assert verdict(found, "a") == (
         Condition.LOADING_SLOW,

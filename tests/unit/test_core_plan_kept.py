@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from kmodd.core.memory import LoadRecord, Memory
+from kmodd.core.memory import Flight, LoadRecord, Memory
 from kmodd.model import Declaration, Desired, Parameter, UnloadRequest
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, Condition, Drift, ModuleState
@@ -127,10 +127,16 @@ def test_what_is_on_its_way_out_is_not_unloaded_again() -> None:
     found = planned(simulated, [declare("a", UNLOADED)])
     assert verdict(found, "a") == (Condition.IN_USE, "it is unloading, but not by kmodd")
     assert (found.plan.steps, found.plan.wake_at_us) == ((), NOW_US + 1_000_000)
-    under_way = planned(simulated, [declare("a", UNLOADED)], memory=Memory(in_flight={A: NOW_US}))
+    under_way = planned(
+        simulated, [declare("a", UNLOADED)], memory=Memory(in_flight={A: Flight(ActionKind.UNLOAD, NOW_US)})
+    )
     assert verdict(under_way, "a") == (Condition.LOADING, "an action on it is under way")
     assert under_way.plan.wake_at_us == NOW_US + 30_000_000
-    slow = planned(simulated, [declare("a", UNLOADED)], memory=Memory(in_flight={A: NOW_US - 30_000_000}))
+    slow = planned(
+        simulated,
+        [declare("a", UNLOADED)],
+        memory=Memory(in_flight={A: Flight(ActionKind.UNLOAD, NOW_US - 30_000_000)}),
+    )
     assert verdict(slow, "a") == (
         Condition.LOADING_SLOW,
         "an action on it has taken more than 30 s; it goes on",

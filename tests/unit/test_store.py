@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmodd.core.diagnose import Retry
-from kmodd.core.memory import Attempt, LoadRecord
+from kmodd.core.memory import Attempt, Flight, LoadRecord
 from kmodd.daemon.store import FORMAT, MemoryStore
 from kmodd.model import Parameter
 from kmodd.names import ModuleName
@@ -25,12 +25,12 @@ def attempt(retry: Retry) -> Attempt:
 
 def test_an_action_from_beginning_to_end(tmp_path: Path) -> None:
     store = MemoryStore(tmp_path / "loads.json")
-    store.begin(A, 5)
-    assert store.memory.in_flight == {A: 5}
+    store.begin(A, ActionKind.LOAD, 5)
+    assert store.memory.in_flight == {A: Flight(ActionKind.LOAD, 5)}
     store.end(A, attempt(Retry.CHANGE))
     assert store.memory.in_flight == {}
     assert store.memory.attempts == {A: attempt(Retry.CHANGE)}
-    store.begin(A, 6)
+    store.begin(A, ActionKind.LOAD, 6)
     assert store.attempt(A) == attempt(Retry.CHANGE)
     store.end(A, None)
     assert store.attempt(A) is None
@@ -39,7 +39,7 @@ def test_an_action_from_beginning_to_end(tmp_path: Path) -> None:
 def test_a_memory_does_not_change_any_more(tmp_path: Path) -> None:
     store = MemoryStore(tmp_path / "loads.json")
     before = store.memory
-    store.begin(A, 5)
+    store.begin(A, ActionKind.LOAD, 5)
     store.remember_load(A, RECORD)
     assert not before.in_flight
     assert not before.loads
@@ -48,7 +48,7 @@ def test_a_memory_does_not_change_any_more(tmp_path: Path) -> None:
 def test_loads_survive_a_restart_and_failures_do_not(tmp_path: Path) -> None:
     store = MemoryStore(tmp_path / "loads.json")
     store.remember_load(A, RECORD)
-    store.begin(B, 5)
+    store.begin(B, ActionKind.LOAD, 5)
     store.end(B, attempt(Retry.BACKOFF))
     after = MemoryStore(tmp_path / "loads.json").memory
     assert after.loads == {A: RECORD}

@@ -1,0 +1,96 @@
+"""What keeps an absent module from being loaded now, in the order in which a person would want to know."""
+
+from collections.abc import Iterable, Iterator
+
+from kmodd.core.draft import Draft, Verdict
+from kmodd.core.resolve import DesiredModule, strong_needs
+from kmodd.model import ModuleInfo
+from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, Condition
+
+
+def obstacle(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict | None:
+    """The first obstacle; None if there is none."""
+    if not info.path:
+        return Verdict(Condition.MISSING, _why_missing(info))
+    if module.barred:
+        return Verdict(Condition.CONFLICT, f"{module.barred} on the kernel command line forbids it")
+    if info.install_command:
+        return Verdict(Condition.CONFLICT, _foreign_command(info))
+    if module.name in draft.order.cyclic:
+        return Verdict(Condition.CONFLICT, "it needs itself, by way of its dependencies and requirements")
+    return (
+        draft.held_back(module.name, ActionKind.LOAD)
+        or _rival(draft, module)
+        or _not_replaced(draft, module)
+        or _missing_need(draft, module)
+        or _unsettled(draft, module)
+    )
+
+
+def _why_missing(info: ModuleInfo) -> str:
+    if info.alias_of:
+        return f"it is not a module but an alias of {', '.join(info.alias_of)}; name that instead"
+    meant = f"; did you mean {' or '.join(info.similar)}?" if info.similar else ""
+    return f"the running kernel has no module of this name{meant}"
+
+
+def _foreign_command(info: ModuleInfo) -> str:
+    """Where it stands, if it was found: a person has to take it out."""
+    lines = [str(line.location) for line in info.conf_lines if line.text.startswith("install")]
+    place = f" ({', '.join(lines)})" if lines else ""
+    return (
+        f"modprobe.d has an install command for it{place}, which kmodd does not run: {info.install_command}"
+    )
+
+
+def _rival(draft: Draft, module: DesiredModule) -> Verdict | None:
+    """``conflicts``: whoever is in the kernel, or comes first, stays."""
+    present = sorted(other for other in draft.rivals.get(module.name, ()) if draft.is_in(other))
+    if not present:
+        return None
+    names = ", ".join(present)
+    return Verdict(
+        Condition.CONFLICT, f"it conflicts with {names}, and that is in the kernel", (), tuple(present)
+    )
+
+
+def _not_replaced(draft: Draft, module: DesiredModule) -> Verdict | None:
+    """``replaces``: what is still there and does not go keeps the new one out."""
+    replaced = module.declaration.replaces if module.declaration else ()
+    stays = tuple(other for other in replaced if draft.is_in(other))
+    if not stays:
+        return None
+    verdict = draft.verdicts.get(stays[0])
+    why = f", which is {verdict.condition}: {verdict.message}" if verdict else ""
+    blockers = verdict.blockers if verdict and verdict.blockers else stays
+    return Verdict(Condition.CONFLICT, f"it replaces {stays[0]}{why}", blockers=blockers)
+
+
+def _missing_need(draft: Draft, module: DesiredModule) -> Verdict | None:
+    for need in strong_needs(module, draft.infos):
+        other = draft.desired.modules.get(need)
+        if other is not None and other.to_remove:
+            return Verdict(Condition.CONFLICT, f"it needs {need}, which is declared {other.desired}")
+        if need not in draft.reachable:
+            message = f"it needs {need}{_state(draft, need)}"
+            return Verdict(Condition.WAITING_FOR_DEPENDENCY, message, blockers=(need,))
+    return None
+
+
+def _unsettled(draft: Draft, module: DesiredModule) -> Verdict | None:
+    """``after``, ``wants``: order only, so that only what is on its way is waited for."""
+    for name in _in_order(draft.unsettled, draft.order.weak[module.name]):
+        state = _state(draft, name)
+        return Verdict(Condition.WAITING_FOR_DEPENDENCY, f"it goes after {name}{state}", (), (name,))
+    return None
+
+
+def _in_order(among: Iterable[ModuleName], names: Iterable[ModuleName]) -> Iterator[ModuleName]:
+    wanted = frozenset(among)
+    return (name for name in names if name in wanted)
+
+
+def _state(draft: Draft, name: ModuleName) -> str:
+    verdict = draft.verdicts.get(name)
+    return f", which is {verdict.condition}: {verdict.message}" if verdict else ""

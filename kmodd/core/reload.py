@@ -1,0 +1,83 @@
+"""The last rung of the parameter ladder: out and in again, with the holders that kmodd itself manages."""
+
+from kmodd.core.draft import Draft, Step, Verdict
+from kmodd.core.users import at_work, references
+from kmodd.model import ObservedModule, UnloadRequest
+from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, Condition, ModuleState
+
+
+def plan_reload(draft: Draft, seen: ObservedModule, gap: Verdict) -> Verdict:
+    """Steps that take it out, holders first; the next plan finds all of them absent and loads them.
+
+    What stands between the two, a crash included, is written down: a step is ``owed`` its load.
+    """
+    if seen.permanent:
+        return _pending(Condition.REBOOT_PENDING, gap, "it can never be unloaded", ())
+    if seen.state is not ModuleState.LOADED:
+        return gap
+    chain = _chain(draft, seen.name)
+    blockers = tuple(dict.fromkeys(text for name in chain for text in _blockers(draft, name)))
+    if blockers:
+        draft.look_again(seen.name)
+        return _pending(Condition.RELOAD_PENDING, gap, f"a reload waits for {', '.join(blockers)}", blockers)
+    for name in chain:
+        held = draft.held_back(name, ActionKind.UNLOAD)
+        if held is not None:
+            return _pending(Condition.RELOAD_PENDING, gap, held.message, ())
+    for name in chain:
+        if name in draft.leaving:
+            continue
+        reason = "to be loaded again with other parameters"
+        if name != seen.name:
+            reason = f"to be loaded again after {seen.name}"
+            draft.verdicts[name] = Verdict(Condition.RELOAD_PENDING, f"it is {reason}")
+        strong = tuple(holder for holder in draft.observed[name].holders if holder in draft.leaving)
+        draft.add(Step(name, ActionKind.UNLOAD, UnloadRequest(name), reason, strong=strong, owed=True))
+        draft.reachable.discard(name)
+    return _pending(Condition.RELOAD_PENDING, gap, "it is being reloaded", ())
+
+
+def _pending(condition: Condition, gap: Verdict, why: str, blockers: tuple[str, ...]) -> Verdict:
+    return Verdict(condition, f"{gap.message}; {why}", gap.drift, blockers)
+
+
+def _chain(draft: Draft, name: ModuleName) -> list[ModuleName]:
+    """``name`` and all that hold it, directly or not, each after those that hold it itself."""
+    found: list[ModuleName] = []
+
+    def visit(module: ModuleName) -> None:
+        seen = draft.observed.get(module)
+        for holder in seen.holders if seen else ():
+            if holder not in found and holder != module:
+                visit(holder)
+        if module not in found:
+            found.append(module)
+
+    visit(name)
+    return found
+
+
+def _blockers(draft: Draft, name: ModuleName) -> tuple[str, ...]:
+    """What keeps one module of the chain from being taken out for a moment."""
+    seen = draft.observed.get(name)
+    if seen is None:
+        return ()
+    why = _untouchable(draft, seen)
+    return (f"{name} ({why})",) if why else (*references(draft, seen), *at_work(draft, seen))
+
+
+def _untouchable(draft: Draft, seen: ObservedModule) -> str:
+    """Why it may not be taken out, or would not come back."""
+    module, info = draft.desired.modules.get(seen.name), draft.info(seen.name)
+    if module is None:
+        return "not managed by kmodd"
+    if module.skipped or module.barred:
+        return module.barred or "left alone by kmodd.skip="
+    if seen.permanent:
+        return "it can never be unloaded"
+    if seen.state is not ModuleState.LOADED or seen.name in draft.memory.in_flight:
+        return f"it is {seen.state}, and something is under way"
+    if module.to_load and (not info.path or info.install_command):
+        return "it could not be loaded again"
+    return ""

@@ -1,0 +1,30 @@
+"""Who keeps a module in the kernel: in words, for the person who wants it out."""
+
+from kmodd.core.draft import Draft
+from kmodd.model import ObservedModule, User
+from kmodd.names import ModuleName
+
+
+def users_of(draft: Draft, seen: ObservedModule) -> tuple[User, ...]:
+    """What uses it and is no module, as far as it was looked into; asks for it where it was not."""
+    draft.asks.add(seen.name)
+    return draft.evidence.users.get(seen.name, ())
+
+
+def references(draft: Draft, seen: ObservedModule) -> tuple[str, ...]:
+    """What its refcount comes from, apart from holders: those found, then how many nobody accounts for."""
+    if seen.refcount <= len(seen.holders):
+        return ()
+    found = [user for user in users_of(draft, seen) if user.references]
+    rest = seen.refcount - len(seen.holders) - sum(user.references for user in found)
+    return (*(user.text for user in found), *((f"unattributed: {rest}",) if rest > 0 else ()))
+
+
+def at_work(draft: Draft, seen: ObservedModule) -> tuple[str, ...]:
+    """What would be cut off although the kernel does not count it: network interfaces that are up."""
+    return tuple(user.text for user in users_of(draft, seen) if user.kind == "interface")
+
+
+def bystanders(draft: Draft, name: ModuleName) -> tuple[str, ...]:
+    """Devices that its drivers serve; they go on without it, so that they are told and block nothing."""
+    return tuple(user.text for user in draft.evidence.users.get(name, ()) if user.kind == "device")

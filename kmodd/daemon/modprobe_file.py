@@ -1,0 +1,124 @@
+"""Keeps the generated file of modprobe.d as desired, and has it proved with libkmod what it comes to.
+
+It is written only when its text changes, taken away when there is nothing to say, and never written over a
+file that somebody else put there.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Collection
+from pathlib import Path
+
+from kmodd.core.draft import Evidence
+from kmodd.core.modprobe_conf import HEADER, Rendered, render
+from kmodd.core.resolve import DesiredState
+from kmodd.errors import KmoddError
+from kmodd.files import write_atomically
+from kmodd.kernel.ports import Loader
+from kmodd.model import Restraint
+from kmodd.names import ModuleName, printable
+
+Runner = Callable[..., Awaitable[None]]
+
+_MODE = 0o644
+_MOST_BYTES = 4 << 20
+
+_log = logging.getLogger(__name__)
+
+
+class ModprobeFile:
+    """The file at ``path``; ``note`` is where it is kept which path was used, across restarts and reboots."""
+
+    def __init__(self, loader: Loader, note: Path, in_thread: Runner = asyncio.to_thread) -> None:
+        """``in_thread`` runs what waits for the disk beside the loop."""
+        self._loader = loader
+        self._note = note
+        self._in_thread = in_thread
+        self._desired: DesiredState | None = None
+        self._path = ""
+        self.evidence = Evidence(problem="the modprobe.d file is not written yet")
+        """What is proved of the file as it is now."""
+
+    async def apply(self, desired: DesiredState, path: str, *, anew: bool, enforce: bool) -> Evidence:
+        """Make the file at ``path`` say what is desired, and prove it; ``anew``: others may have changed it.
+
+        Nothing is raised: what cannot be done is the evidence's problem.
+        """
+        if not enforce:
+            self._desired = None
+            self.evidence = Evidence(
+                problem="kmodd only reports (enforce is off): no file keeps others from it"
+            )
+        elif anew or desired is not self._desired or path != self._path:
+            self._desired, self._path = desired, path
+            self.evidence = await self._renew(desired, Path(path))
+        return self.evidence
+
+    async def _renew(self, desired: DesiredState, path: Path) -> Evidence:
+        try:
+            return await self._prove(desired, path, await self._write(render(desired), path))
+        except KmoddError as error:
+            return Evidence(problem=f"it cannot be proved: {error}")
+        except OSError as error:
+            return Evidence(problem=f"{path} cannot be written: {error.strerror}")
+
+    async def _write(self, rendered: Rendered, path: Path) -> Rendered:
+        await self._in_thread(self._replace, rendered, path)
+        return rendered
+
+    async def _prove(self, desired: DesiredState, path: Path, rendered: Rendered) -> Evidence:
+        """Read back with libkmod; options that it reads differently are taken out, and that is said."""
+        if not (rendered.denied or rendered.options):
+            return Evidence()
+        restraint = await self._loader.restraint(rendered.denied, rendered.options)
+        lost = _lost(rendered, restraint)
+        if lost:
+            names = ", ".join(sorted(lost))
+            _log.warning("the parameters of %s do not survive modprobe.d and are left out of %s", names, path)
+            await self._write(render(desired, lost), path)
+        return Evidence(restraint.proofs)
+
+    def _replace(self, rendered: Rendered, path: Path) -> None:
+        """In a thread: the file as rendered. Raises OSError, KmoddError for what is not ours."""
+        self._forget_other_place(path)
+        found = _read(path)
+        if found is not None and not found.startswith(HEADER):
+            raise FileExistsError(0, "somebody else's file is there")
+        if not rendered.text:
+            if found is not None:
+                path.unlink()
+                _log.info("removed %s: there is nothing to say", path)
+        elif found != rendered.text:
+            path.parent.mkdir(mode=0o755, exist_ok=True)
+            write_atomically(path, rendered.text.encode(), mode=_MODE, durable=True)
+            _log.info("wrote %s", path)
+
+    def _forget_other_place(self, path: Path) -> None:
+        """The setting may have named another file before: what stands there is ours to take away."""
+        before = _read(self._note)
+        if before == str(path):
+            return
+        if before and (_read(Path(before)) or "").startswith(HEADER):
+            os.unlink(before)
+        self._note.parent.mkdir(parents=True, exist_ok=True)
+        write_atomically(self._note, str(path).encode())
+
+
+def _lost(rendered: Rendered, restraint: Restraint) -> Collection[ModuleName]:
+    """Modules whose options libkmod reads otherwise than they were meant."""
+    return {
+        name
+        for name, options in rendered.options.items()
+        if restraint.options.get(name, "").split() != printable(options).split()
+    }
+
+
+def _read(path: Path) -> str | None:
+    """Text of a regular file, None where there is none. Raises OSError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read(_MOST_BYTES).decode("utf-8", "replace")
