@@ -8,9 +8,10 @@ from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel.attribution import Crowd, without_others
 from kmodd.kernel.process import LoaderProcess, Lost
 from kmodd.kernel.roots import Roots
-from kmodd.kernel.wire import LOAD, LOOKUP, PARAMETERS, UNLOAD, WRITE, Answer, ModuleRow, Places
-from kmodd.model import LoadRequest, ModuleInfo, Report, Request, UnloadRequest, WriteRequest
+from kmodd.kernel.wire import LOAD, LOOKUP, PARAMETERS, UNLOAD, WRITE, Answer, LineRow, ModuleRow, Places
+from kmodd.model import ConfLine, LoadRequest, ModuleInfo, Report, Request, UnloadRequest, WriteRequest
 from kmodd.names import ModuleName
+from kmodd.shown import Location, Stage
 
 # Names in one request: 256 of 55 bytes, twice, stay within a packet.
 _CHUNK: Final = 256
@@ -25,7 +26,9 @@ class LoaderClient:
 
     def __init__(self, roots: Roots | None = None) -> None:
         roots = roots or Roots()
-        self._places = Places(roots.sys, roots.kmsg, roots.module_tree, roots.modprobe_dirs)
+        self.modprobe_file = ""
+        """The file of modprobe.d that kmodd generates (setting ``modprobe_file``); may change at any time."""
+        self._places = Places(roots.sys, roots.proc, roots.kmsg, roots.module_tree, roots.modprobe_dirs)
         self._process: LoaderProcess | None = None
         self._crowd = Crowd()
 
@@ -49,6 +52,7 @@ class LoaderClient:
             error=row["error"],
             started_us=row["started_us"],
             finished_us=row["finished_us"],
+            stages=tuple(Stage(name, duration_us) for name, duration_us in row["stages"]),
             messages=without_others(row["messages"], request.module, others),
         )
 
@@ -61,7 +65,11 @@ class LoaderClient:
         """
         found: dict[ModuleName, ModuleInfo] = {}
         for chunk in _chunks(names):
-            body = {"names": chunk, "with_modinfo": [name for name in chunk if name in with_modinfo]}
+            body = {
+                "names": chunk,
+                "with_modinfo": [name for name in chunk if name in with_modinfo],
+                "modprobe_file": self.modprobe_file,
+            }
             rows = (await self._ask(LOOKUP, body))["modules"]
             found.update((ModuleName(row["name"]), _module_info(row)) for row in rows)
         return found
@@ -108,8 +116,8 @@ def _change(request: Request) -> tuple[bytes, dict[str, Any]]:
             return LOAD, {"module": module, "path": path, "options": options}
         case UnloadRequest(module):
             return UNLOAD, {"module": module}
-        case WriteRequest(module, parameter, value):
-            return WRITE, {"module": module, "parameter": parameter, "value": value}
+        case WriteRequest(module, parameters):
+            return WRITE, {"module": module, "parameters": parameters}
 
 
 def _checked(answer: Answer) -> Answer:
@@ -140,7 +148,14 @@ def _module_info(row: ModuleRow) -> ModuleInfo:
         srcversion=row["srcversion"],
         vermagic=row["vermagic"],
         signer=row["signer"],
+        aliases=tuple(row["aliases"]),
+        similar=_names(row["similar"]),
+        conf_lines=_conf_lines(row["conf_lines"]),
     )
+
+
+def _conf_lines(rows: list[LineRow]) -> tuple[ConfLine, ...]:
+    return tuple(ConfLine(Location(row["file"], row["line"]), row["text"]) for row in rows)
 
 
 def _names(names: list[str]) -> tuple[ModuleName, ...]:

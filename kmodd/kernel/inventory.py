@@ -8,8 +8,11 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.kernel.conf_files import ConfFiles, line_row, read_lines
 from kmodd.kernel.libkmod import Context, Library, Module
-from kmodd.kernel.wire import ModuleRow, Places
+from kmodd.kernel.modprobe_d import Lines
+from kmodd.kernel.similar import SimilarNames
+from kmodd.kernel.wire import LineRow, ModuleRow, Places
 from kmodd.names import is_module_name, is_parameter_name
 
 # A module file says these, so they are bounded: the kernel's own modules stay far below.
@@ -17,24 +20,45 @@ _TYPES_LIMIT: Final = 1024
 _TYPE_LENGTH: Final = 64
 _TEXT_LENGTH: Final = 256
 _SOFTDEPS_LIMIT: Final = 256
+ALIASES_LIMIT: Final = 4096
+_ALIAS_LENGTH: Final = 1024
+_LINES_LIMIT: Final = 64
+
+
+def module_tree(places: Places) -> str:
+    """What libkmod takes for /lib/modules/RELEASE."""
+    return places.module_tree or f"/lib/modules/{os.uname().release}"
 
 
 def look_up(
     library: Library, places: Places, names: Iterable[str], with_modinfo: Collection[str]
 ) -> list[ModuleRow]:
-    """One row for each name, in order; files are read for ``with_modinfo`` only. Raises NO_MODULE_TREE."""
-    with Context(library, places.module_tree, places.modprobe_dirs) as context:
-        _load_indexes(context, places.module_tree or f"/lib/modules/{os.uname().release}")
-        blacklist = context.blacklist()
+    """One row for each name, in order; files are read for ``with_modinfo`` only. Raises NO_MODULE_TREE.
+
+    Of modprobe.d everything counts but the file that kmodd generates.
+    """
+    tree = module_tree(places)
+    paths = ConfFiles(places, reads_alias_files=library.reads_alias_files).of_others
+    with Context(library, places.module_tree, paths) as context:
+        load_indexes(context, tree)
+        blacklist, lines, similar = context.blacklist(), read_lines(paths), SimilarNames(tree)
         rows = []
         for name in names:
             row = _describe(context, name, name in with_modinfo)
             row["blacklisted"] = name in blacklist
+            row["conf_lines"] = _lines_about(lines, name)
+            if not (row["path"] or row["builtin"] or row["alias_of"]):
+                row["similar"] = similar.to(name)
             rows.append(row)
         return rows
 
 
-def _load_indexes(context: Context, tree: str) -> None:
+def _lines_about(lines: Lines, name: str) -> list[LineRow]:
+    return [line_row(line) for line in lines.about(name)[:_LINES_LIMIT]]
+
+
+def load_indexes(context: Context, tree: str) -> None:
+    """Make the context ready for many lookups. Raises NO_MODULE_TREE."""
     try:
         context.load_indexes()
     except OSError:
@@ -75,18 +99,30 @@ def _add_modinfo(row: ModuleRow, module: Module) -> None:
         return
     texts = {key: value[:_TEXT_LENGTH] for key, value in reversed(pairs)}
     row["has_modinfo"] = True
-    row["parameter_types"] = _parameter_types(value for key, value in pairs if key == "parmtype")
+    row["parameter_types"] = _parameter_types(pairs)
     row["version"] = texts.get("version", "")
     row["srcversion"] = texts.get("srcversion", "")
     row["vermagic"] = texts.get("vermagic", "").strip()
     row["signer"] = texts.get("signer", "")
+    row["aliases"] = aliases(pairs)
 
 
-def _parameter_types(values: Iterable[str]) -> list[tuple[str, str]]:
-    """``NAME:TYPE`` (include/linux/moduleparam.h) taken apart."""
-    pairs = (value.partition(":") for value in values)
-    types = [(name, kind[:_TYPE_LENGTH]) for name, _, kind in pairs if is_parameter_name(name)]
-    return types[:_TYPES_LIMIT]
+def _parameter_types(pairs: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
+    """``parmtype=NAME:TYPE`` taken apart, then what has only a ``parm=NAME:TEXT``, with "" for its type.
+
+    include/linux/moduleparam.h: module_param_cb() gives a parameter a setter of its own and no type.
+    """
+    types: dict[str, str] = {}
+    for wanted in ("parmtype", "parm"):
+        for value in (value for key, value in pairs if key == wanted):
+            name, _, kind = value.partition(":")
+            types.setdefault(name, kind[:_TYPE_LENGTH] if wanted == "parmtype" else "")
+    return [(name, kind) for name, kind in types.items() if is_parameter_name(name)][:_TYPES_LIMIT]
+
+
+def aliases(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """Patterns that the module itself says it serves."""
+    return [value[:_ALIAS_LENGTH] for key, value in pairs if key == "alias"][:ALIASES_LIMIT]
 
 
 def _module_names(names: Iterable[str]) -> list[str]:
@@ -112,4 +148,7 @@ def _empty_row(name: str) -> ModuleRow:
         srcversion="",
         vermagic="",
         signer="",
+        aliases=[],
+        similar=[],
+        conf_lines=[],
     )

@@ -1,4 +1,4 @@
-"""libkmod.so.2 through ctypes: one table of signatures, and thin objects that own what the library gives out.
+"""libkmod.so.2 through ctypes: thin objects that own what the library gives out.
 
 Works with kmod 30 and later. A context belongs to one thread and is to be used at once: it does not notice
 that a modprobe.d file was edited in place (kmod_validate_resources looks at directories only).
@@ -7,82 +7,33 @@ Imported by the loader: nothing heavy in here. All text that the library returns
 """
 
 import ctypes
+import errno
 import os
-from collections.abc import Callable, Iterator
-from ctypes import POINTER, byref, c_char_p, c_int, c_uint, c_void_p
+from collections.abc import Iterator
+from ctypes import byref, c_char_p, c_void_p
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
 
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.kernel.libkmod_table import PRINT_ACTION, RUN_INSTALL, SIGNATURES, SONAME, Signature
 from kmodd.names import printable
 
-_SONAME: Final = "libkmod.so.2"
 _BUILTIN: Final = 0  # enum kmod_module_initstate
 _REMOVE_NOWAIT: Final = os.O_NONBLOCK  # enum kmod_remove; never KMOD_REMOVE_FORCE
-_LIST: Final = POINTER(c_void_p)
-
-_Errcheck = Callable[[Any, Any, tuple[Any, ...]], Any]
-
-
-def _status(result: int, _function: object, _arguments: tuple[object, ...]) -> int:
-    """Negative is an errno."""
-    if result < 0:
-        raise OSError(-result, os.strerror(-result))
-    return result
+# enum kmod_probe
+_PROBE_IGNORE_LOADED: Final = 0x8
+_PROBE_DRY_RUN: Final = 0x10
+BLACKLIST_STOPS_ALL: Final = 0x20000  # KMOD_PROBE_APPLY_BLACKLIST: udev and systemd-modules-load
+BLACKLIST_STOPS_ALIASES: Final = 0x40000  # ..._ALIAS_ONLY: modprobe, which is what request_module() runs too
 
 
-def _handle(result: int | None, _function: object, _arguments: tuple[object, ...]) -> int:
-    """NULL is a failure that has no better reason."""
-    if result is None:
-        raise MemoryError(_SONAME)
-    return result
-
-
-def _as_it_is(result: Any, _function: object, _arguments: tuple[object, ...]) -> Any:
-    """NULL and negative numbers are answers."""
-    return result
-
-
-class _Signature(NamedTuple):
-    """One function of libkmod.h."""
+class Action(NamedTuple):
+    """What libkmod would do to one module: insert its file, or run an install command in place of that."""
 
     name: str
-    result: Any
-    arguments: tuple[Any, ...]
-    check: _Errcheck
-
-
-_SIGNATURES: Final = (
-    _Signature("kmod_new", c_void_p, (c_char_p, c_void_p), _handle),
-    _Signature("kmod_unref", c_void_p, (c_void_p,), _as_it_is),
-    _Signature("kmod_set_log_fn", None, (c_void_p, c_void_p, c_void_p), _as_it_is),
-    _Signature("kmod_load_resources", c_int, (c_void_p,), _status),
-    _Signature("kmod_config_get_blacklists", c_void_p, (c_void_p,), _handle),
-    _Signature("kmod_config_iter_next", ctypes.c_bool, (c_void_p,), _as_it_is),
-    _Signature("kmod_config_iter_get_key", c_char_p, (c_void_p,), _as_it_is),
-    _Signature("kmod_config_iter_free_iter", None, (c_void_p,), _as_it_is),
-    _Signature("kmod_list_next", c_void_p, (c_void_p, c_void_p), _as_it_is),
-    _Signature("kmod_module_new_from_name", c_int, (c_void_p, c_char_p, _LIST), _status),
-    _Signature("kmod_module_new_from_path", c_int, (c_void_p, c_char_p, _LIST), _status),
-    _Signature("kmod_module_new_from_lookup", c_int, (c_void_p, c_char_p, _LIST), _status),
-    _Signature("kmod_module_unref", c_void_p, (c_void_p,), _as_it_is),
-    _Signature("kmod_module_unref_list", c_int, (c_void_p,), _status),
-    _Signature("kmod_module_get_module", c_void_p, (c_void_p,), _handle),
-    _Signature("kmod_module_get_name", c_char_p, (c_void_p,), _as_it_is),
-    _Signature("kmod_module_get_path", c_char_p, (c_void_p,), _as_it_is),
-    _Signature("kmod_module_get_options", c_char_p, (c_void_p,), _as_it_is),
-    _Signature("kmod_module_get_install_commands", c_char_p, (c_void_p,), _as_it_is),
-    _Signature("kmod_module_get_remove_commands", c_char_p, (c_void_p,), _as_it_is),
-    _Signature("kmod_module_get_initstate", c_int, (c_void_p,), _as_it_is),
-    _Signature("kmod_module_get_dependencies", c_void_p, (c_void_p,), _as_it_is),
-    _Signature("kmod_module_get_softdeps", c_int, (c_void_p, _LIST, _LIST), _status),
-    _Signature("kmod_module_get_info", c_int, (c_void_p, _LIST), _status),
-    _Signature("kmod_module_info_get_key", c_char_p, (c_void_p,), _as_it_is),
-    _Signature("kmod_module_info_get_value", c_char_p, (c_void_p,), _as_it_is),
-    _Signature("kmod_module_info_free_list", None, (c_void_p,), _as_it_is),
-    _Signature("kmod_module_insert_module", c_int, (c_void_p, c_uint, c_char_p), _as_it_is),
-    _Signature("kmod_module_remove_module", c_int, (c_void_p, c_uint), _as_it_is),
-)
+    path: str
+    runs_command: bool
+    command: str
 
 
 class Library:
@@ -92,11 +43,11 @@ class Library:
 
         def __getattr__(self, name: str) -> Any: ...
 
-    def __init__(self, soname: str = _SONAME) -> None:
+    def __init__(self, soname: str = SONAME) -> None:
         """Open the library by its soname (find_library would start processes). Raises NO_LIBKMOD."""
         try:
             shared_object = ctypes.CDLL(soname)
-            functions = {signature.name: _bind(shared_object, signature) for signature in _SIGNATURES}
+            functions = {signature.name: _bind(shared_object, signature) for signature in SIGNATURES}
         except (OSError, AttributeError) as error:
             raise KmoddError(
                 ErrorKind.NO_LIBKMOD,
@@ -104,9 +55,11 @@ class Library:
                 "install the package with libkmod (Debian: libkmod2, Fedora: kmod-libs), version 30 or later",
             ) from error
         vars(self).update(functions)
+        # Since kmod 33, which brought weakdeps, files of modprobe.d that end in .alias are not read any more.
+        self.reads_alias_files = not hasattr(shared_object, "kmod_module_get_weakdeps")
 
 
-def _bind(shared_object: ctypes.CDLL, signature: _Signature) -> Any:
+def _bind(shared_object: ctypes.CDLL, signature: Signature) -> Any:
     function = getattr(shared_object, signature.name)
     function.argtypes = signature.arguments
     function.restype = signature.result
@@ -121,12 +74,15 @@ class Context:
         self,
         library: Library,
         module_tree: str | None = None,
-        modprobe_dirs: tuple[str, ...] | None = None,
+        conf_paths: tuple[str, ...] | None = None,
     ) -> None:
-        """``None`` is libkmod's own choice: /lib/modules/RELEASE, and the directories of modprobe.d(5)."""
+        """``conf_paths`` are files of modprobe.d, or directories of them.
+
+        ``None`` is libkmod's own choice: /lib/modules/RELEASE, and the directories of modprobe.d(5).
+        """
         self.library = library
         tree = None if module_tree is None else os.fsencode(module_tree)
-        self._handle: int | None = library.kmod_new(tree, _string_array(modprobe_dirs))
+        self._handle: int | None = library.kmod_new(tree, _string_array(conf_paths))
         library.kmod_set_log_fn(self._handle, None, None)
 
     def __enter__(self) -> Self:
@@ -155,6 +111,22 @@ class Context:
         found = c_void_p()
         self.library.kmod_module_new_from_lookup(self._handle, os.fsencode(alias), byref(found))
         return _take_names(self.library, found.value)
+
+    def rehearse(self, alias: str, flags: int) -> tuple[Action, ...]:
+        """What would be done, in order, if somebody asked for ``alias``; nothing is, and no command runs.
+
+        ``flags`` is BLACKLIST_STOPS_ALL or BLACKLIST_STOPS_ALIASES. Empty for an unknown alias. Raises
+        OSError for one that libkmod refuses.
+        """
+        library = self.library
+        found = c_void_p()
+        library.kmod_module_new_from_lookup(self._handle, os.fsencode(alias), byref(found))
+        actions: list[Action] = []
+        for entry in _entries(library, found.value):
+            with Module(library, library.kmod_module_get_module(entry)) as module:
+                actions += module.rehearse(flags)
+        library.kmod_module_unref_list(found)
+        return tuple(actions)
 
     def blacklist(self) -> frozenset[str]:
         """Names under ``blacklist`` in modprobe.d and modprobe.blacklist= on the kernel command line."""
@@ -237,6 +209,43 @@ class Module:
         library.kmod_module_info_free_list(head)
         return pairs
 
+    def symbols(self) -> tuple[str, ...]:
+        """Names of the symbols that its file exports. Raises OSError if the file cannot be read."""
+        library = self._library
+        head = c_void_p()
+        library.kmod_module_get_symbols(self._handle, byref(head))
+        names = _texts(library, head.value, library.kmod_module_symbol_get_symbol)
+        library.kmod_module_symbols_free_list(head)
+        return names
+
+    def needed_symbols(self) -> tuple[str, ...]:
+        """Names of the symbols that its file needs of others. Raises OSError if the file cannot be read."""
+        library = self._library
+        head = c_void_p()
+        library.kmod_module_get_dependency_symbols(self._handle, byref(head))
+        names = _texts(library, head.value, library.kmod_module_dependency_symbol_get_symbol)
+        library.kmod_module_dependency_symbols_free_list(head)
+        return names
+
+    def rehearse(self, flags: int) -> list[Action]:
+        """As ``Context.rehearse``, for a module that a lookup has found."""
+        library = self._library
+        actions: list[Action] = []
+
+        def note(handle: int | None, runs_command: bool, _options: bytes | None) -> None:
+            # Nothing may be raised in here: ctypes would print it and go on.
+            name, path = library.kmod_module_get_name(handle), library.kmod_module_get_path(handle)
+            command = library.kmod_module_get_install_commands(handle) if runs_command else None
+            actions.append(Action(text(name), text(path), runs_command, text(command)))
+
+        # Both are alive until the call returns, which is all that libkmod needs. Without the second, a
+        # libkmod whose dry run runs commands would hand them to a shell.
+        callback, refuse = PRINT_ACTION(note), RUN_INSTALL(lambda _module, _command, _data: -errno.EPERM)
+        library.kmod_module_probe_insert_module(
+            self._handle, flags | _PROBE_DRY_RUN | _PROBE_IGNORE_LOADED, None, refuse, None, callback
+        )
+        return actions
+
     def insert(self, options: str) -> int:
         """Insert the file into the kernel, never by force; errno, 0 for success (finit_module(2))."""
         return -int(self._library.kmod_module_insert_module(self._handle, 0, options.encode("utf-8")))
@@ -264,6 +273,11 @@ def _entries(library: Library, head: int | None) -> Iterator[int]:
     while entry is not None:
         yield entry
         entry = library.kmod_list_next(head, entry)
+
+
+def _texts(library: Library, head: int | None, getter: Any) -> tuple[str, ...]:
+    """What ``getter`` says of each entry of a list, which stays the caller's."""
+    return tuple(text(getter(entry)) for entry in _entries(library, head))
 
 
 def _take_names(library: Library, head: int | None) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import errno
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from kmodd.errors import ErrorKind, KmoddError
@@ -30,6 +30,29 @@ from kmodd.names import ModuleName, is_module_name, is_parameter_name, printable
 
 # Verbs whose child listens to the kernel log, and takes as long as the kernel does.
 LOGGED = frozenset((LOAD, UNLOAD, WRITE))
+
+
+_READ_SIZE = 2**17
+
+
+class Stages:
+    """Parts of a change and how long each took, in order; one begins where the one before it ends."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[str, int]] = []
+        self._name = ""
+        self._since_ns = 0
+
+    def begin(self, name: str) -> None:
+        """The part ``name`` begins now."""
+        self.end()
+        self._name, self._since_ns = name, time.monotonic_ns()
+
+    def end(self) -> None:
+        """The part that began last ends now, if there is one."""
+        if self._name:
+            self.rows.append((self._name, (time.monotonic_ns() - self._since_ns) // 1000))
+        self._name = ""
 
 
 class Tools:
@@ -58,8 +81,9 @@ def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
     body = json.loads(request.body)
     try:
         if request.verb == LOOKUP:
+            places = tools.places._replace(modprobe_file=body["modprobe_file"])
             names, with_modinfo = body["names"], frozenset(body["with_modinfo"])
-            return Answer(modules=inventory.look_up(tools.library(), tools.places, names, with_modinfo))
+            return Answer(modules=inventory.look_up(tools.library(), places, names, with_modinfo))
         if request.verb == PARAMETERS:
             return Answer(parameters={name: _parameters(name, tools.places) for name in body["names"]})
         return Answer(report=_timed(_change(request.verb, body, tools), log))
@@ -67,31 +91,44 @@ def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
         return Answer(failure=Failure(kind=error.kind.name, message=error.message, hint=error.hint))
 
 
-def _change(verb: bytes, body: dict[str, Any], tools: Tools) -> Callable[[], int]:
+def _change(verb: bytes, body: dict[str, Any], tools: Tools) -> Callable[[Stages], int]:
     """The change as a call that returns an errno; everything that can be prepared is."""
     name = _checked_name(body["module"])
     if verb == WRITE:
-        path = f"{sysfs.module_directory(tools.places.sys, name)}/parameters/"
-        return lambda: write_parameter(path + _checked_parameter(body["parameter"]), body["value"])
+        directory = f"{sysfs.module_directory(tools.places.sys, name)}/parameters"
+        values = [(f"{directory}/{_checked_parameter(key)}", value) for key, value in body["parameters"]]
+        return lambda _stages: write_parameters(values)
     library = tools.library()
     if verb == UNLOAD:
-        return lambda: _remove(library, name)
+        return lambda _stages: _remove(library, name)
     if verb == LOAD:
-        return lambda: _insert(library, body["path"], body["options"])
+        return lambda stages: _insert(library, body["path"], body["options"], stages)
     raise ValueError(f"no such verb: {verb!r}")
 
 
-def _timed(change: Callable[[], int], log: KernelLog) -> ReportRow:
+def _timed(change: Callable[[Stages], int], log: KernelLog) -> ReportRow:
     started_us = time.monotonic_ns() // 1000
-    error = change()
+    stages = Stages()
+    error = change(stages)
+    stages.end()
     finished_us = time.monotonic_ns() // 1000
-    return ReportRow(error=error, started_us=started_us, finished_us=finished_us, messages=log.texts())
+    return ReportRow(
+        error=error, started_us=started_us, finished_us=finished_us, stages=stages.rows, messages=log.texts()
+    )
 
 
-def _insert(library: Library, path: str, options: str) -> int:
-    """errno of finit_module(2), or of reading the file. Neither modprobe.d nor an index is read."""
+def _insert(library: Library, path: str, options: str, stages: Stages) -> int:
+    """errno of finit_module(2), or of reading the file. Neither modprobe.d nor an index is read.
+
+    Stages: "find" (the context, the file's name), "read" (its bytes into the page cache), "insert". What
+    libkmod has to decompress itself it decompresses in "insert", out of the page cache.
+    """
+    stages.begin("find")
     try:
-        with Context(library, modprobe_dirs=()) as context, context.module_at(path) as module:
+        with Context(library, conf_paths=()) as context, context.module_at(path) as module:
+            stages.begin("read")
+            read_into_cache(path)
+            stages.begin("insert")
             return module.insert(options)
     except OSError as error:
         return error.errno or errno.EIO
@@ -99,8 +136,29 @@ def _insert(library: Library, path: str, options: str) -> int:
 
 def _remove(library: Library, name: ModuleName) -> int:
     """errno of delete_module(2)."""
-    with Context(library, modprobe_dirs=()) as context, context.module(name) as module:
+    with Context(library, conf_paths=()) as context, context.module(name) as module:
         return module.remove()
+
+
+def read_into_cache(path: str) -> None:
+    """Read all of a file, so that its bytes are in the page cache. Raises OSError.
+
+    Through one buffer, again and again: posix_fadvise(2) and readahead(2) may return before the disk has
+    answered, so they would measure nothing, and a mapping or one large read would hold the file twice.
+    """
+    buffer = bytearray(_READ_SIZE)
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    try:
+        while os.readv(fd, (buffer,)):
+            pass
+    finally:
+        os.close(fd)
+
+
+def write_parameters(values: Iterable[tuple[str, str]]) -> int:
+    """Write each value to its path, whatever came of those before; the first errno, 0 if there is none."""
+    errors = [write_parameter(path, value) for path, value in values]
+    return next(filter(None, errors), 0)
 
 
 def write_parameter(path: str, value: str) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from kmodd.kernel import procfs, sysfs
 from kmodd.kernel.roots import Roots
-from kmodd.model import ObservedModule
+from kmodd.model import ObservedModule, Security
 from kmodd.names import ModuleName
 
 
@@ -31,6 +31,10 @@ class SystemReader:
         """Text of each readable file under /sys/module/NAME/parameters; empty where there is none."""
         return sysfs.read_parameters(self._roots.sys, module)
 
+    def writable(self, module: ModuleName) -> frozenset[str]:
+        """Names of the files under /sys/module/NAME/parameters that have a write bit."""
+        return sysfs.read_writable(self._roots.sys, module)
+
     def instance(self, module: ModuleName) -> int:
         """Inode of /sys/module/NAME, 0 where there is none."""
         return sysfs.read_instance(self._roots.sys, module)
@@ -46,6 +50,14 @@ class SystemReader:
     def modules_disabled(self) -> bool:
         """Whether loading and unloading are switched off until the next boot."""
         return procfs.read_modules_disabled(self._roots.proc)
+
+    def security(self) -> Security:
+        """What the kernel permits at all: lockdown, enforced signatures, modules_disabled."""
+        return Security(
+            lockdown=sysfs.read_lockdown(self._roots.sys),
+            signatures_enforced=sysfs.read_signatures_enforced(self._roots.sys),
+            modules_disabled=self.modules_disabled(),
+        )
 
     def architecture(self) -> str:
         """Machine as uname(2) gives it."""

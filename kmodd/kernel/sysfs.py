@@ -4,6 +4,7 @@ Imported by the loader: nothing heavy in here.
 """
 
 import os
+import stat
 from typing import Final, NamedTuple
 
 from kmodd.names import ModuleName, is_parameter_name, printable
@@ -48,13 +49,31 @@ def read_attribute(path: str) -> str | None:
 
 def read_parameters(sys: str, module: ModuleName) -> dict[str, str]:
     """Text of each readable parameter; empty where there is none. A read waits for a write under way."""
+    texts = ((name, read_attribute(path)) for name, path in _parameter_files(sys, module))
+    return {name: text for name, text in texts if text is not None}
+
+
+def read_writable(sys: str, module: ModuleName) -> frozenset[str]:
+    """Names of the parameters whose file has a write bit. Reads none of them, so it never waits."""
+    return frozenset(name for name, path in _parameter_files(sys, module) if _has_write_bit(path))
+
+
+def _parameter_files(sys: str, module: ModuleName) -> list[tuple[str, str]]:
+    """Name and path of each parameter, in order; empty where there is none."""
     directory = f"{module_directory(sys, module)}/parameters"
     try:
         names = sorted(filter(is_parameter_name, os.listdir(directory)))
     except OSError:
-        return {}
-    texts = ((name, read_attribute(f"{directory}/{name}")) for name in names)
-    return {name: text for name, text in texts if text is not None}
+        return []
+    return [(name, f"{directory}/{name}") for name in names]
+
+
+def _has_write_bit(path: str) -> bool:
+    try:
+        mode = os.stat(path, follow_symlinks=False).st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(mode) and bool(mode & 0o222)
 
 
 def read_attributes(sys: str, module: ModuleName) -> Attributes:
@@ -69,3 +88,17 @@ def read_instance(sys: str, module: ModuleName) -> int:
         return os.stat(module_directory(sys, module)).st_ino
     except OSError:
         return 0
+
+
+def read_lockdown(sys: str) -> str:
+    """The word in brackets of /sys/kernel/security/lockdown; "" where the kernel has no lockdown.
+
+    security/lockdown/lockdown.c lists all levels and puts the one in force into brackets.
+    """
+    listed = read_attribute(f"{sys}/kernel/security/lockdown") or ""
+    return listed.partition("[")[2].partition("]")[0]
+
+
+def read_signatures_enforced(sys: str) -> bool:
+    """Whether a module needs a signature that the kernel knows (kernel/module/signing.c)."""
+    return read_attribute(f"{sys}/module/module/parameters/sig_enforce") == "Y"

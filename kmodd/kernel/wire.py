@@ -22,15 +22,23 @@ UNLOAD: Final = b"unload"
 WRITE: Final = b"write"
 LOOKUP: Final = b"lookup"
 PARAMETERS: Final = b"parameters"
+RESTRAINT: Final = b"restraint"
+USERS: Final = b"users"
+SYMBOLS: Final = b"symbols"
 
 
 class Places(NamedTuple):
-    """The part of ``Roots`` that the loader needs."""
+    """The part of ``Roots`` that the loader needs, and the file of modprobe.d that kmodd itself writes.
+
+    ``modprobe_file`` can change at run time, so it comes with each request that needs it; "" for none.
+    """
 
     sys: str = "/sys"
+    proc: str = "/proc"
     kmsg: str = "/dev/kmsg"
     module_tree: str | None = None
     modprobe_dirs: tuple[str, ...] | None = None
+    modprobe_file: str = ""
 
 
 class Request(NamedTuple):
@@ -47,7 +55,16 @@ class ReportRow(TypedDict):
     error: int
     started_us: int
     finished_us: int
+    stages: list[tuple[str, int]]
     messages: list[str]
+
+
+class LineRow(TypedDict):
+    """A line of modprobe.d; as in ``model.ConfLine``."""
+
+    file: str
+    line: int
+    text: str
 
 
 class ModuleRow(TypedDict):
@@ -70,6 +87,37 @@ class ModuleRow(TypedDict):
     srcversion: str
     vermagic: str
     signer: str
+    aliases: list[str]
+    similar: list[str]
+    conf_lines: list[LineRow]
+
+
+class ProofRow(TypedDict):
+    """Whether a denied module is kept out; fields as in ``model.Proof``."""
+
+    module: str
+    checked: int
+    open_ways: list[str]
+    culprits: list[LineRow]
+    init_functions: list[str]
+
+
+class RestraintRow(TypedDict):
+    """What the generated file comes to; fields as in ``model.Restraint``."""
+
+    proofs: list[ProofRow]
+    options: dict[str, str]
+
+
+class SymbolsRow(TypedDict):
+    """Symbols of a module's file; fields as in ``model.Symbols``."""
+
+    needed: list[tuple[str, str]]
+    exported: list[str]
+
+
+# kind, text, references; as in ``model.User``.
+UserRow = tuple[str, str, int]
 
 
 class Failure(TypedDict):
@@ -86,6 +134,9 @@ class Answer(TypedDict, total=False):
     report: ReportRow
     modules: list[ModuleRow]
     parameters: dict[str, dict[str, str]]
+    restraint: RestraintRow
+    users: dict[str, list[UserRow]]
+    symbols: SymbolsRow
     failure: Failure
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kmodd.kernel.client import LoaderClient
 from kmodd.kernel.roots import Roots
-from kmodd.model import Report, UnloadRequest, WriteRequest
+from kmodd.model import Parameter, Report, UnloadRequest, WriteRequest
 from kmodd.names import ModuleName
 
 # Nobody has this module: whatever the host's kernel is, unloading it fails and harms nothing.
@@ -47,7 +47,7 @@ class Sandbox:
         os.close(reader)
 
     def write(self, parameter: str, value: str = "1") -> WriteRequest:
-        return WriteRequest(MODULE, parameter, value)
+        return WriteRequest(MODULE, (Parameter(parameter, value),))
 
 
 @asynccontextmanager

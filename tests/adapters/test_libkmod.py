@@ -122,6 +122,33 @@ def test_parameter_types(library: Library, tree: ModuleTree) -> None:
     assert _row(library, tree.depmod(), "typed")["parameter_types"] == kinds
 
 
+def test_a_parameter_that_only_has_a_description_has_no_type(library: Library, tree: ModuleTree) -> None:
+    """What module_param_cb() leaves; those with a type come first, and each name once."""
+    tree.add(
+        "typed", [("parm", "cb:Its: own"), ("parm", "n:Number"), ("parmtype", "n:int"), ("parm", "cb:x")]
+    )
+    assert _row(library, tree.depmod(), "typed")["parameter_types"] == [("n", "int"), ("cb", "")]
+
+
+def test_aliases_are_what_the_module_says(library: Library, tree: ModuleTree) -> None:
+    assert _row(library, tree, "top_most")["aliases"] == ["pci:v00008086d*"]
+    assert _rows(library, tree, ["top_most"])[0]["aliases"] == []
+    tree.add("many", [("alias", f"a{number}\x1b") for number in range(5000)])
+    found = _row(library, tree.depmod(), "many")["aliases"]
+    assert (len(found), found[0]) == (4096, "a0\\x1b")
+
+
+def test_a_name_that_no_module_has_may_be_a_slip(library: Library, tree: ModuleTree) -> None:
+    names = ["top_mots", "etx4", "base", "pci:v00008086d1", "utterly_different"]
+    found = [row["similar"] for row in _rows(library, tree, names)]
+    assert found == [["top_most"], ["ext4"], [], [], []]
+
+
+def test_only_so_many_slips_are_thought_about(library: Library, tree: ModuleTree) -> None:
+    rows = _rows(library, tree, ["midle"] * 50)
+    assert [row["similar"] for row in rows] == [["middle"]] * 32 + [[]] * 18
+
+
 def test_hostile_modinfo_is_bounded_and_escaped(library: Library, tree: ModuleTree) -> None:
     noise = [("parmtype", f"p{number}:{'x' * 1000}") for number in range(3000)]
     names = [("parmtype", "../../x:int"), ("parmtype", "a b:int"), ("parmtype", "no colon"), ("bare", "")]
@@ -191,7 +218,7 @@ def test_no_libkmod_is_one_sentence_with_what_to_do(soname: str) -> None:
 
 
 def test_a_file_that_is_not_there_cannot_be_a_module(library: Library) -> None:
-    with Context(library, modprobe_dirs=()) as context, pytest.raises(FileNotFoundError):
+    with Context(library, conf_paths=()) as context, pytest.raises(FileNotFoundError):
         context.module_at("/nowhere/nothing.ko")
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import LoadRequest, Report, UnloadRequest
+from kmodd.model import LoadRequest, Parameter, Report, UnloadRequest, WriteRequest
 from tests.adapters.loader_fixture import (
     ABSENT,
+    MODULE,
     Sandbox,
     children_of,
     running,
@@ -46,6 +47,14 @@ def test_a_change_that_the_kernel_refuses_is_reported_with_its_errno_and_times(s
         assert not report.lost
         assert 0 < report.started_us <= report.finished_us
     assert reports[2].error == errno.ENOENT
+    assert [[stage.name for stage in report.stages] for report in reports] == [
+        [],
+        ["find", "read", "insert"],
+        ["find"],
+    ]
+    assert sum(stage.duration_us for stage in reports[1].stages) <= (
+        reports[1].finished_us - reports[1].started_us
+    )
 
 
 def test_a_parameter_is_written_in_one_piece(sandbox: Sandbox) -> None:
@@ -84,15 +93,36 @@ def test_a_parameter_that_cannot_be_written(sandbox: Sandbox, parameter: str, er
     assert asyncio.run(scenario()).error == error
 
 
-@pytest.mark.parametrize("parameter", ["../p", "a/b", "", ".."])
-def test_a_parameter_name_that_is_a_path_is_refused(sandbox: Sandbox, parameter: str) -> None:
+def test_parameters_are_written_one_after_the_other_whatever_each_comes_to(sandbox: Sandbox) -> None:
+    for name in ("first", "last"):
+        (sandbox.parameters / name).touch()
+    (sandbox.parameters / "directory").mkdir()
+    names = ("first", "missing", "directory", "last")
+
     async def scenario() -> Report:
         async with running(sandbox.roots) as client:
-            return await client.perform(sandbox.write(parameter))
+            values = tuple(Parameter(name, f"value of {name}") for name in names)
+            return await client.perform(WriteRequest(MODULE, values))
+
+    report = asyncio.run(scenario())
+    assert report.error == errno.ENOENT
+    assert (sandbox.parameters / "first").read_text() == "value of first"
+    assert (sandbox.parameters / "last").read_text() == "value of last"
+
+
+@pytest.mark.parametrize("parameter", ["../p", "a/b", "", ".."])
+def test_a_parameter_name_that_is_a_path_is_refused(sandbox: Sandbox, parameter: str) -> None:
+    (sandbox.parameters / "plain").touch()
+    values = (Parameter("plain", "1"), Parameter(parameter, "1"))
+
+    async def scenario() -> Report:
+        async with running(sandbox.roots) as client:
+            return await client.perform(WriteRequest(MODULE, values))
 
     with pytest.raises(KmoddError) as caught:
         asyncio.run(scenario())
     assert caught.value.kind is ErrorKind.INVALID_ARGUMENT
+    assert (sandbox.parameters / "plain").read_bytes() == b"", "nothing may have been written before"
 
 
 def test_a_request_that_does_not_fit_is_refused_before_it_is_sent(sandbox: Sandbox) -> None:

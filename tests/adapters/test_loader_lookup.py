@@ -44,7 +44,12 @@ def test_a_lookup_answers_for_every_name(tmp_path: Path) -> None:
     )
     assert found == {
         "plain": ModuleInfo(
-            _name("plain"), str(path), has_modinfo=True, version="3", parameter_types=(("n", "int"),)
+            _name("plain"),
+            str(path),
+            has_modinfo=True,
+            version="3",
+            parameter_types=(("n", "int"),),
+            aliases=("fs-plain",),
         ),
         "ext4": ModuleInfo(_name("ext4"), builtin=True),
         "fs_plain": ModuleInfo(_name("fs_plain"), alias_of=(_name("plain"),)),
@@ -110,7 +115,8 @@ def test_reading_has_an_end_and_a_change_takes_what_it_takes(
 
 def test_a_lookup_that_hangs_and_ends_is_an_error_that_says_where_to_look(tmp_path: Path) -> None:
     tree = ModuleTree(tmp_path).depmod()
-    os.mkfifo(tree.modprobe_dir / "hangs.conf")
+    (tree.path / "modules.softdep").unlink()
+    os.mkfifo(tree.path / "modules.softdep")
 
     async def scenario() -> None:
         async with running(_roots(tree)) as client:
@@ -124,6 +130,17 @@ def test_a_lookup_that_hangs_and_ends_is_an_error_that_says_where_to_look(tmp_pa
             assert "modprobe.d" in caught.value.hint
 
     asyncio.run(scenario())
+
+
+def test_what_is_no_regular_file_in_modprobe_d_holds_nothing_up(tmp_path: Path) -> None:
+    """libkmod would wait for a writer of the FIFO, and read the device until memory is full."""
+    tree = ModuleTree(tmp_path)
+    tree.add("plain")
+    tree.depmod()
+    os.mkfifo(tree.modprobe_dir / "hangs.conf")
+    (tree.modprobe_dir / "endless.conf").symlink_to("/dev/zero")
+    tree.configure("z.conf", "options plain n=1\n")
+    assert _look_up(_roots(tree), [_name("plain")])[_name("plain")].options == "n=1"
 
 
 def test_parameters_of_many_modules(tmp_path: Path) -> None:
@@ -143,7 +160,8 @@ def _no_library() -> object:
 
 
 @pytest.mark.parametrize(
-    ("verb", "body"), [(LOOKUP, b'{"names": ["x"], "with_modinfo": []}'), (UNLOAD, b'{"module": "x"}')]
+    ("verb", "body"),
+    [(LOOKUP, b'{"names": ["x"], "with_modinfo": [], "modprobe_file": ""}'), (UNLOAD, b'{"module": "x"}')],
 )
 def test_without_libkmod_each_child_says_so_and_the_server_lives(
     monkeypatch: pytest.MonkeyPatch, verb: bytes, body: bytes

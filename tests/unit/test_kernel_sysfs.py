@@ -5,7 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from kmodd.kernel.sysfs import Attributes, read_attribute, read_attributes, read_instance, read_parameters
+from kmodd.kernel.reader import SystemReader
+from kmodd.kernel.roots import Roots
+from kmodd.kernel.sysfs import (
+    Attributes,
+    read_attribute,
+    read_attributes,
+    read_instance,
+    read_parameters,
+    read_writable,
+)
+from kmodd.model import Security
 from kmodd.names import ModuleName
 
 _LOOP = ModuleName("loop")
@@ -67,3 +77,39 @@ def test_a_directory_made_anew_is_another_instance(parameters: Path) -> None:
 
 def test_an_attribute_that_is_not_there_is_none(tmp_path: Path) -> None:
     assert read_attribute(str(tmp_path / "nothing")) is None
+
+
+def test_a_write_bit_is_enough(parameters: Path) -> None:
+    """Whoever may use it, and whether or not it can be read."""
+    for name, mode in (("both", 0o644), ("secret", 0o200), ("group", 0o020), ("fixed", 0o444), ("none", 0)):
+        (parameters / name).touch()
+        (parameters / name).chmod(mode)
+    (parameters / "directory").mkdir(mode=0o755)
+    (parameters / "link").symlink_to("both")
+    assert read_writable(str(parameters.parents[2]), _LOOP) == {"both", "secret", "group"}
+    assert read_writable(str(parameters.parents[2]), ModuleName("nosuch")) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("text", "level"),
+    [
+        ("[none] integrity confidentiality\n", "none"),
+        ("none integrity [confidentiality]\n", "confidentiality"),
+        ("none\n", ""),
+        ("]integrity[", ""),
+        (None, ""),
+    ],
+)
+def test_what_the_kernel_permits(tmp_path: Path, text: str | None, level: str) -> None:
+    roots = Roots(proc=str(tmp_path / "proc"), sys=str(tmp_path / "sys"))
+    assert SystemReader(roots).security() == Security()
+    lockdown = tmp_path / "sys/kernel/security/lockdown"
+    enforce = tmp_path / "sys/module/module/parameters/sig_enforce"
+    disabled = tmp_path / "proc/sys/kernel/modules_disabled"
+    for path, contents in ((lockdown, text), (enforce, "Y\n"), (disabled, "1\n")):
+        path.parent.mkdir(parents=True)
+        if contents is not None:
+            path.write_text(contents)
+    assert SystemReader(roots).security() == Security(level, True, True)
+    enforce.write_text("N\n")
+    assert not SystemReader(roots).security().signatures_enforced

@@ -1,0 +1,118 @@
+"""Which files make up modprobe.d, chosen as libkmod chooses them (libkmod-config.c, conf_files_list()).
+
+libkmod is given the files one by one: so one of them can be left out, and nothing is opened that would hold
+the reader up, as a FIFO does, or that never ends, as a device may.
+
+Imported by the loader: nothing heavy in here.
+"""
+
+import os
+import stat
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from kmodd.kernel import patterns
+from kmodd.kernel.libkmod import text
+from kmodd.kernel.modprobe_d import FILE_LIMIT, Line, Lines, parse
+from kmodd.kernel.wire import LineRow, Places
+
+# modprobe.d(5). kmod 30 does not know /usr/lib, which is the same directory wherever it matters.
+DEFAULT_DIRS: Final = (
+    "/etc/modprobe.d",
+    "/run/modprobe.d",
+    "/usr/local/lib/modprobe.d",
+    "/usr/lib/modprobe.d",
+    "/lib/modprobe.d",
+)
+_TEXT_LENGTH: Final = 400
+
+
+class ConfFiles:
+    """The files of modprobe.d as they are now, sorted by base name; of one name the first directory's counts.
+
+    What is no regular file (a link to /dev/null) takes the place of its name and has nothing to say.
+    """
+
+    def __init__(self, places: Places, *, reads_alias_files: bool) -> None:
+        self._suffixes = (".conf", ".alias") if reads_alias_files else (".conf",)
+        dirs = DEFAULT_DIRS if places.modprobe_dirs is None else places.modprobe_dirs
+        self._chosen: dict[str, str] = {}
+        for directory in dirs:
+            for name in self._names(directory):
+                self._chosen.setdefault(name, f"{directory}/{name}")
+        self._generated_name = os.path.basename(places.modprobe_file)
+        self._generated = os.path.realpath(places.modprobe_file) if places.modprobe_file else ""
+
+    @property
+    def all(self) -> tuple[str, ...]:
+        """Every file that is read, in order."""
+        ordered = sorted(self._chosen.items(), key=lambda item: os.fsencode(item[0]))
+        return tuple(path for _, path in ordered if _is_regular(path))
+
+    @property
+    def of_others(self) -> tuple[str, ...]:
+        """``all`` without the file that kmodd generates, under whichever name it is found.
+
+        A file of the same name in another directory counts if it hides kmodd's, and not while it is hidden.
+        """
+        return tuple(path for path in self.all if not self.is_generated(path))
+
+    def is_generated(self, path: str) -> bool:
+        """Whether this is the file that kmodd generates."""
+        return os.path.realpath(path) == self._generated
+
+    def hiding(self) -> str:
+        """The file that takes the place of the generated one; "" if there is none."""
+        path = self._chosen.get(self._generated_name, "")
+        return "" if not path or self.is_generated(path) else path
+
+    def _names(self, directory: str) -> Iterator[str]:
+        """Base names of what libkmod would take for files. A link that leads nowhere counts for nothing.
+
+        That is kmod 34; those before look at memory that nobody has written.
+        """
+        try:
+            names = os.listdir(directory)
+        except OSError:
+            return
+        for name in names:
+            if not name.startswith(".") and name.endswith(self._suffixes):
+                mode = _mode(f"{directory}/{name}")
+                if mode and not stat.S_ISDIR(mode):
+                    yield name
+
+
+def _mode(path: str) -> int:
+    try:
+        return os.stat(path).st_mode
+    except OSError:
+        return 0
+
+
+def _is_regular(path: str) -> bool:
+    return stat.S_ISREG(_mode(path))
+
+
+def read_lines(paths: Iterable[str]) -> Lines:
+    """What the files say, in their order; a file that cannot be read says nothing, here as in libkmod."""
+    return Lines((line for path in paths for line in _lines_of(path)), patterns.matches)
+
+
+def _lines_of(path: str) -> Iterable[Line]:
+    # O_NONBLOCK, because it may have become a FIFO since it was looked at.
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return ()
+    try:
+        with open(fd, "rb", buffering=0) as file:
+            return list(parse(file.read(FILE_LIMIT + 1) or b"", path))
+    except OSError:
+        return ()
+
+
+def line_row(line: Line) -> LineRow:
+    """``line`` as the daemon may show it."""
+    return LineRow(
+        file=text(os.fsencode(line.file)), line=line.number, text=text(line.text.strip())[:_TEXT_LENGTH]
+    )
