@@ -11,6 +11,7 @@ from kmodd.shown import REPLACED, Location, Source
 MODPROBE = "modprobe.d "
 """Before the command of modprobe.d(5) in the key of a row."""
 COMMAND_LINE = "command line"
+INSTALL = f"{MODPROBE}install"
 _OPTIONS = f"{MODPROBE}options"
 _PARAMETERS = "parameters"
 _PROC = Location("/proc/cmdline")
