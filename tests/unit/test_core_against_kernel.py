@@ -79,20 +79,20 @@ IPV6 = ModuleInfo(ALIAS, alias_of=(ModuleName("ipv6"),))
         (
             '[module.dummy]\nafter = ["net-pf-10"]',
             (DUMMY, IPV6),
-            "error alias 2:1: 'module.dummy.after' names net_pf_10, which is not a module but an alias of ipv6 "
-            "(name ipv6 instead)",
+            "error alias 2:1: 'module.dummy.after' names net_pf_10, which is not a module but an alias of "
+            "ipv6 (name ipv6 instead)",
         ),
         (
             '[module.dummy]\nrequires = ["nouvau"]\nafter = ["nouvau"]',
             (DUMMY, ABSENT._replace(similar=ABSENT.similar[:1])),
-            "warning unknown-module 2:1: 'module.dummy.requires' names nouvau, which this kernel does not have "
-            "(did you mean 'nouveau'?)",
+            "warning unknown-module 2:1: 'module.dummy.requires' names nouvau, which this kernel does not "
+            "have (did you mean 'nouveau'?)",
         ),
         (
             "[module.dummy]\nparameters = { num-dumies = 3 }",
             (DUMMY,),
-            "warning unknown-parameter 2:16: dummy has no parameter num_dumies, so that the kernel ignores it "
-            "(did you mean 'numdummies'?)",
+            "warning unknown-parameter 2:16: dummy has no parameter num_dumies, so that the kernel ignores "
+            "it (did you mean 'numdummies'?)",
         ),
         (
             "[module.dummy]\nparameters.xyz = 3",
@@ -145,8 +145,8 @@ IPV6 = ModuleInfo(ALIAS, alias_of=(ModuleName("ipv6"),))
         (
             "[module.dummy]",
             (info("dummy", "install dummy /bin/false"),),
-            f"warning install-elsewhere 1:9: {CONF}:1 has an install command for dummy, which modprobe and udev "
-            "run in place of a load and kmodd does not: /bin/false "
+            f"warning install-elsewhere 1:9: {CONF}:1 has an install command for dummy, which modprobe and "
+            "udev run in place of a load and kmodd does not: /bin/false "
             "(take the line out, or do not declare the module loaded or auto)",
         ),
     ],
@@ -160,8 +160,8 @@ def test_the_command_line_has_the_last_word() -> None:
     lines = info("dummy", "options dummy numdummies=5", numdummies="int")
     assert told(text, lines, command_line=("quiet", "dummy.numdummies=0x3")) == []
     assert told(text, lines, command_line=("dummy.numdummies=4",)) == [
-        "warning overridden-elsewhere 2:12: 'module.dummy.parameters.numdummies' is 3, but the kernel command "
-        'line (dummy.numdummies=4) sets it to "4", and that is what modprobe and udev load it with '
+        "warning overridden-elsewhere 2:12: 'module.dummy.parameters.numdummies' is 3, but the kernel "
+        'command line (dummy.numdummies=4) sets it to "4", and that is what modprobe and udev load it with '
         "(take it out there)"
     ]
 
