@@ -128,11 +128,15 @@ class Issue(NamedTuple):
 
 
 class Source(NamedTuple):
-    """Provenance of one effective value: key inside the module's table, the value as text, its place."""
+    """Provenance of one value: key inside the module's table, the value as text, its place."""
 
     key: str
     value: str
     location: Location
+
+
+REPLACED: Final = "replaced "
+"""Before the key of a row of Explain(): the row of the key itself, above it, took its place."""
 
 
 class ActionRow(NamedTuple):

@@ -1,4 +1,4 @@
-"""``kmoddctl explain MODULE [KEY]``: which file and line gave a value."""
+"""``kmoddctl explain MODULE [KEY]``: which file and line gave a value, and what it replaced."""
 
 from argparse import Namespace
 
@@ -8,7 +8,7 @@ from kmodd.cli.output import Output
 from kmodd.cli.render import table
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import module_name, printable
-from kmodd.shown import Source
+from kmodd.shown import REPLACED, Source
 
 _HEADER = ("KEY", "VALUE", "PLACE")
 
@@ -25,12 +25,15 @@ def explain(options: Namespace, output: Output) -> int:
 
 
 def _of_key(sources: tuple[Source, ...], key: str, name: str) -> tuple[Source, ...]:
-    """What ``key`` says, or everything in the table that it is."""
-    found = tuple(each for each in sources if each.key == key or each.key.startswith(f"{key}."))
+    """What is said of ``key``, or of everything in the table that it is."""
+    from kmodd.core.explain import of_key  # noqa: PLC0415  not needed without a key
+
+    found = of_key(sources, key)
     if not found:
+        said = dict.fromkeys(each.key for each in sources if not each.key.startswith(REPLACED))
         raise KmoddError(
             ErrorKind.NOT_FOUND,
             f"no file says {printable(key)!r} of module {name}",
-            f"said are: {', '.join(each.key for each in sources)}",
+            f"said are: {', '.join(said)}",
         )
     return found

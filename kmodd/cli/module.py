@@ -8,7 +8,7 @@ from kmodd.cli.output import NOT_IN_ORDER, Output
 from kmodd.cli.render import BOLD, DIM, RED, YELLOW, Cell, Style, columns, dot, fields, paint
 from kmodd.cli.tones import CONDITIONS, in_order
 from kmodd.names import module_name, printable
-from kmodd.shown import ModuleStatus, Source
+from kmodd.shown import REPLACED, ModuleStatus, Source
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
 
@@ -52,8 +52,13 @@ def _facts(module: ModuleStatus) -> tuple[tuple[str, list[Cell]], ...]:
 
 
 def source_cells(sources: Iterable[Source]) -> list[tuple[Cell, ...]]:
-    """Rows of key, value and place."""
-    return [(Cell(each.key), Cell(each.value), Cell(str(each.location), DIM)) for each in sources]
+    """Rows of key, value and place; what was replaced stands, less bright, below what is in force."""
+    return [
+        (Cell("  replaced", DIM), Cell(each.value, DIM), Cell(str(each.location), DIM))
+        if each.key.startswith(REPLACED)
+        else (Cell(each.key), Cell(each.value), Cell(str(each.location), DIM))
+        for each in sources
+    ]
 
 
 def bytes_text(count: int) -> str:

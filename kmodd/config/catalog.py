@@ -1,6 +1,6 @@
 """Catalog <-> JSON. Only what differs from a default is written; whatever is read is checked for shape."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ from kmodd.model import (
 from kmodd.names import ModuleName, is_module_name
 from kmodd.shown import Issue, Location, Severity, Source
 
-FORMAT = f"kmodd-catalog-1-{__version__}"
+FORMAT = f"kmodd-catalog-2-{__version__}"
 
 
 def read_catalog(path: Path) -> Catalog | None:
@@ -75,10 +75,14 @@ def decode(value: Any) -> Catalog:
 
 def _declaration_out(declaration: Declaration, files: dict[str, int]) -> dict[str, Any]:
     out = _changed(declaration)
-    out["sources"] = [
-        [source.key, source.value, *_location_out(source.location, files)] for source in declaration.sources
-    ]
+    out["sources"] = _sources_out(declaration.sources, files)
+    if declaration.replaced:
+        out["replaced"] = _sources_out(declaration.replaced, files)
     return out
+
+
+def _sources_out(sources: Iterable[Source], files: dict[str, int]) -> list[list[str | int]]:
+    return [[source.key, source.value, *_location_out(source.location, files)] for source in sources]
 
 
 def _location_out(location: Location, files: dict[str, int]) -> tuple[int, int, int]:
@@ -91,7 +95,7 @@ def _changed(data: Declaration | Settings | When | DeviceMatch | Ready) -> dict[
     return {
         name: _plain(value)
         for name, value in zip(data._fields, data, strict=True)
-        if name != "sources" and (name not in defaults or value != defaults[name])
+        if name not in ("sources", "replaced") and (name not in defaults or value != defaults[name])
     }
 
 
@@ -107,7 +111,8 @@ def _plain(value: Any) -> Any:
 
 def _declaration_in(entry: dict[str, Any], files: tuple[str, ...]) -> Declaration:
     sources = tuple([_source_in(source, files) for source in entry.pop("sources")])
-    return Declaration(sources=sources, **_read(entry, _DECLARATION))
+    replaced = tuple([_source_in(source, files) for source in entry.pop("replaced", ())])
+    return Declaration(sources=sources, replaced=replaced, **_read(entry, _DECLARATION))
 
 
 def _source_in(row: Any, files: tuple[str, ...]) -> Source:

@@ -11,10 +11,11 @@ TABLE = ""
 
 
 class Row(NamedTuple):
-    """One value as the model wants it, with its provenance."""
+    """One value as the model wants it, with its provenance; ``before`` is what it took the place of."""
 
     value: Any
     source: Source
+    before: "Row | None" = None
 
 
 # "parameters.NAME", "when.KEY", "ready.KEY", any other key of a module's table, or TABLE -> its value.

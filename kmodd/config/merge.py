@@ -23,12 +23,12 @@ def merge(fragments: Iterable[Fragment]) -> dict[ModuleName, dict[str, Row]]:
     modules: dict[ModuleName, dict[str, Row]] = {}
     for fragment in fragments:
         for name, rows in fragment.modules.items():
-            modules.setdefault(name, {}).update(rows)
+            _replace(modules.setdefault(name, {}), rows)
     return modules
 
 
 def declare(name: ModuleName, rows: Rows) -> Declaration:
-    """The declaration that the rows make, with a source for each value, in order of keys."""
+    """The declaration that the rows make, with sources in order of keys."""
     groups = _groups(rows)
     return Declaration(
         name=name,
@@ -36,6 +36,7 @@ def declare(name: ModuleName, rows: Rows) -> Declaration:
         when=When(**groups["when"]),
         ready=Ready(**groups["ready"]) if groups["ready"] else None,
         sources=_sources(rows),
+        replaced=tuple(source for key in sorted(rows) for source in _replaced(rows[key])),
         **groups[""],
     )
 
@@ -55,6 +56,21 @@ def names_in(rows: Rows, key: str) -> tuple[ModuleName, ...]:
 def is_conditional(rows: Rows) -> bool:
     """Whether any part of ``when`` is given."""
     return any(key.startswith("when.") and row.value for key, row in rows.items())
+
+
+def _replace(rows: dict[str, Row], later: Rows) -> None:
+    """Put in the rows of a later file; each remembers the one that it replaces, but for the table itself."""
+    for key, row in later.items():
+        rows[key] = row._replace(before=rows[key]) if key in rows and key != TABLE else row
+
+
+def _replaced(row: Row) -> list[Source]:
+    """What the rows before this one said, oldest first."""
+    sources: list[Source] = []
+    while row.before:
+        row = row.before
+        sources.append(row.source)
+    return sources[::-1]
 
 
 def _groups(rows: Rows) -> dict[str, dict[str, Any]]:

@@ -17,6 +17,7 @@ from kmodd.shown import (
     Outcome,
     OutcomeRow,
     Severity,
+    Source,
 )
 from tests.bus.cli_tool import kmoddctl, use
 from tests.bus.manager import FakeManager, issue, status
@@ -159,6 +160,55 @@ def test_list_has_a_row_a_module(bus: PrivateBus) -> None:
         "nouveau  denied   not-loaded  denied     nobody can load it\n"
         "zfs      loaded   loaded      in-sync    loaded as declared\n"
     )
+
+
+EXPLAINED = (
+    Source("parameters.max_loop", "64", Location("/etc/kmodd.d/40-loop.toml", 3)),
+    Source("replaced parameters.max_loop", "16", Location("/etc/kmodd.d/20-loop.toml", 2)),
+    Source("replaced parameters.max_loop", "8", Location("/usr/lib/kmodd.d/10-loop.toml", 2)),
+    Source("state", '"loaded"', Location("/etc/kmodd.d/40-loop.toml", 1)),
+    Source("modprobe.d options", "loop max_part=15 max_loop=4", Location("/etc/modprobe.d/loop.conf", 7)),
+    Source("modprobe.d blacklist", "loop", Location("/etc/modprobe.d/loop.conf", 8)),
+    Source("command line", "loop.max_part=31", Location("/proc/cmdline")),
+)
+
+
+@pytest.mark.parametrize(
+    ("key", "out"),
+    [
+        (
+            (),
+            "KEY                   VALUE                        PLACE\n"
+            "parameters.max_loop   64                           /etc/kmodd.d/40-loop.toml:3\n"
+            "  replaced            16                           /etc/kmodd.d/20-loop.toml:2\n"
+            "  replaced            8                            /usr/lib/kmodd.d/10-loop.toml:2\n"
+            'state                 "loaded"                     /etc/kmodd.d/40-loop.toml:1\n'
+            "modprobe.d options    loop max_part=15 max_loop=4  /etc/modprobe.d/loop.conf:7\n"
+            "modprobe.d blacklist  loop                         /etc/modprobe.d/loop.conf:8\n"
+            "command line          loop.max_part=31             /proc/cmdline\n",
+        ),
+        (
+            ("parameters.max-loop",),
+            "KEY                  VALUE                        PLACE\n"
+            "parameters.max_loop  64                           /etc/kmodd.d/40-loop.toml:3\n"
+            "  replaced           16                           /etc/kmodd.d/20-loop.toml:2\n"
+            "  replaced           8                            /usr/lib/kmodd.d/10-loop.toml:2\n"
+            "modprobe.d options   loop max_part=15 max_loop=4  /etc/modprobe.d/loop.conf:7\n",
+        ),
+        (
+            ("parameters.max_part",),
+            "KEY                 VALUE                        PLACE\n"
+            "modprobe.d options  loop max_part=15 max_loop=4  /etc/modprobe.d/loop.conf:7\n"
+            "command line        loop.max_part=31             /proc/cmdline\n",
+        ),
+        (("state",), 'KEY    VALUE     PLACE\nstate  "loaded"  /etc/kmodd.d/40-loop.toml:1\n'),
+    ],
+)
+def test_explain_shows_what_was_replaced_and_who_else_has_a_say(
+    bus: PrivateBus, key: tuple[str, ...], out: str
+) -> None:
+    loop = LOOP._replace(sources=EXPLAINED)
+    assert answered(bus, manager(held={loop.name: loop}), "explain", "loop", *key) == Printed(0, out, "")
 
 
 @pytest.mark.parametrize(

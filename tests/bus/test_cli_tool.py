@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from kmodd.shown import Condition, OutcomeRow
+from kmodd.names import ModuleName
+from kmodd.shown import Condition, Location, OutcomeRow, Source
 from tests.bus.cli_tool import TOOL, at_terminal, environment, finish, kmoddctl, start, use
 from tests.bus.manager import FakeManager, status, statuses
 from tests.bus.private_bus import Printed, PrivateBus
@@ -133,6 +134,20 @@ def test_at_a_narrow_terminal_without_colour(bus: PrivateBus) -> None:
         )
 
     use(bus, manager(), test)
+
+
+def test_what_was_replaced_is_dimmed_under_its_key(bus: PrivateBus) -> None:
+    place = Location("/a.toml", 2)
+    sources = (Source("state", '"auto"', place), Source("replaced state", '"loaded"', place))
+
+    async def test() -> None:
+        _, *lines = (await at_terminal(bus, "explain", "loop", width=100)).out.splitlines()
+        assert lines == [
+            'state       "auto"    \x1b[2m/a.toml:2\x1b[0m',
+            '\x1b[2m  replaced\x1b[0m  \x1b[2m"loaded"\x1b[0m  \x1b[2m/a.toml:2\x1b[0m',
+        ]
+
+    use(bus, FakeManager({ModuleName("loop"): status("loop", sources=sources)}), test)
 
 
 def test_what_the_terminal_cannot_show_is_escaped(bus: PrivateBus) -> None:

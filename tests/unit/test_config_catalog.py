@@ -55,7 +55,7 @@ _DECLARATIONS = st.builds(
     st.one_of(st.none(), st.builds(Ready, _TEXTS, st.one_of(st.none(), _MATCHES), _TIMES)),
     _TIMES,
     _TEXTS,
-    st.lists(st.builds(Source, _TEXTS, _TEXTS, _PLACES), max_size=2).map(tuple),
+    *[st.lists(st.builds(Source, _TEXTS, _TEXTS, _PLACES), max_size=2).map(tuple)] * 2,
 )
 _ISSUES = st.builds(Issue, st.sampled_from(Severity), _TEXTS, _TEXTS, _TEXTS, _PLACES)
 _SETTINGS = st.builds(Settings, st.booleans(), _TIMES, _TIMES, st.integers(0, 9), _TEXTS, _TEXTS)
@@ -94,6 +94,7 @@ _SAMPLE = Catalog(
             when=When((DeviceMatch(subsystem="usb"),), kernel=(">=6.1",)),
             ready=Ready("/dev/loop0"),
             sources=(Source("state", '"loaded"', Location("/etc/kmodd.d/a.toml", 1, 9)),),
+            replaced=(Source("parameters.max_loop", "4", Location("/usr/lib/kmodd.d/0.toml", 2, 1)),),
         ),
     ),
     (Issue(Severity.ERROR, "syntax", "message", "hint", Location("/b.toml", 1, 1)),),

@@ -19,7 +19,7 @@ from kmodd.config.last_good import LastGood, read_last_good
 from kmodd.config.layers import Scan
 from kmodd.config.paths import ConfigPaths
 from kmodd.model import Catalog, Settings
-from kmodd.shown import Location
+from kmodd.shown import Location, Source
 from tests.support.config_tree import config_paths, drop
 from tests.support.properties import unhurried
 
@@ -107,6 +107,20 @@ def test_every_value_knows_its_place(paths: ConfigPaths) -> None:
         "reason": ('"x"', Location(str(one), 2, 1)),
         "state": ('"loaded"', Location(str(two), 2, 9)),
     }
+
+
+def test_what_was_replaced_is_remembered_oldest_first(paths: ConfigPaths) -> None:
+    one = drop(paths.directories[3], "10.toml", '[module.loop]\nstate = "auto"\nparameters.a = 1\n')
+    two = drop(paths.directories[0], "20.toml", "[module.loop]\nparameters.a = 2\n")
+    drop(paths.directories[0], "30.toml", '[module.loop]\nstate = "denied"\nparameters.a = 2\n')
+    drop(paths.directories[1], "30.toml", '[module.loop]\nreason = "hidden"\n')
+    (declaration,) = compile_catalog(paths).declarations
+    assert declaration.replaced == (
+        Source("parameters.a", "1", Location(str(one), 3, 12)),
+        Source("parameters.a", "2", Location(str(two), 2, 12)),
+        Source("state", '"auto"', Location(str(one), 2, 1)),
+    )
+    assert read_catalog(paths.catalog) == compile_catalog(paths)
 
 
 def test_what_is_left_is_what_was_compiled(paths: ConfigPaths) -> None:

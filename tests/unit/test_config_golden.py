@@ -64,9 +64,10 @@ def _shown(catalog: Catalog) -> str:
         for issue in catalog.issues
     ]
     sources = [
-        f"in force {source.location} {declaration.name}: {source.key} = {source.value}"
+        f"{standing} {source.location} {declaration.name}: {source.key} = {source.value}"
         for declaration in catalog.declarations[:5]
-        for source in declaration.sources
+        for standing, rows in (("in force", declaration.sources), ("replaced", declaration.replaced))
+        for source in rows
     ]
     settings = [f"settings {catalog.settings}"] if catalog.settings != type(catalog.settings)() else []
     return "".join(f"{line}\n" for line in (*issues, *sources, *settings))
