@@ -29,6 +29,7 @@ ACTIONS: Mapping[str, str | None] = {
     f"{names.MANAGER_INTERFACE}.ListModules": READ,
     f"{names.MANAGER_INTERFACE}.GetModule": READ,
     f"{names.MANAGER_INTERFACE}.Explain": READ,
+    f"{names.MANAGER_INTERFACE}.Symbols": READ,
 }
 
 CREDENTIALS_TIMEOUT_S = 5.0

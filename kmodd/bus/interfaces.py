@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, Protocol
 
 from kmodd.bus import names
 from kmodd.bus.table import Argument, Interface, Method, Property, Signal
+from kmodd.model import Security, Symbols
 from kmodd.names import ModuleName, module_name, printable
 from kmodd.shown import ActionRow, Condition, DaemonState, Issue, ModuleStatus, OutcomeRow, Source
 
@@ -60,6 +61,13 @@ class Manager(Protocol):
 
     async def get_module(self, name: ModuleName) -> ModuleStatus:
         """Status of a managed or present module, which is among modules() from then on; raises NOT_FOUND."""
+
+    @property
+    def security(self) -> Security:
+        """What the kernel permits at all."""
+
+    async def symbols(self, name: ModuleName) -> Symbols:
+        """Symbols of a module's file; raises NOT_FOUND."""
 
     def explain(self, name: ModuleName) -> tuple[Source, ...]:
         """Provenance of a managed module; raises NOT_FOUND."""
@@ -151,6 +159,12 @@ def _explain(bound: Bound, name: str) -> list[tuple[str, str, int, str]]:
     return _source_rows(bound.manager.explain(module_name(name)))
 
 
+async def _symbols(bound: Bound, name: str) -> tuple[list[tuple[str, str]], list[str]]:
+    found = await bound.manager.symbols(module_name(name))
+    needed = [(printable(symbol), exporter) for symbol, exporter in found.needed]
+    return needed, [printable(symbol) for symbol in found.exported]
+
+
 # ---------------------------------------------------------------------------------------- tables
 
 _NAME = Argument("name", "s")
@@ -165,6 +179,7 @@ MANAGER = Interface(
         Method("ListModules", (), (Argument("modules", "a(sssss)"),), _list_modules),
         Method("GetModule", (_NAME,), (Argument("object", "o"),), _get_module),
         Method("Explain", (_NAME,), (Argument("sources", "a(ssus)"),), _explain),
+        Method("Symbols", (_NAME,), (Argument("needed", "a(ss)"), Argument("exported", "as")), _symbols),
     ),
     properties=(
         Property("Version", "s", lambda bound: bound.manager.version, constant=True),
@@ -173,6 +188,9 @@ MANAGER = Interface(
         Property("Converged", "b", lambda bound: bound.manager.converged),
         Property("Paused", "b", lambda bound: bound.manager.paused),
         Property("KernelRelease", "s", lambda bound: printable(bound.manager.kernel_release), constant=True),
+        Property("Lockdown", "s", lambda bound: bound.manager.security.lockdown),
+        Property("SignaturesEnforced", "b", lambda bound: bound.manager.security.signatures_enforced),
+        Property("ModulesDisabled", "b", lambda bound: bound.manager.security.modules_disabled),
         Property("ConfigIssues", "a(suus)", lambda bound: _issue_rows(bound.manager.config_issues)),
     ),
     signals=(Signal("ReconcileFinished", (_OUTCOMES,)),),
@@ -208,9 +226,12 @@ MODULE = Interface(
         Property("ModuleVersion", "s", _text("version")),
         Property("SrcVersion", "s", _text("srcversion")),
         Property("Signer", "s", _text("signer")),
+        Property("VerMagic", "s", _text("vermagic")),
+        Property("VerMagicMatches", "b", lambda status: status.vermagic_matches),
         Property("Taint", "s", _text("taint")),
         Property("LoadedUSec", "t", lambda status: status.loaded_us),
         Property("LoadDurationUSec", "t", lambda status: status.load_duration_us),
+        Property("LoadStages", "a(st)", lambda status: list(status.stages)),
         Property("FailureCount", "u", lambda status: status.failure_count),
         Property("NextRetryUSec", "t", lambda status: status.next_retry_us),
         Property("KernelMessages", "as", _list("kernel_messages")),

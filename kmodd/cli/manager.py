@@ -11,7 +11,7 @@ from kmodd.bus import names
 from kmodd.bus.message import ALLOW_INTERACTIVE_AUTHORIZATION
 from kmodd.cli.client import Client
 from kmodd.names import ModuleName
-from kmodd.shown import ActionRow, Drift, Location, ModuleStatus, OutcomeRow, Source
+from kmodd.shown import ActionRow, Drift, Location, ModuleStatus, OutcomeRow, Source, Stage
 
 _MANAGER = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE)
 
@@ -32,6 +32,9 @@ class Overview(NamedTuple):
     converged: bool = False
     paused: bool = False
     kernel_release: str = ""
+    lockdown: str = ""
+    signatures_enforced: bool = False
+    modules_disabled: bool = False
     config_issues: tuple[IssueText, ...] = ()
 
 
@@ -68,6 +71,9 @@ OVERVIEW: Mapping[str, Wire] = {
     "converged": Wire("Converged", "b"),
     "paused": Wire("Paused", "b"),
     "kernel_release": Wire("KernelRelease", "s"),
+    "lockdown": Wire("Lockdown", "s"),
+    "signatures_enforced": Wire("SignaturesEnforced", "b"),
+    "modules_disabled": Wire("ModulesDisabled", "b"),
     "config_issues": Wire("ConfigIssues", "a(suus)", _issue),
 }
 MODULE: Mapping[str, Wire] = {
@@ -89,9 +95,12 @@ MODULE: Mapping[str, Wire] = {
     "version": Wire("ModuleVersion", "s"),
     "srcversion": Wire("SrcVersion", "s"),
     "signer": Wire("Signer", "s"),
+    "vermagic": Wire("VerMagic", "s"),
+    "vermagic_matches": Wire("VerMagicMatches", "b"),
     "taint": Wire("Taint", "s"),
     "loaded_us": Wire("LoadedUSec", "t"),
     "load_duration_us": Wire("LoadDurationUSec", "t"),
+    "stages": Wire("LoadStages", "a(st)", Stage),
     "failure_count": Wire("FailureCount", "u"),
     "next_retry_us": Wire("NextRetryUSec", "t"),
     "kernel_messages": Wire("KernelMessages", "as"),

@@ -48,6 +48,8 @@ def _facts(module: ModuleStatus) -> tuple[tuple[str, list[Cell]], ...]:
         ("Path", _cells(module.path)),
         ("Version", _cells(" ".join(filter(None, (module.version, module.srcversion))))),
         ("Signer", _cells(module.signer)),
+        ("Built for", _built_for(module)),
+        ("Load", _cells(", ".join(f"{s.name} {s.duration_us / 1000:.1f} ms" for s in module.stages))),
     )
 
 
@@ -97,6 +99,13 @@ def _loading(module: ModuleStatus) -> tuple[str, str]:
     since = f"since {time_text(module.loaded_us)}" if module.loaded_us else ""
     took = f"took {module.load_duration_us / 1000:.1f} ms" if module.load_duration_us else ""
     return since, took
+
+
+def _built_for(module: ModuleStatus) -> list[Cell]:
+    """vermagic, and whether it is the running kernel's."""
+    if module.vermagic_matches:
+        return _cells(module.vermagic)
+    return [Cell(f"{module.vermagic} (not the running kernel)", RED)]
 
 
 def _failures(module: ModuleStatus) -> str:

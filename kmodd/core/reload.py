@@ -31,11 +31,11 @@ def plan_reload(draft: Draft, seen: ObservedModule, gap: Verdict) -> Verdict:
         reason = "to be loaded again with other parameters"
         if name != seen.name:
             reason = f"to be loaded again after {seen.name}"
-            draft.verdicts[name] = Verdict(Condition.RELOAD_PENDING, f"it is {reason}")
+            draft.verdicts[name] = Verdict(Condition.LOADING, f"it is {reason}")
         strong = tuple(holder for holder in draft.observed[name].holders if holder in draft.leaving)
         draft.add(Step(name, ActionKind.UNLOAD, UnloadRequest(name), reason, strong=strong, owed=True))
         draft.reachable.discard(name)
-    return _pending(Condition.RELOAD_PENDING, gap, "it is being reloaded", ())
+    return _pending(Condition.LOADING, gap, "it is being reloaded", ())
 
 
 def _pending(condition: Condition, gap: Verdict, why: str, blockers: tuple[str, ...]) -> Verdict:

@@ -71,6 +71,7 @@ class DesiredState(NamedTuple):
     modules: Mapping[ModuleName, DesiredModule]
     infos: Infos
     unknown: frozenset[ModuleName] = frozenset()
+    facts: Facts = Facts()
     enforce: bool = True
     present: frozenset[ModuleName] = frozenset()
     unready: frozenset[ModuleName] = frozenset()
@@ -88,6 +89,7 @@ def resolve(catalog: Catalog, facts: Facts, infos: Infos, history: History | Non
         modules,
         infos,
         frozenset(modules.keys() - infos.keys()),
+        facts,
         given.enforce,
         frozenset(d.name for d in catalog.declarations if device_present(d.when, facts)),
         frozenset(d.name for d in catalog.declarations if d.ready and not is_ready(d.ready, facts)),

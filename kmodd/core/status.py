@@ -1,13 +1,14 @@
 """What is shown of each module: observed, desired and verdict together. All of it was read back."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from kmodd.core.draft import ObservedModules, Plan, Verdict
+from kmodd.core.explain import provenance
 from kmodd.core.memory import Memory
 from kmodd.core.resolve import DesiredModule, DesiredState
-from kmodd.model import Catalog, Desired, ModuleInfo, ObservedModule
+from kmodd.model import Desired, Facts, ModuleInfo, ObservedModule
 from kmodd.names import ModuleName
-from kmodd.shown import Condition, DaemonState, ModuleState, ModuleStatus, Severity
+from kmodd.shown import Condition, DaemonState, Issue, ModuleState, ModuleStatus, Severity
 
 Statuses = Mapping[ModuleName, ModuleStatus]
 
@@ -39,23 +40,35 @@ def module_statuses(
             plan.verdicts[name],
             memory,
             clock_offset_us,
+            desired.facts,
         )
         for name, module in desired.modules.items()
     }
 
 
-def unmanaged_status(info: ModuleInfo, seen: ObservedModule | None) -> ModuleStatus:
+def unmanaged_status(info: ModuleInfo, seen: ObservedModule | None, facts: Facts) -> ModuleStatus:
     """Status of a module that no file names."""
     verdict = Verdict(Condition.NOT_MANAGED, "no file names it")
     bare = DesiredModule(info.name, Desired.AUTO)
-    return _status(bare, info, seen, verdict, Memory(), 0)
+    return _status(bare, info, seen, verdict, Memory(), 0, facts)
 
 
-def daemon_state(catalog: Catalog, statuses: Statuses, *, settled: bool, paused: bool) -> DaemonState:
+def informed(status: ModuleStatus, info: ModuleInfo, facts: Facts) -> ModuleStatus:
+    """``status`` with what only the module's file says."""
+    return status._replace(
+        version=info.version,
+        srcversion=info.srcversion,
+        signer=info.signer,
+        vermagic=info.vermagic,
+        vermagic_matches=_matches(info, facts),
+    )
+
+
+def daemon_state(issues: Iterable[Issue], statuses: Statuses, *, settled: bool, paused: bool) -> DaemonState:
     """``State``; ``settled`` says that the first pass has been carried out."""
     if paused:
         return DaemonState.PAUSED
-    broken = any(issue.severity is Severity.ERROR for issue in catalog.issues)
+    broken = any(issue.severity is Severity.ERROR for issue in issues)
     bad = any(s.condition not in GOOD and s.condition not in UNDER_WAY for s in statuses.values())
     if broken or (bad and settled):
         return DaemonState.DEGRADED
@@ -74,12 +87,11 @@ def _status(
     verdict: Verdict,
     memory: Memory,
     clock_offset_us: int,
+    facts: Facts,
 ) -> ModuleStatus:
     declaration = module.declaration
     attempt = memory.attempts.get(module.name)
-    record = memory.loads.get(module.name)
-    if record is not None and (seen is None or seen.instance != record.instance):
-        record = None
+    record = memory.record(seen)
     retry_us = attempt.next_retry_us if attempt else 0
     shown = seen or ObservedModule(module.name, _absent_state(info))
     return ModuleStatus(
@@ -101,14 +113,22 @@ def _status(
         version=info.version,
         srcversion=info.srcversion,
         signer=info.signer,
+        vermagic=info.vermagic,
+        vermagic_matches=_matches(info, facts),
         taint=shown.taint,
         loaded_us=record.loaded_us if record else 0,
         load_duration_us=record.duration_us if record else 0,
+        stages=record.stages if record else (),
         failure_count=attempt.failures if attempt else 0,
         next_retry_us=retry_us + clock_offset_us if retry_us else 0,
         kernel_messages=attempt.messages if attempt else record.messages if record else (),
-        sources=declaration.sources if declaration else (),
+        sources=provenance(declaration, info, facts.command_line),
     )
+
+
+def _matches(info: ModuleInfo, facts: Facts) -> bool:
+    """Whether its file was built for the running kernel, by the release in vermagic (its first word)."""
+    return not info.vermagic or info.vermagic.partition(" ")[0] == facts.kernel_release
 
 
 def _absent_state(info: ModuleInfo) -> ModuleState:

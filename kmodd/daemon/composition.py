@@ -79,7 +79,7 @@ class Daemon:
             self._compile, survey, store, executor, restrainer, loader, self._trigger, self
         )
         self.reconciler.kernel_release = reader.release()
-        self._bus = BusLink(places.bus, Facade(self.reconciler))
+        self._bus = BusLink(places.bus, Facade(self.reconciler, loader))
 
     def start(self) -> None:
         """Start every task; returns at once. Raises FAILED: no inotify."""
@@ -111,7 +111,7 @@ class Daemon:
 
     def show(self, snapshot: Snapshot) -> None:
         """A pass is over: tell the service manager and the bus."""
-        self._tell_issues(snapshot.catalog.issues)
+        self._tell_issues(snapshot.issues)
         self._bus.show()
         self._shown = True
         self._report(summary(snapshot))

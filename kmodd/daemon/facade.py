@@ -1,11 +1,15 @@
 """What the bus sees of the daemon (``bus.interfaces.Manager``): the last snapshot, or the reconciler."""
 
+import asyncio
+import contextlib
 from collections.abc import Mapping
 
 from kmodd import __version__
 from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.shared import Shared
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.kernel.ports import Loader
+from kmodd.model import Security, Symbols
 from kmodd.names import ModuleName
 from kmodd.shown import ActionRow, DaemonState, Issue, Location, ModuleStatus, OutcomeRow, Severity, Source
 
@@ -15,8 +19,11 @@ class Facade:
 
     version = __version__
 
-    def __init__(self, reconciler: Reconciler) -> None:
+    def __init__(self, reconciler: Reconciler, loader: Loader) -> None:
         self._reconciler = reconciler
+        self._loader = loader
+        # One child at a time, whoever asks.
+        self._reading = asyncio.Lock()
         # Everybody may ask for a plan, and passes wait for the survey of each.
         self._plan = Shared(reconciler.plan)
 
@@ -50,9 +57,9 @@ class Facade:
         """What is wrong with the files; then what keeps kmodd as a whole from its work, if anything does."""
         snapshot = self._reconciler.snapshot
         if not snapshot.problem:
-            return snapshot.catalog.issues
+            return snapshot.issues
         trouble = Issue(Severity.ERROR, "trouble", snapshot.problem, "", Location(""))
-        return (*snapshot.catalog.issues, trouble)
+        return (*snapshot.issues, trouble)
 
     async def reload(self) -> int:
         """Compile the files again; the generation. Raises INVALID_CONFIG with every message."""
@@ -71,7 +78,9 @@ class Facade:
         return self._reconciler.snapshot.statuses
 
     async def get_module(self, name: ModuleName) -> ModuleStatus:
-        """Status of a managed or present module. Raises NOT_FOUND."""
+        """Status of a managed or present module, with what its file says. Raises NOT_FOUND."""
+        if name in self.modules():
+            await self._inform(name)
         status = self.modules().get(name) or await self._reconciler.include(name)
         if status is None:
             raise KmoddError(
@@ -80,6 +89,21 @@ class Facade:
                 "a file has to name it, or somebody has to load it",
             )
         return status
+
+    async def _inform(self, name: ModuleName) -> None:
+        """A courtesy: without the file the status says what it said."""
+        with contextlib.suppress(KmoddError):
+            await self._reconciler.inform(name)
+
+    async def symbols(self, name: ModuleName) -> Symbols:
+        """Symbols of a module's file. Raises NOT_FOUND, NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST."""
+        async with self._reading:
+            return await self._loader.symbols(name)
+
+    @property
+    def security(self) -> Security:
+        """What the kernel permits at all."""
+        return self._reconciler.snapshot.security
 
     def explain(self, name: ModuleName) -> tuple[Source, ...]:
         """Provenance of a managed module. Raises NOT_FOUND."""

@@ -39,6 +39,8 @@ class ModprobeFile:
         self._path = ""
         self.evidence = Evidence(problem="the modprobe.d file is not written yet")
         """What is proved of the file as it is now."""
+        self.problem = ""
+        """Why the file is not as it should be, "" if it is."""
 
     async def apply(self, desired: DesiredState, path: str, *, anew: bool, enforce: bool) -> Evidence:
         """Make the file at ``path`` say what is desired, and prove it; ``anew``: others may have changed it.
@@ -56,12 +58,15 @@ class ModprobeFile:
         return self.evidence
 
     async def _renew(self, desired: DesiredState, path: Path) -> Evidence:
+        self.problem = ""
         try:
             return await self._prove(desired, path, await self._write(render(desired), path))
         except KmoddError as error:
             return Evidence(problem=f"it cannot be proved: {error}")
         except OSError as error:
-            return Evidence(problem=f"{path} cannot be written: {error.strerror}")
+            self.problem = f"{path} cannot be written: {error.strerror}"
+            self._desired = None  # tried again with every pass
+            return Evidence(problem=self.problem)
 
     async def _write(self, rendered: Rendered, path: Path) -> Rendered:
         await self._in_thread(self._replace, rendered, path)

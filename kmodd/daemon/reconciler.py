@@ -15,14 +15,14 @@ from kmodd.core.draft import Evidence, Plan
 from kmodd.core.memory import Memory, overtaken
 from kmodd.core.plan import make_plan
 from kmodd.core.resolve import DesiredState, with_needs
-from kmodd.core.status import converged, daemon_state, module_statuses, unmanaged_status
+from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings, default_parallel
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import EVERYTHING, NOTHING, Look, Trigger
-from kmodd.model import Catalog, Settings, User
+from kmodd.model import Catalog, Facts, ModuleInfo, Settings, User
 from kmodd.names import ModuleName
 from kmodd.shown import DaemonState, ModuleStatus, OutcomeRow, Severity
 
@@ -49,11 +49,15 @@ class Surveyor(Protocol):
     def present(self) -> Container[ModuleName]:
         """Modules in the kernel."""
 
+    async def inform(self, name: ModuleName) -> ModuleInfo:
+        """What the module's file says too."""
+
 
 class Restrainer(Protocol):
     """What keeps everybody else to what is desired (modprobe_file.ModprobeFile)."""
 
     evidence: Evidence
+    problem: str
 
     async def apply(self, desired: DesiredState, path: str, *, anew: bool, enforce: bool) -> Evidence:
         """Write what is to be written, and prove it; never raises."""
@@ -133,7 +137,7 @@ class Reconciler:
         await self.look_again(EVERYTHING)
         if self._not_compiled is not None:
             raise self._not_compiled
-        errors = [issue for issue in self.snapshot.catalog.issues if issue.severity is Severity.ERROR]
+        errors = [issue for issue in self.snapshot.issues if issue.severity is Severity.ERROR]
         if errors:
             lines = "\n".join(f"{issue.location}: {issue.message} ({issue.hint})" for issue in errors)
             raise KmoddError(ErrorKind.INVALID_CONFIG, lines)
@@ -163,6 +167,17 @@ class Reconciler:
         self._included.add(name)
         await self.look_again(Look(modules=frozenset((name,))))
         return self.snapshot.statuses.get(name)
+
+    async def inform(self, name: ModuleName) -> None:
+        """Have the status of a managed module tell what only its file says; no pass is made for that."""
+        async with self._surveying:
+            info = await self._survey.inform(name)
+            snapshot = self.snapshot
+            status = snapshot.statuses.get(name)
+            if status is not None:
+                facts = Facts(kernel_release=self.kernel_release)
+                statuses = {**snapshot.statuses, name: informed(status, info, facts)}
+                self.snapshot = snapshot._replace(statuses=statuses)
 
     async def _pass(self, look: Look) -> None:
         looking, self._asked_to_look = self._asked_to_look, []
@@ -274,16 +289,18 @@ class Reconciler:
         old = self.snapshot
         offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - _now_us()
         statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
-        problem = str(self._not_compiled or "") or findings.problem
+        problem = str(self._not_compiled or "") or findings.problem or self._restrainer.problem
         if problem and problem != old.problem:
             _log.error("%s", problem)
         self._included &= findings.observed.keys()
         for name in self._included & included - statuses.keys():
-            statuses[name] = unmanaged_status(findings.infos[name], findings.observed[name])
+            facts = findings.desired.facts
+            statuses[name] = unmanaged_status(findings.infos[name], findings.observed[name], facts)
         self._settled |= self._executor.idle
         # Not by key: a catalog of files that moved while they were compiled has none.
         changed = catalog != old.catalog
-        state = daemon_state(catalog, statuses, settled=self._settled, paused=False)
+        issues = (*catalog.issues, *findings.issues)
+        state = daemon_state(issues, statuses, settled=self._settled, paused=False)
         self.snapshot = Snapshot(
             catalog=catalog,
             generation=old.generation + (changed or not old.generation),
@@ -293,6 +310,8 @@ class Reconciler:
             plan=plan,
             observed=findings.observed,
             statuses=statuses,
+            kernel_issues=findings.issues,
+            security=findings.security,
         )
         if old.problem and not problem:
             _log.info("the trouble is over: %s", old.problem)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from kmodd.core.draft import ObservedModules, Plan
 from kmodd.core.status import Statuses
-from kmodd.model import Catalog
-from kmodd.shown import EMPTY, DaemonState
+from kmodd.model import Catalog, Security
+from kmodd.shown import EMPTY, DaemonState, Issue
 
 
 class Snapshot(NamedTuple):
@@ -24,6 +24,13 @@ class Snapshot(NamedTuple):
     plan: Plan = Plan()
     observed: ObservedModules = EMPTY
     statuses: Statuses = EMPTY
+    kernel_issues: tuple[Issue, ...] = ()
+    security: Security = Security()
+
+    @property
+    def issues(self) -> tuple[Issue, ...]:
+        """What is wrong with the files, in themselves and held against this kernel."""
+        return (*self.catalog.issues, *self.kernel_issues)
 
 
 def summary(snapshot: Snapshot) -> str:
@@ -31,7 +38,7 @@ def summary(snapshot: Snapshot) -> str:
     counts: Mapping[str, int] = _counts(snapshot)
     parts = [f"{number} {condition}" for condition, number in counts.items()]
     text = f"{snapshot.state}: " + (", ".join(parts) or "no modules declared")
-    errors = sum(issue.severity == "error" for issue in snapshot.catalog.issues)
+    errors = sum(issue.severity == "error" for issue in snapshot.issues)
     if errors:
         text += f"; {errors} {'error' if errors == 1 else 'errors'} in the configuration"
     return f"{text}; {snapshot.problem}" if snapshot.problem else text

@@ -4,6 +4,7 @@ import os
 from collections.abc import Collection, Container, Iterable, Mapping
 from typing import NamedTuple, Protocol
 
+from kmodd.core.against_kernel import kernel_issues
 from kmodd.core.conditions import asked_devices, asked_paths
 from kmodd.core.diagnose import Retry
 from kmodd.core.draft import ObservedModules
@@ -17,9 +18,9 @@ from kmodd.events.hints import SILENT
 from kmodd.events.trigger import Look
 from kmodd.kernel.ports import KernelReader
 from kmodd.kernel.roots import Roots
-from kmodd.model import Catalog, DeviceMatch, Facts, ObservedModule
+from kmodd.model import Catalog, DeviceMatch, Facts, ModuleInfo, ObservedModule, Security
 from kmodd.names import ModuleName
-from kmodd.shown import ModuleState
+from kmodd.shown import Issue, ModuleState
 
 
 class Findings(NamedTuple):
@@ -36,6 +37,19 @@ class Findings(NamedTuple):
     plugged: frozenset[ModuleName] = frozenset()
     tree_changed: bool = False
     problem: str = ""
+    issues: tuple[Issue, ...] = ()
+    security: Security = Security()
+
+
+class _Resolved(NamedTuple):
+    """What was worked out, and from what."""
+
+    catalog: Catalog
+    facts: Facts
+    history: History
+    desired: DesiredState
+    order: Order
+    issues: tuple[Issue, ...]
 
 
 class Listener(Protocol):
@@ -77,7 +91,8 @@ class Survey:
         self._uevents = uevents
         self._devices = devices
         self._hints = hints
-        self._resolved: tuple[Catalog, Facts, History, DesiredState, Order] | None = None
+        self._resolved: _Resolved | None = None
+        self._security = Security()
         self._plugged: frozenset[ModuleName] = frozenset()
         self._asked_paths: tuple[Catalog, frozenset[str]] = (Catalog(), frozenset())
         self._last: dict[ModuleName, ObservedModule] = {}
@@ -100,14 +115,29 @@ class Survey:
             self._tree_changed |= self._inventory.refresh()
         presence = await self._presence(catalog, look, memory)
         facts = gather(catalog, presence.present, self._roots)
-        desired, sequence = await self._resolve(catalog, facts, History(memory.met, memory.owed))
+        if look.full:
+            self._security = self._reader.security()
+        found = await self._resolve(catalog, facts, History(memory.met, memory.owed))
         await self._inventory.complete(included, frozenset(included))
-        observed = self._observe(catalog, desired, memory, included, anew=look.full)
-        infos, problem = self._inventory.infos, self._inventory.problem
-        findings = Findings(desired, sequence, observed, infos, self._plugged, self._tree_changed, problem)
+        findings = Findings(
+            found.desired,
+            found.order,
+            self._observe(catalog, found.desired, memory, included, anew=look.full),
+            self._inventory.infos,
+            self._plugged,
+            self._tree_changed,
+            self._inventory.problem,
+            found.issues,
+            self._security,
+        )
         # News is told once, and only to a pass that gets to hear it: whatever failed above keeps it.
         self._plugged, self._tree_changed = frozenset(), False
         return findings
+
+    async def inform(self, name: ModuleName) -> ModuleInfo:
+        """What the module tree and the module's file say of it. Raises KmoddError (see the ports)."""
+        await self._inventory.complete([name], frozenset((name,)))
+        return self._inventory.infos[name]
 
     async def _presence(self, catalog: Catalog, look: Look, memory: Memory) -> Presence:
         """Which devices are there that conditions, ``ready`` or modules without their hardware ask for."""
@@ -131,20 +161,21 @@ class Survey:
         await self._inventory.complete(waiting, frozenset(waiting))
         return waiting
 
-    async def _resolve(self, catalog: Catalog, facts: Facts, history: History) -> tuple[DesiredState, Order]:
+    async def _resolve(self, catalog: Catalog, facts: Facts, history: History) -> _Resolved:
         """Ask the module tree for what is new until everything that is pulled in is known."""
         known = self._resolved
-        asked = (catalog, facts, history)
-        if known and known[0] is catalog and known[:3] == asked and known[3].infos is self._inventory.infos:
-            return known[3], known[4]
+        same_tree = known is not None and known.desired.infos is self._inventory.infos
+        if known and same_tree and known.catalog is catalog and known[1:3] == (facts, history):
+            return known
         with_parameters = frozenset(d.name for d in catalog.declarations if d.parameters)
         await self._inventory.complete([d.name for d in catalog.declarations], with_parameters)
         desired = resolve(catalog, facts, self._inventory.infos, history)
         while desired.unknown:
             await self._inventory.complete(desired.unknown, with_parameters)
             desired = resolve(catalog, facts, self._inventory.infos, history)
-        self._resolved = (catalog, facts, history, desired, order(desired))
-        return desired, self._resolved[4]
+        issues = kernel_issues(catalog.declarations, desired.infos, facts.command_line)
+        self._resolved = _Resolved(catalog, facts, history, desired, order(desired), issues)
+        return self._resolved
 
     def _observe(
         self,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
-from kmodd.model import ModuleInfo, ObservedModule, Report, Request, Restraint, Symbols, User
+from kmodd.model import ModuleInfo, ObservedModule, Report, Request, Restraint, Security, Symbols, User
 from kmodd.names import ModuleName
 
 
@@ -21,6 +21,9 @@ class KernelReader(Protocol):
 
     def writable(self, module: ModuleName) -> frozenset[str]:
         """Names of the files under /sys/module/NAME/parameters that have a write bit."""
+
+    def security(self) -> Security:
+        """What the kernel permits at all."""
 
     def instance(self, module: ModuleName) -> int:
         """Inode of /sys/module/NAME, 0 where there is none: another number means that it was loaded anew.

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import Desired
+from kmodd.model import Desired, Security, Symbols
 from kmodd.names import ModuleName
 from kmodd.shown import (
     ActionKind,
@@ -68,6 +68,7 @@ class FakeManager:
     paused: bool = False
     kernel_release: str = "6.1.0-test"
     config_issues: tuple[Issue, ...] = ()
+    security: Security = field(default_factory=lambda: Security("none"))
     calls: list[str] = field(default_factory=list)
     failure: Exception | None = None
     gate: asyncio.Event | None = None
@@ -92,6 +93,10 @@ class FakeManager:
         if name in self.present:
             self.held[name] = self.present[name]
         return self._known(name)
+
+    async def symbols(self, name: ModuleName) -> Symbols:
+        self._known(name)
+        return Symbols((("printk", ""), ("ip_vs_conn_put", "ip_vs")), ("own_symbol",))
 
     def explain(self, name: ModuleName) -> tuple[Source, ...]:
         return self._known(name).sources

@@ -107,7 +107,7 @@ def expected(folder: Path) -> dict[str, Any]:
 
 
 def _state(catalog: Catalog, found: Planned) -> str:
-    return daemon_state(catalog, found.statuses, settled=True, paused=False).value
+    return daemon_state(catalog.issues, found.statuses, settled=True, paused=False).value
 
 
 def _compiled(folder: Path, scratch: Path) -> Catalog:

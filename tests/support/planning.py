@@ -72,14 +72,13 @@ def carry_out(kernel: SimulatedKernel, plan: Plan, memory: Memory, now_us: int =
 def _remembered(kernel: SimulatedKernel, step: Step, report: Report, memory: Memory, now_us: int) -> Memory:
     """``memory`` after one step has ended (daemon/executor.py and daemon/store.py)."""
     previous, after = memory.attempts.get(step.module), kernel.modules().get(step.module)
-    match step.kind:
-        case ActionKind.LOAD:
-            outcome, attempt = judge_load(previous, report, after, now_us, 0.5)
-        case ActionKind.UNLOAD:
-            outcome, attempt = judge_unload(previous, report, after, now_us, 0.5)
-        case ActionKind.WRITE:
-            gone = not kernel.instance(step.module)
-            outcome, attempt = judge_write(previous, report, now_us, 0.5, gone=gone)
+    if step.kind is ActionKind.LOAD:
+        outcome, attempt = judge_load(previous, report, after, now_us, 0.5)
+    elif step.kind is ActionKind.UNLOAD:
+        outcome, attempt = judge_unload(previous, report, after, now_us, 0.5)
+    else:
+        gone = not kernel.instance(step.module)
+        outcome, attempt = judge_write(previous, report, now_us, 0.5, gone=gone)
     attempts = {name: old for name, old in memory.attempts.items() if name != step.module}
     if attempt is not None:
         return memory._replace(attempts={**attempts, step.module: attempt})

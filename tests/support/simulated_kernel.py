@@ -15,6 +15,7 @@ from kmodd.model import (
     ObservedModule,
     Parameter,
     Request,
+    Security,
     UnloadRequest,
     WriteRequest,
 )
@@ -88,6 +89,10 @@ class SimulatedKernel:
         if known is None or not (known.info.builtin or module in self._live):
             return frozenset()
         return frozenset(name for name, p in known.parameters.items() if p.mode & 0o222)
+
+    def security(self) -> Security:
+        """Nothing is forbidden."""
+        return Security()
 
     def instance(self, module: ModuleName) -> int:
         """A number of its own for each load; a builtin has one if it has parameters."""

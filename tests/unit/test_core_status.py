@@ -5,7 +5,7 @@ import pytest
 from kmodd.core.diagnose import Retry
 from kmodd.core.memory import Attempt, LoadRecord, Memory
 from kmodd.core.status import GOOD, UNDER_WAY, converged, daemon_state, unmanaged_status
-from kmodd.model import Catalog, Declaration, Desired, Parameter
+from kmodd.model import Declaration, Desired, Facts, Parameter
 from kmodd.names import ModuleName
 from kmodd.shown import (
     ActionKind,
@@ -92,7 +92,7 @@ def test_where_a_module_is_that_proc_modules_does_not_list(name: str, state: Mod
 def test_a_module_that_no_file_names() -> None:
     simulated = kernel("dummy")
     seen = simulated.modules()[BASE]
-    status = unmanaged_status(simulated.info(BASE), seen)
+    status = unmanaged_status(simulated.info(BASE), seen, Facts())
     assert (status.condition, status.desired, status.holders) == (Condition.NOT_MANAGED, "", (DUMMY,))
 
 
@@ -100,15 +100,15 @@ def status(condition: Condition) -> ModuleStatus:
     return ModuleStatus(BASE, "loaded", ModuleState.LOADED, condition, "")
 
 
-def issue(severity: Severity) -> Catalog:
-    return Catalog(issues=(Issue(severity, "x", "", "", Location("a")),))
+def issues(severity: Severity) -> tuple[Issue, ...]:
+    return (Issue(severity, "x", "", "", Location("a")),)
 
 
 @pytest.mark.parametrize("condition", list(Condition))
 @pytest.mark.parametrize("settled", [False, True])
 def test_one_bad_module_degrades_once_everything_has_been_tried(condition: Condition, settled: bool) -> None:
     fine = condition in GOOD or condition in UNDER_WAY
-    state = daemon_state(Catalog(), {BASE: status(condition)}, settled=settled, paused=False)
+    state = daemon_state((), {BASE: status(condition)}, settled=settled, paused=False)
     if not settled:
         assert state is DaemonState.STARTING
     else:
@@ -128,7 +128,7 @@ def test_one_bad_module_degrades_once_everything_has_been_tried(condition: Condi
 def test_a_broken_file_degrades(
     severity: Severity, settled: bool, paused: bool, expected: DaemonState
 ) -> None:
-    assert daemon_state(issue(severity), {}, settled=settled, paused=paused) is expected
+    assert daemon_state(issues(severity), {}, settled=settled, paused=paused) is expected
 
 
 def test_converged_is_nothing_to_do_and_nothing_to_wait_for() -> None:
