@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.support.debian_packages import PackageFiles, fetch, listed
+
 # How long an example takes says something about the machine, nothing about kmodd.
 settings.register_profile("kmodd", deadline=None)
 settings.load_profile("kmodd")
@@ -23,6 +25,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         for tier in _TIERS.intersection(item.path.relative_to(item.config.rootpath).parts):
             item.add_marker(tier)
+
+
+@pytest.fixture(scope="session")
+def debian_packages() -> tuple[PackageFiles, ...]:
+    """The packages in tests/support/debian-packages.txt; downloaded once for a machine."""
+    return fetch([package.name for package in listed()])
 
 
 @pytest.fixture(autouse=True)

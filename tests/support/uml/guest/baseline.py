@@ -19,6 +19,7 @@ CONFIGURATION = (
     "/usr/local/lib/kmodd.d",
     "/usr/lib/kmodd.d",
     "/etc/modprobe.d",
+    "/etc/modules-load.d",
     "/usr/local/lib/modprobe.d",
     "/etc/udev/rules.d",
     "/var/lib/kmodd",
