@@ -1,7 +1,7 @@
-"""Keeps the generated file of modprobe.d as desired, and has it proved with libkmod what it comes to.
+"""Keeps the generated files of modprobe.d as desired, and has it proved with libkmod what they come to.
 
-It is written only when its text changes, taken away when there is nothing to say, and never written over a
-file that somebody else put there.
+A file is written only when its text changes, taken away when there is nothing to say, and never written over
+one that somebody else put there.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from kmodd.core.draft import Evidence
 from kmodd.core.modprobe_conf import HEADER, Rendered, render
 from kmodd.core.resolve import DesiredState
 from kmodd.errors import KmoddError
-from kmodd.files import write_atomically
+from kmodd.files import last_word, write_atomically
 from kmodd.kernel.ports import Loader
 from kmodd.model import Restraint
 from kmodd.names import ModuleName, printable
@@ -87,27 +87,34 @@ class ModprobeFile:
     def _replace(self, rendered: Rendered, path: Path) -> None:
         """In a thread: the file as rendered. Raises OSError, KmoddError for what is not ours."""
         self._forget_other_place(path)
-        found = _read(path)
-        if found is not None and not found.startswith(HEADER):
-            raise FileExistsError(0, "somebody else's file is there")
-        if not rendered.text:
-            if found is not None:
-                path.unlink()
-                _log.info("removed %s: there is nothing to say", path)
-        elif found != rendered.text:
-            path.parent.mkdir(mode=0o755, exist_ok=True)
-            write_atomically(path, rendered.text.encode(), mode=_MODE, durable=True)
-            _log.info("wrote %s", path)
+        _replace(path, rendered.text)
+        _replace(Path(last_word(str(path))), rendered.last_text)
 
     def _forget_other_place(self, path: Path) -> None:
         """The setting may have named another file before: what stands there is ours to take away."""
         before = _read(self._note)
         if before == str(path):
             return
-        if before and (_read(Path(before)) or "").startswith(HEADER):
-            os.unlink(before)
+        for old in (before, last_word(before)) if before else ():
+            if (_read(Path(old)) or "").startswith(HEADER):
+                os.unlink(old)
         self._note.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self._note, str(path).encode())
+
+
+def _replace(path: Path, text: str) -> None:
+    """Make ``path`` a file with this text, or none for "". Raises OSError."""
+    found = _read(path)
+    if found is not None and not found.startswith(HEADER):
+        raise FileExistsError(0, "somebody else's file is there")
+    if not text:
+        if found is not None:
+            path.unlink()
+            _log.info("removed %s: there is nothing to say", path)
+    elif found != text:
+        path.parent.mkdir(mode=0o755, exist_ok=True)
+        write_atomically(path, text.encode(), mode=_MODE, durable=True)
+        _log.info("wrote %s", path)
 
 
 def _lost(rendered: Rendered, restraint: Restraint) -> Collection[ModuleName]:
