@@ -46,8 +46,11 @@ class ConfFiles:
     @property
     def all(self) -> tuple[str, ...]:
         """Every file that is read, in order."""
-        ordered = sorted(self._chosen.items(), key=lambda item: os.fsencode(item[0]))
-        return tuple(path for _, path in ordered if _is_regular(path))
+        return _in_order(self._chosen.values())
+
+    def all_and(self, path: str) -> tuple[str, ...]:
+        """``all`` with one more file, at the place that its base name gives it."""
+        return _in_order((*self._chosen.values(), path))
 
     @property
     def of_others(self) -> tuple[str, ...]:
@@ -65,6 +68,11 @@ class ConfFiles:
         """The file that takes the place of the generated one; "" if there is none."""
         path = self._chosen.get(self._generated_name, "")
         return "" if not path or self.is_generated(path) else path
+
+    @property
+    def generated(self) -> str:
+        """The file that kmodd generates, whether it exists or not; "" for none."""
+        return self._generated
 
     def _names(self, directory: str) -> Iterator[str]:
         """Base names of what libkmod would take for files. A link that leads nowhere counts for nothing.
@@ -89,8 +97,10 @@ def _mode(path: str) -> int:
         return 0
 
 
-def _is_regular(path: str) -> bool:
-    return stat.S_ISREG(_mode(path))
+def _in_order(paths: Iterable[str]) -> tuple[str, ...]:
+    """The regular files among ``paths``, by their base names as strcmp(3) compares them."""
+    ordered = sorted(paths, key=lambda path: os.fsencode(os.path.basename(path)))
+    return tuple(path for path in ordered if stat.S_ISREG(_mode(path)))
 
 
 def read_lines(paths: Iterable[str]) -> Lines:

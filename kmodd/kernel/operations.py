@@ -11,13 +11,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.kernel import inventory, sysfs
+from kmodd.kernel import denial, inventory, sysfs
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.libkmod import Context, Library
 from kmodd.kernel.wire import (
     LOAD,
     LOOKUP,
     PARAMETERS,
+    RESTRAINT,
     UNLOAD,
     WRITE,
     Answer,
@@ -84,6 +85,11 @@ def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
             places = tools.places._replace(modprobe_file=body["modprobe_file"])
             names, with_modinfo = body["names"], frozenset(body["with_modinfo"])
             return Answer(modules=inventory.look_up(tools.library(), places, names, with_modinfo))
+        if request.verb == RESTRAINT:
+            places = tools.places._replace(modprobe_file=body["modprobe_file"])
+            return Answer(
+                restraint=denial.restrain(tools.library(), places, body["denied"], body["rendered"])
+            )
         if request.verb == PARAMETERS:
             return Answer(parameters={name: _parameters(name, tools.places) for name in body["names"]})
         return Answer(report=_timed(_change(request.verb, body, tools), log))
