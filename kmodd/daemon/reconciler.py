@@ -155,10 +155,11 @@ class Reconciler:
         async with self._surveying:
             # Not before: with a catalog of yesterday the survey would stop listening to today's devices.
             catalog = self.snapshot.catalog
-            findings = await self._survey.look(catalog, Look(full=True), self._store.memory)
+            before = self._store.memory
+            findings = await self._survey.look(catalog, Look(full=True), before)
             # A survey tells of a new device or tree once: what follows from that must not be lost here.
             self._forget(catalog, findings, asked=False)
-            return await self._make_plan(findings, self._restrainer.evidence)
+            return await self._make_plan(findings, self._restrainer.evidence, before)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
         """Status of a module that no file names; shown while it is in the kernel, None if it is not."""
@@ -200,12 +201,13 @@ class Reconciler:
         async with self._surveying:
             # A copy: what is asked for from here on is the next pass's.
             included = frozenset(self._included)
-            findings = await self._survey.look(catalog, look, self._store.memory, included)
+            before = self._store.memory
+            findings = await self._survey.look(catalog, look, before, included)
             self._store.look(findings.observed, findings.desired.present)
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
             enforce = catalog.settings.enforce and findings.desired.enforce
             evidence = await self._restrain(catalog.settings, look, findings, enforce=enforce)
-            plan = await self._make_plan(findings, evidence)
+            plan = await self._make_plan(findings, evidence, before)
             self._settle(findings, plan)
             self._apply(catalog.settings)
             self._executor.replace(plan.steps if enforce else ())
@@ -257,9 +259,9 @@ class Reconciler:
             findings.desired, settings.modprobe_file, anew=anew, enforce=enforce
         )
 
-    async def _make_plan(self, findings: Findings, evidence: Evidence) -> Plan:
-        """A plan; made once more where it asks who uses a module."""
-        plan = self._planned(findings, evidence)
+    async def _make_plan(self, findings: Findings, evidence: Evidence, before: Memory) -> Plan:
+        """A plan; made once more where it asks who uses a module. ``before``: the survey began with that."""
+        plan = self._planned(findings, evidence, before)
         if not plan.asks:
             return plan
         try:
@@ -267,10 +269,12 @@ class Reconciler:
         except KmoddError as error:
             _log.warning("who uses %s cannot be found out: %s", ", ".join(sorted(plan.asks)), error)
             return plan
-        return self._planned(findings, evidence._replace(users=users))
+        return self._planned(findings, evidence._replace(users=users), before)
 
-    def _planned(self, findings: Findings, evidence: Evidence) -> Plan:
+    def _planned(self, findings: Findings, evidence: Evidence, before: Memory) -> Plan:
+        """What ended since the survey began counts as under way: its outcome has not been looked at."""
         memory = self._store.memory
+        memory = memory._replace(in_flight={**before.in_flight, **memory.in_flight})
         return make_plan(findings.desired, findings.order, findings.observed, memory, _now_us(), evidence)
 
     def _settle(self, findings: Findings, plan: Plan) -> None:
