@@ -13,6 +13,8 @@ from kmodd.shown import ActionKind, Condition, ModuleState
 def guarded(draft: Draft, module: DesiredModule) -> Verdict:
     """``auto``: others load it or not; its parameters are looked after when it is there."""
     seen = draft.observed.get(module.name)
+    if module.name in draft.leaving and module.name in draft.verdicts:
+        return draft.verdicts[module.name]
     if seen is not None and seen.state in (ModuleState.LOADED, ModuleState.BUILTIN):
         draft.reachable.add(module.name)
         in_sync = Verdict(Condition.IN_SYNC, "in the kernel; kmodd guards its parameters")

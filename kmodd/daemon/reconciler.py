@@ -59,7 +59,9 @@ class Restrainer(Protocol):
     evidence: Evidence
     problem: str
 
-    async def apply(self, desired: DesiredState, path: str, *, anew: bool, enforce: bool) -> Evidence:
+    async def apply(
+        self, desired: DesiredState, path: str, *, look: bool, changed: bool, enforce: bool
+    ) -> Evidence:
         """Write what is to be written, and prove it; never raises."""
 
 
@@ -254,9 +256,12 @@ class Reconciler:
         self, settings: Settings, look: Look, findings: Findings, *, enforce: bool
     ) -> Evidence:
         """Have everybody else kept to what is desired before anything is done about it."""
-        anew = look.full or look.config or findings.tree_changed
         return await self._restrainer.apply(
-            findings.desired, settings.modprobe_file, anew=anew, enforce=enforce
+            findings.desired,
+            settings.modprobe_file,
+            look=look.full or look.config,
+            changed=findings.tree_changed,
+            enforce=enforce,
         )
 
     async def _make_plan(self, findings: Findings, evidence: Evidence, began_us: int) -> Plan:
@@ -274,7 +279,8 @@ class Reconciler:
     def _planned(self, findings: Findings, evidence: Evidence, began_us: int) -> Plan:
         """What ended since the survey began counts as under way: its outcome has not been looked at."""
         memory = self._store.memory
-        ended = {n: Flight(s.kind, s.done_us) for n, s in memory.successes.items() if s.done_us >= began_us}
+        done = ((*key, success.done_us) for key, success in memory.successes.items())
+        ended = {name: Flight(kind, done_us) for name, kind, done_us in done if done_us >= began_us}
         memory = memory._replace(in_flight={**ended, **memory.in_flight})
         return make_plan(findings.desired, findings.order, findings.observed, memory, _now_us(), evidence)
 

@@ -142,9 +142,9 @@ class SimulatedDaemon:
         return {name: status.condition for name, status in self.snapshot.statuses.items()}
 
 
-async def _at_once(work: Callable[..., None], *arguments: object) -> None:
+async def _at_once(work: Callable[..., bool], *arguments: object) -> bool:
     """On a loop whose time is virtual nothing can wait for a thread."""
-    work(*arguments)
+    return work(*arguments)
 
 
 def _roots(path: Path) -> Roots:
