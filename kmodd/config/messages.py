@@ -10,7 +10,7 @@ from kmodd.config.issues import Code, error
 from kmodd.config.locate import KeyPath
 from kmodd.config.reading import Parsed
 from kmodd.config.schema import Table, known_keys
-from kmodd.config.toml_text import toml_key
+from kmodd.config.toml_text import dotted
 from kmodd.config.values import toml_type
 from kmodd.shown import Issue
 
@@ -42,12 +42,6 @@ def issues_of(parsed: Parsed, root: type[Table], refused: ValidationError) -> li
         more = error(Code.TOO_MANY_ERRORS, message, "mend these first", issues[MAX_ERRORS].location)
         issues[MAX_ERRORS:] = [more]
     return issues
-
-
-def dotted(path: KeyPath) -> str:
-    """A key path as one would write it in TOML, with the index of array elements in brackets."""
-    parts = [f"[{part}]" if isinstance(part, int) else f".{toml_key(part)}" for part in path]
-    return "".join(parts).removeprefix(".")
 
 
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
