@@ -123,8 +123,8 @@ def test_without_a_blacklist_an_earlier_softdep_opens_every_way(library: Library
         "fs-victim",
     ]
     assert _culprits(proof) == [
-        ("!early.conf", 2, "alias gpu-? victim"),
         ("!early.conf", 1, "softdep victim post: helper"),
+        ("!early.conf", 2, "alias gpu-? victim"),
     ]
     assert _modprobe_inserts(tree, "gpu-7")
 
