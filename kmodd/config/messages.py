@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from kmodd.config.issues import Code, error
 from kmodd.config.locate import KeyPath
 from kmodd.config.reading import Parsed
-from kmodd.config.schema import Table, known_keys
+from kmodd.config.schema import SettingsTable, Table, known_keys
 from kmodd.config.toml_text import dotted
 from kmodd.config.values import toml_type
 from kmodd.shown import Issue
@@ -73,7 +73,8 @@ def _finding(root: type[Table], path: KeyPath, detail: "ErrorDetails") -> tuple[
         expected, hint = _EXPECTED[kind]
         hint = f'write ["{given[:60]}"]' if kind == "tuple_type" and isinstance(given, str) else hint
         return Code.WRONG_TYPE, f"must be {expected}, not {toml_type(given)}", hint
-    return Code.BAD_VALUE, detail["msg"].replace("Input should", "must", 1), "see kmodd.d(5)"
+    manual = "kmodd.toml(5)" if root is SettingsTable else "kmodd.d(5)"
+    return Code.BAD_VALUE, detail["msg"].replace("Input should", "must", 1), f"see {manual}"
 
 
 def _path(tables: Any, place: KeyPath) -> KeyPath:

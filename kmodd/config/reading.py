@@ -14,6 +14,7 @@ from kmodd.shown import Issue
 # Before tomli 2.3 the time for a dotted key grew with the square of its parts; none of ours has many.
 _PART = r"""\.[ \t]*+(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?:{_PART}){{{2 * MAX_DEPTH}}}")
+_DIGITS = re.compile("[0-9][0-9_]{4000}")
 
 
 class Parsed(NamedTuple):
@@ -62,7 +63,9 @@ def parse_toml(document: Document) -> Parsed:
         raise _invalid(document, Code.TOO_DEEP, "arrays and tables nest too deep", (0, 0)) from None
     except ValueError:
         # Python's own limit for the digits of a number (sys.set_int_max_str_digits).
-        raise _invalid(document, Code.SYNTAX, "a number has thousands of digits", (0, 0)) from None
+        digits = _DIGITS.search(document.text)
+        where = line_and_column(line_starts(document.text), digits.start() if digits else 0)
+        raise _invalid(document, Code.SYNTAX, "this number has thousands of digits", where) from None
 
 
 def _invalid(document: Document, code: Code, message: str, where: tuple[int, int]) -> Invalid:

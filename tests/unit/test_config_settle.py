@@ -118,12 +118,9 @@ def test_what_contradicts_and_what_does_not(text: str, codes: list[str]) -> None
 
 
 _MODULES = st.sampled_from("abcd")
+_LISTS = st.sampled_from(["after", "before", "requires", "conflicts", "replaces"])
 _LINES = st.one_of(
-    st.builds(
-        "{} = [{!r}]".format,
-        st.sampled_from(["after", "before", "requires", "conflicts", "replaces"]),
-        _MODULES,
-    ),
+    st.builds("{} = [{!r}]".format, _LISTS, _MODULES),
     st.builds("state = {!r}".format, st.sampled_from(["loaded", "denied", "auto"])),
 )
 _TEXTS = st.builds(

@@ -43,8 +43,8 @@ def _told(text: str) -> str:
         ("[a", "1:3: the ']' after a table's name is missing"),
         ("[[a]", "1:4: the ']]' after the name of an array of tables is missing"),
         ("[]", "1:2: a key is missing"),
-        ("a = [1 2]", "1:8: the array does not go on with ',' or end with ']'"),
-        ("a = { b = 1 c = 2 }", "1:13: the table does not go on with ',' or end with '}'"),
+        ("a = [1 2]", "1:8: the array goes on without ',' or ']'"),
+        ("a = { b = 1 c = 2 }", "1:13: the table goes on without ',' or '}'"),
         ('a = "\\d"', "1:8: a single backslash stands in double quotes"),
         ('a = "\\u12"', "1:8: this escape lacks digits"),
         ('a = "\\ud800"', "1:12: this escape is no character of Unicode"),
@@ -54,7 +54,7 @@ def _told(text: str) -> str:
         ("a = 1 # \x01", "1:9: a control character stands here"),
         ('a = "\x01"', "1:6: a control character stands here"),
         ("a = 2024-02-30", "1:5: there is no such date or time"),
-        ("a = " + "9" * 5000, "0:0: a number has thousands of digits"),
+        ("a = " + "9" * 5000, "1:5: this number has thousands of digits"),
     ],
 )
 def test_what_is_no_toml_is_told_in_words(text: str, told: str) -> None:
