@@ -129,6 +129,7 @@ class Reconciler:
         """One full pass, carried out; what came of each action. What is slow is not waited for."""
         future: asyncio.Future[tuple[OutcomeRow, ...]] = asyncio.get_running_loop().create_future()
         self._asked_to_finish.append(future)
+        self._store.forget_successes()  # who asks wants it done now, however often it was undone
         self._trigger.notify(Look(full=True, all_devices=True))
         return await future
 
