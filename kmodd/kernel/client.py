@@ -14,6 +14,7 @@ from kmodd.kernel.wire import (
     LOOKUP,
     PARAMETERS,
     RESTRAINT,
+    SYMBOLS,
     UNLOAD,
     WRITE,
     Answer,
@@ -27,6 +28,7 @@ from kmodd.model import (
     Report,
     Request,
     Restraint,
+    Symbols,
     UnloadRequest,
     WriteRequest,
 )
@@ -120,6 +122,14 @@ class LoaderClient:
             texts = (await self._restrain([], chunk))["options"]
             options.update((name, texts[name]) for name in chunk)
         return Restraint(proofs, options)
+
+    async def symbols(self, name: ModuleName) -> Symbols:
+        """Symbols of one module's file.
+
+        Raises NOT_FOUND, NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST, and FAILED for a damaged file.
+        """
+        row = (await self._ask(SYMBOLS, {"module": name}))["symbols"]
+        return Symbols(tuple((symbol, by) for symbol, by in row["needed"]), tuple(row["exported"]))
 
     async def close(self) -> None:
         """End the loader and reap it; never waits for its children. A later request starts another."""

@@ -14,6 +14,7 @@ from typing import Final
 from kmodd.kernel import patterns
 from kmodd.kernel.libkmod import text
 from kmodd.kernel.modprobe_d import FILE_LIMIT, Line, Lines, parse
+from kmodd.kernel.reading import read_bounded
 from kmodd.kernel.wire import LineRow, Places
 
 # modprobe.d(5). kmod 30 does not know /usr/lib, which is the same directory wherever it matters.
@@ -105,20 +106,8 @@ def _in_order(paths: Iterable[str]) -> tuple[str, ...]:
 
 def read_lines(paths: Iterable[str]) -> Lines:
     """What the files say, in their order; a file that cannot be read says nothing, here as in libkmod."""
-    return Lines((line for path in paths for line in _lines_of(path)), patterns.matches)
-
-
-def _lines_of(path: str) -> Iterable[Line]:
-    # O_NONBLOCK, because it may have become a FIFO since it was looked at.
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return ()
-    try:
-        with open(fd, "rb", buffering=0) as file:
-            return list(parse(file.read(FILE_LIMIT + 1) or b"", path))
-    except OSError:
-        return ()
+    lines = (line for path in paths for line in parse(read_bounded(path, FILE_LIMIT + 1), path))
+    return Lines(lines, patterns.matches)
 
 
 def line_row(line: Line) -> LineRow:

@@ -3,10 +3,11 @@
 Imported by the loader: nothing heavy in here.
 """
 
-import os
 import re
 from collections.abc import Collection, Iterator
 from typing import Final
+
+from kmodd.kernel.reading import chunks
 
 _CHUNK: Final = 2**18
 _SIZE_LIMIT: Final = 2**27  # a kernel with all its symbols has some 12 MB
@@ -34,18 +35,10 @@ def init_functions(proc: str, builtins: Collection[str]) -> dict[str, list[str]]
 
 def _whole_lines(path: str) -> Iterator[bytes]:
     """The file in chunks that end with a line; nothing of one that cannot be read."""
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return
-    with open(fd, "rb", buffering=0) as file:
-        rest = b""
-        for _ in range(_SIZE_LIMIT // _CHUNK):
-            chunk = file.read(_CHUNK)
-            if not chunk:
-                break
-            lines, _, rest = (rest + chunk).rpartition(b"\n")
-            # What has no end is no line of kallsyms.
-            rest = rest[-_CHUNK:]
-            yield lines
-        yield rest
+    rest = b""
+    for chunk in chunks(path, _SIZE_LIMIT, _CHUNK):
+        lines, _, rest = (rest + chunk).rpartition(b"\n")
+        # What has no end is no line of kallsyms.
+        rest = rest[-_CHUNK:]
+        yield lines
+    yield rest

@@ -14,11 +14,13 @@ from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel import denial, inventory, sysfs
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.libkmod import Context, Library
+from kmodd.kernel.symbols import symbols_of
 from kmodd.kernel.wire import (
     LOAD,
     LOOKUP,
     PARAMETERS,
     RESTRAINT,
+    SYMBOLS,
     UNLOAD,
     WRITE,
     Answer,
@@ -90,6 +92,8 @@ def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
             return Answer(
                 restraint=denial.restrain(tools.library(), places, body["denied"], body["rendered"])
             )
+        if request.verb == SYMBOLS:
+            return Answer(symbols=symbols_of(tools.library(), tools.places, _checked_name(body["module"])))
         if request.verb == PARAMETERS:
             return Answer(parameters={name: _parameters(name, tools.places) for name in body["names"]})
         return Answer(report=_timed(_change(request.verb, body, tools), log))
