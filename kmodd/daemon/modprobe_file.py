@@ -86,14 +86,14 @@ class ModprobeFile:
 
     def _replace(self, rendered: Rendered, path: Path) -> None:
         """In a thread: the file as rendered. Raises OSError, KmoddError for what is not ours."""
-        self._forget_other_place(path)
+        self._forget_other_place(path, used=bool(rendered.text))
         _replace(path, rendered.text)
         _replace(Path(last_word(str(path))), rendered.last_text)
 
-    def _forget_other_place(self, path: Path) -> None:
+    def _forget_other_place(self, path: Path, *, used: bool) -> None:
         """The setting may have named another file before: what stands there is ours to take away."""
         before = _read(self._note)
-        if before == str(path):
+        if before == str(path) or not (before or used):
             return
         for old in (before, last_word(before)) if before else ():
             if (_read(Path(old)) or "").startswith(HEADER):

@@ -12,7 +12,7 @@ from typing import Protocol, TypeVar
 
 from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Evidence, Plan
-from kmodd.core.memory import Memory, overtaken
+from kmodd.core.memory import Flight, Memory, overtaken
 from kmodd.core.plan import make_plan
 from kmodd.core.resolve import DesiredState, with_needs
 from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
@@ -155,11 +155,11 @@ class Reconciler:
         async with self._surveying:
             # Not before: with a catalog of yesterday the survey would stop listening to today's devices.
             catalog = self.snapshot.catalog
-            before = self._store.memory
-            findings = await self._survey.look(catalog, Look(full=True), before)
+            began_us = _now_us()
+            findings = await self._survey.look(catalog, Look(full=True), self._store.memory)
             # A survey tells of a new device or tree once: what follows from that must not be lost here.
             self._forget(catalog, findings, asked=False)
-            return await self._make_plan(findings, self._restrainer.evidence, before)
+            return await self._make_plan(findings, self._restrainer.evidence, began_us)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
         """Status of a module that no file names; shown while it is in the kernel, None if it is not."""
@@ -201,13 +201,13 @@ class Reconciler:
         async with self._surveying:
             # A copy: what is asked for from here on is the next pass's.
             included = frozenset(self._included)
-            before = self._store.memory
-            findings = await self._survey.look(catalog, look, before, included)
+            began_us = _now_us()
+            findings = await self._survey.look(catalog, look, self._store.memory, included)
             self._store.look(findings.observed, findings.desired.present)
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
             enforce = catalog.settings.enforce and findings.desired.enforce
             evidence = await self._restrain(catalog.settings, look, findings, enforce=enforce)
-            plan = await self._make_plan(findings, evidence, before)
+            plan = await self._make_plan(findings, evidence, began_us)
             self._settle(findings, plan)
             self._apply(catalog.settings)
             self._executor.replace(plan.steps if enforce else ())
@@ -259,9 +259,9 @@ class Reconciler:
             findings.desired, settings.modprobe_file, anew=anew, enforce=enforce
         )
 
-    async def _make_plan(self, findings: Findings, evidence: Evidence, before: Memory) -> Plan:
-        """A plan; made once more where it asks who uses a module. ``before``: the survey began with that."""
-        plan = self._planned(findings, evidence, before)
+    async def _make_plan(self, findings: Findings, evidence: Evidence, began_us: int) -> Plan:
+        """A plan; made once more where it asks who uses a module. ``began_us``: when the survey began."""
+        plan = self._planned(findings, evidence, began_us)
         if not plan.asks:
             return plan
         try:
@@ -269,12 +269,13 @@ class Reconciler:
         except KmoddError as error:
             _log.warning("who uses %s cannot be found out: %s", ", ".join(sorted(plan.asks)), error)
             return plan
-        return self._planned(findings, evidence._replace(users=users), before)
+        return self._planned(findings, evidence._replace(users=users), began_us)
 
-    def _planned(self, findings: Findings, evidence: Evidence, before: Memory) -> Plan:
+    def _planned(self, findings: Findings, evidence: Evidence, began_us: int) -> Plan:
         """What ended since the survey began counts as under way: its outcome has not been looked at."""
         memory = self._store.memory
-        memory = memory._replace(in_flight={**before.in_flight, **memory.in_flight})
+        ended = {n: Flight(s.kind, s.done_us) for n, s in memory.successes.items() if s.done_us >= began_us}
+        memory = memory._replace(in_flight={**ended, **memory.in_flight})
         return make_plan(findings.desired, findings.order, findings.observed, memory, _now_us(), evidence)
 
     def _settle(self, findings: Findings, plan: Plan) -> None:

@@ -16,6 +16,7 @@ from kmodd.kernel.wire import (
     RESTRAINT,
     SYMBOLS,
     UNLOAD,
+    USERS,
     WRITE,
     Answer,
     Places,
@@ -30,6 +31,7 @@ from kmodd.model import (
     Restraint,
     Symbols,
     UnloadRequest,
+    User,
     WriteRequest,
 )
 from kmodd.names import ModuleName
@@ -122,6 +124,14 @@ class LoaderClient:
             texts = (await self._restrain([], chunk))["options"]
             options.update((name, texts[name]) for name in chunk)
         return Restraint(proofs, options)
+
+    async def users(self, names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
+        """What uses each of ``names`` and is no module, as far as it can be found out. Raises LOADER_LOST."""
+        found: dict[ModuleName, tuple[User, ...]] = {}
+        for chunk in _chunks(names):
+            rows = (await self._ask(USERS, {"names": chunk}))["users"]
+            found.update((name, tuple(User(*row) for row in rows[name])) for name in chunk)
+        return found
 
     async def symbols(self, name: ModuleName) -> Symbols:
         """Symbols of one module's file.

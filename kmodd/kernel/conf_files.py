@@ -11,6 +11,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from kmodd.files import last_word
 from kmodd.kernel import patterns
 from kmodd.kernel.libkmod import text
 from kmodd.kernel.modprobe_d import FILE_LIMIT, Line, Lines, parse
@@ -43,6 +44,7 @@ class ConfFiles:
                 self._chosen.setdefault(name, f"{directory}/{name}")
         self._generated_name = os.path.basename(places.modprobe_file)
         self._generated = os.path.realpath(places.modprobe_file) if places.modprobe_file else ""
+        self._ours = {self._generated, last_word(self._generated)} if self._generated else set()
 
     @property
     def all(self) -> tuple[str, ...]:
@@ -55,15 +57,15 @@ class ConfFiles:
 
     @property
     def of_others(self) -> tuple[str, ...]:
-        """``all`` without the file that kmodd generates, under whichever name it is found.
+        """``all`` without what kmodd generates, under whichever name it is found.
 
         A file of the same name in another directory counts if it hides kmodd's, and not while it is hidden.
         """
         return tuple(path for path in self.all if not self.is_generated(path))
 
     def is_generated(self, path: str) -> bool:
-        """Whether this is the file that kmodd generates."""
-        return os.path.realpath(path) == self._generated
+        """Whether this is a file that kmodd generates."""
+        return os.path.realpath(path) in self._ours
 
     def hiding(self) -> str:
         """The file that takes the place of the generated one; "" if there is none."""

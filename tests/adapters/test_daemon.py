@@ -43,6 +43,7 @@ def places(tmp_path: Path) -> Places:
     (tmp_path / "proc/cmdline").write_text("quiet\n")
     (tmp_path / "proc/modules").write_text("")
     (tmp_path / "etc").mkdir()
+    (tmp_path / "kmodd.toml").write_text(f'modprobe_file = "{tmp_path}/modprobe.d/00-kmodd.conf"\n')
     config = ConfigPaths((tmp_path / "etc",), tmp_path / "kmodd.toml", tmp_path / "run", tmp_path / "state")
     roots = Roots(str(tmp_path / "proc"), str(tmp_path / "sys"))
     return Places(config, roots, tmp_path / "modules", (), f"unix:path={tmp_path}/bus")

@@ -121,6 +121,14 @@ def test_the_generated_file_is_left_out_under_whichever_name(dirs: tuple[Path, P
         assert files.hiding() == ""
 
 
+def test_the_second_generated_file_is_left_out_too(dirs: tuple[Path, Path]) -> None:
+    etc, run = dirs
+    for path in (etc / "00-kmodd.conf", etc / "zz-kmodd.conf", run / "other.conf"):
+        path.touch()
+    files = _files(_places(dirs, str(etc / "00-kmodd.conf")))
+    assert files.of_others == (str(run / "other.conf"),)
+
+
 def test_what_the_generated_file_hides_is_hidden_and_what_hides_it_is_not(dirs: tuple[Path, Path]) -> None:
     etc, run = dirs
     (etc / "k.conf").touch()
