@@ -12,12 +12,17 @@ def users_of(draft: Draft, seen: ObservedModule) -> tuple[User, ...]:
 
 
 def references(draft: Draft, seen: ObservedModule) -> tuple[str, ...]:
-    """What its refcount comes from, apart from holders: those found, then how many nobody accounts for."""
+    """What its refcount comes from, apart from holders: those found, then how many nobody accounts for.
+
+    While it has holders, the rest may be theirs too (each scheduler takes another reference to ip_vs), and
+    goes with them; what then is left makes the kernel refuse.
+    """
     if seen.refcount <= len(seen.holders):
         return ()
     found = [user for user in users_of(draft, seen) if user.references]
     rest = seen.refcount - len(seen.holders) - sum(user.references for user in found)
-    return (*(user.text for user in found), *((f"unattributed: {rest}",) if rest > 0 else ()))
+    is_known = rest <= 0 or seen.holders
+    return (*(user.text for user in found), *(() if is_known else (f"unattributed: {rest}",)))
 
 
 def at_work(draft: Draft, seen: ObservedModule) -> tuple[str, ...]:
