@@ -146,6 +146,10 @@ class Draft:
         if step.kind is ActionKind.UNLOAD:
             self.leaving.add(step.module)
 
+    def withdraw(self, name: ModuleName) -> None:
+        """What was to be written is set by a load as well, and that is to come."""
+        self.steps = [step for step in self.steps if step.module != name]
+
     def held_back(self, name: ModuleName, kind: ActionKind) -> Verdict | None:
         """The verdict of what keeps an action from being tried now: its failure, or its success without
         lasting effect; None if one may try."""

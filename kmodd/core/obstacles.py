@@ -71,11 +71,15 @@ def _missing_need(draft: Draft, module: DesiredModule) -> Verdict | None:
     for need in strong_needs(module, draft.infos):
         other = draft.desired.modules.get(need)
         if other is not None and other.to_remove:
-            return Verdict(Condition.CONFLICT, f"it needs {need}, which is declared {other.desired}")
+            return Verdict(Condition.CONFLICT, f"it needs {need}, which is {_why_out(other)}")
         if need not in draft.reachable:
             message = f"it needs {need}{_state(draft, need)}"
             return Verdict(Condition.WAITING_FOR_DEPENDENCY, message, blockers=(need,))
     return None
+
+
+def _why_out(module: DesiredModule) -> str:
+    return "to go with its last device" if module.unmet else f"declared {module.desired}"
 
 
 def _unsettled(draft: Draft, module: DesiredModule) -> Verdict | None:

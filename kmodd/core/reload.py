@@ -1,6 +1,7 @@
 """The last rung of the parameter ladder: out and in again, with the holders that kmodd itself manages."""
 
 from kmodd.core.draft import Draft, Step, Verdict
+from kmodd.core.resolve import DesiredModule, strong_needs
 from kmodd.core.users import at_work, references
 from kmodd.model import ObservedModule, UnloadRequest
 from kmodd.names import ModuleName
@@ -32,9 +33,11 @@ def plan_reload(draft: Draft, seen: ObservedModule, gap: Verdict) -> Verdict:
         if name != seen.name:
             reason = f"to be loaded again after {seen.name}"
             draft.verdicts[name] = Verdict(Condition.LOADING, f"it is {reason}")
+        draft.withdraw(name)
         strong = tuple(holder for holder in draft.observed[name].holders if holder in draft.leaving)
         draft.add(Step(name, ActionKind.UNLOAD, UnloadRequest(name), reason, strong=strong, owed=True))
         draft.reachable.discard(name)
+        draft.unsettled.add(name)
     return _pending(Condition.LOADING, gap, "it is being reloaded", ())
 
 
@@ -69,7 +72,7 @@ def _blockers(draft: Draft, name: ModuleName) -> tuple[str, ...]:
 
 def _untouchable(draft: Draft, seen: ObservedModule) -> str:
     """Why it may not be taken out, or would not come back."""
-    module, info = draft.desired.modules.get(seen.name), draft.info(seen.name)
+    module = draft.desired.modules.get(seen.name)
     if module is None:
         return "not managed by kmodd"
     if module.skipped or module.barred:
@@ -78,6 +81,17 @@ def _untouchable(draft: Draft, seen: ObservedModule) -> str:
         return "it can never be unloaded"
     if seen.state is not ModuleState.LOADED or seen.name in draft.memory.in_flight:
         return f"it is {seen.state}, and something is under way"
-    if module.to_load and (not info.path or info.install_command):
+    return "" if module.to_remove else _lost(draft, module)
+
+
+def _lost(draft: Draft, module: DesiredModule) -> str:
+    """Why one that is in the kernel could not be loaded again; "" if it could (core/obstacles.py)."""
+    info, others = draft.info(module.name), draft.desired.modules
+    if not info.path or info.install_command:
         return "it could not be loaded again"
-    return ""
+    for need in strong_needs(module, draft.infos):
+        if not draft.is_live(need) or (need in others and others[need].to_remove):
+            return f"it could not be loaded again without {need}"
+    replaced = module.declaration.replaces if module.declaration else ()
+    beside = sorted(other for other in (*replaced, *draft.rivals.get(module.name, ())) if draft.is_in(other))
+    return f"it could not be loaded again beside {beside[0]}" if beside else ""

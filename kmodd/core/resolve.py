@@ -62,8 +62,8 @@ class DesiredModule(NamedTuple):
 
 
 class DesiredState(NamedTuple):
-    """Every managed module. ``unknown`` names those that the module tree has not been asked about yet:
-    look them up and resolve again, until it is empty.
+    """Every managed module. ``unknown`` names those that the module tree has not been asked about yet, these
+    and others that decide something: look them up and resolve again, until it is empty.
 
     ``present``: those whose ``when.device`` is fulfilled. ``unready``: those whose ``ready`` is not.
     """
@@ -88,7 +88,7 @@ def resolve(catalog: Catalog, facts: Facts, infos: Infos, history: History | Non
     return DesiredState(
         modules,
         infos,
-        frozenset(modules.keys() - infos.keys()),
+        frozenset((modules.keys() | _mentioned(catalog)) - infos.keys()),
         facts,
         given.enforce,
         frozenset(d.name for d in catalog.declarations if device_present(d.when, facts)),
@@ -187,6 +187,11 @@ def _replace(modules: dict[ModuleName, DesiredModule], infos: Infos) -> None:
             continue
         state = Desired.DENIED if known.desired is Desired.DENIED else Desired.UNLOADED
         modules[other] = known._replace(desired=state, unmet="", replaced_by=(*known.replaced_by, name))
+
+
+def _mentioned(catalog: Catalog) -> frozenset[ModuleName]:
+    """Modules that need not be managed, and matter where they are built in."""
+    return frozenset(name for d in catalog.declarations for name in (*d.requires, *d.conflicts))
 
 
 def _is_there(name: ModuleName, infos: Infos) -> bool:

@@ -21,3 +21,4 @@ def test_case(folder: Path, tmp_path: Path) -> None:
         assert found.modprobe == wanted["modprobe"]
     assert found.issues == wanted.get("issues", [])
     assert found.state == wanted.get("state", "converged")
+    assert found.enforce is wanted.get("enforce", True)

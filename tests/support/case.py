@@ -6,23 +6,25 @@
     Files that were compiled before and have become those of ``config``.
 ``tree.toml``
     ``[NAME]``: needs, before, after (softdeps), options, install, builtin, permanent, fails (an errno of its
-    init) or alias_of, and ``parameters.NAME = { kind, default, mode, length }``.
+    init), ``conf_lines`` (file, line, text) and ``parameters.NAME = { kind, default, mode, clamp, length }``;
+    or, for a name that no module has, alias_of or similar.
 ``observed.toml``
     ``[NAME]``: options, state, uses, ``users`` (kind, text, references). What was in the kernel before.
 ``facts.toml``
     Fields of Facts; ``devices`` is a list of tables like when.device. ``met``: modules whose device was there
-    before. ``open.NAME``: ways in which libkmod would load what is denied; ``unproved``: why nothing is
-    proved.
+    before. ``proofs.NAME``: what libkmod makes of a denial, other than that it holds: checked, open_ways,
+    culprits (file, line, text), init_functions; ``unproved``: why nothing is proved. ``later_s``: how much
+    later all is looked at once more.
 ``expect.toml``
     ``steps`` ("load NAME OPTIONS"), ``order`` (lists of names, each in this order among the steps),
     ``[conditions]`` and some ``[messages]`` after everything has been carried out, plan after plan,
     ``modprobe`` (lines of the generated file, its header left out), ``issues`` ("FILE:LINE:COLUMN CODE",
-    before it "warning" where it is one), and ``state``.
+    before it "warning" where it is one), ``state``, and ``enforce`` (false: nothing is carried out).
 """
 
 import shutil
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -33,15 +35,15 @@ from kmodd.core.draft import Evidence, Step
 from kmodd.core.memory import Memory
 from kmodd.core.modprobe_conf import HEADER, render
 from kmodd.core.status import daemon_state
-from kmodd.model import Catalog, DeviceMatch, Facts, Proof, User
+from kmodd.model import Catalog, ConfLine, DeviceMatch, Facts, Proof, User
 from kmodd.names import ModuleName
-from kmodd.shown import Issue, ModuleState, Severity
+from kmodd.shown import Issue, Location, ModuleState, Severity
 from tests.support.kernel_parameters import KernelParameter
-from tests.support.planning import Planned, carry_out, planned
+from tests.support.planning import NOW_US, Planned, carry_out, looked, planned
 from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule, module
 
 DIRECTORIES = ("etc", "run", "local", "lib")
-_EXPECTED = frozenset(("steps", "order", "conditions", "messages", "modprobe", "issues", "state"))
+_EXPECTED = frozenset(("steps", "order", "conditions", "messages", "modprobe", "issues", "state", "enforce"))
 _MOST_PLANS = 8
 
 
@@ -56,6 +58,7 @@ class Found:
     modprobe: list[str]
     issues: list[str]
     state: str
+    enforce: bool
 
 
 def play(folder: Path, scratch: Path) -> Found:
@@ -64,17 +67,9 @@ def play(folder: Path, scratch: Path) -> Found:
     observed, given = _read(folder / "observed.toml"), _read(folder / "facts.toml")
     kernel = _kernel(_read(folder / "tree.toml"), observed)
     memory = Memory(met=frozenset(map(ModuleName, given.pop("met", ()))))
-    evidence = _evidence(catalog, observed, given)
-    facts = _facts(given)
-    steps: list[Step] = []
-    found = planned(kernel, catalog.declarations, facts=facts, memory=memory, evidence=evidence)
-    for _ in range(_MOST_PLANS):
-        if not found.plan.steps:
-            break
-        steps += found.plan.steps
-        memory = carry_out(kernel, found.plan, memory)
-        found = planned(kernel, catalog.declarations, facts=facts, memory=memory, evidence=evidence)
-    assert not found.plan.steps, f"still not at rest: {found.plan.steps}"
+    later_us = int(given.pop("later_s", 0) * 1e6)
+    world = _World(kernel, catalog, _evidence(catalog, observed, given), _facts(given))
+    steps, found = world.run(memory, later_us)
     rendered = render(found.desired).text.splitlines()
     return Found(
         steps=[f"{s.kind} {s.module} {s.detail}".rstrip() for s in steps],
@@ -84,19 +79,65 @@ def play(folder: Path, scratch: Path) -> Found:
         modprobe=[line for line in rendered if line != HEADER],
         issues=[_issue_text(issue, scratch) for issue in catalog.issues],
         state=_state(catalog, found),
+        enforce=found.desired.enforce,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _World:
+    """A kernel, and all else that plans are made from."""
+
+    kernel: SimulatedKernel
+    catalog: Catalog
+    evidence: Evidence
+    facts: Facts
+
+    def run(self, memory: Memory, later_us: int) -> tuple[list[Step], Planned]:
+        """Steps of all plans until nothing is left to do, now and later, and the last plan."""
+        steps, _, memory = self._come_to_rest(memory, NOW_US)
+        more, found, _ = self._come_to_rest(memory, NOW_US + later_us)
+        return [*steps, *more], found
+
+    def _come_to_rest(self, memory: Memory, now_us: int) -> tuple[list[Step], Planned, Memory]:
+        steps: list[Step] = []
+        for _ in range(_MOST_PLANS):
+            found, memory = self._look(memory, now_us)
+            if not found.plan.steps or not found.desired.enforce:
+                return steps, found, memory
+            steps += found.plan.steps
+            memory = carry_out(self.kernel, found.plan, memory, now_us)
+        raise AssertionError(f"not at rest: {steps}")
+
+    def _look(self, memory: Memory, now_us: int) -> tuple[Planned, Memory]:
+        found = planned(
+            self.kernel,
+            self.catalog.declarations,
+            facts=self.facts,
+            memory=memory,
+            now_us=now_us,
+            evidence=self.evidence,
+        )
+        return found, looked(found, memory, now_us)
 
 
 def _evidence(catalog: Catalog, observed: Mapping[str, Any], given: dict[str, Any]) -> Evidence:
     """What would have been looked into: denials, and who uses what."""
-    ways, unproved = given.pop("open", {}), given.pop("unproved", "")
+    told, unproved = given.pop("proofs", {}), given.pop("unproved", "")
     users = {
         ModuleName(name): tuple(User(*row) for row in table.pop("users", ()))
         for name, table in observed.items()
     }
     names = [] if unproved else [declaration.name for declaration in catalog.declarations]
-    proofs = {name: Proof(name, 1, tuple(ways.get(name, ()))) for name in names}
-    return Evidence(proofs, users, unproved)
+    return Evidence({name: _proof(name, told.get(name, {})) for name in names}, users, unproved)
+
+
+def _proof(name: ModuleName, told: Mapping[str, Any]) -> Proof:
+    lists = {key: tuple(told.get(key, ())) for key in ("open_ways", "init_functions")}
+    return Proof(name, told.get("checked", 1), culprits=_conf_lines(told.get("culprits", ())), **lists)
+
+
+def _conf_lines(rows: Iterable[tuple[str, int, str]]) -> tuple[ConfLine, ...]:
+    return tuple(ConfLine(Location(file, line), text) for file, line, text in rows)
 
 
 def expected(folder: Path) -> dict[str, Any]:
@@ -136,14 +177,15 @@ def _issue_text(issue: Issue, scratch: Path) -> str:
 
 
 def _kernel(tree: Mapping[str, Any], observed: Mapping[str, Any]) -> SimulatedKernel:
-    kernel = SimulatedKernel(_module(name, table) for name, table in tree.items() if "alias_of" not in table)
-    for name, table in tree.items():
-        if "alias_of" in table:
-            kernel.aliases[ModuleName(name)] = tuple(map(ModuleName, table["alias_of"]))
+    names = {name: table for name, table in tree.items() if not table.keys() & {"alias_of", "similar"}}
+    kernel = SimulatedKernel(_module(name, table) for name, table in names.items())
+    for name in tree.keys() - names.keys():
+        kernel.aliases[ModuleName(name)] = tuple(map(ModuleName, tree[name].get("alias_of", ())))
+        kernel.similar[ModuleName(name)] = tuple(map(ModuleName, tree[name].get("similar", ())))
     for name, table in observed.items():
         if "state" in table:
             kernel.set_state(name, ModuleState(table["state"]))
-        else:
+        elif ModuleName(name) not in kernel.present():
             kernel.insert(name, table.get("options", ""))
         kernel.use(name, table.get("uses", 0))
     return kernel
@@ -151,8 +193,15 @@ def _kernel(tree: Mapping[str, Any], observed: Mapping[str, Any]) -> SimulatedKe
 
 def _module(name: str, table: Mapping[str, Any]) -> SimulatedModule:
     rest = dict(table)
-    parameters = {key: KernelParameter(**given) for key, given in rest.pop("parameters", {}).items()}
-    return replace(module(name, *rest.pop("needs", ()), **rest), parameters=parameters)
+    conf_lines = _conf_lines(rest.pop("conf_lines", ()))
+    parameters = {key: _parameter(given) for key, given in rest.pop("parameters", {}).items()}
+    made = module(name, *rest.pop("needs", ()), **rest)
+    return replace(made, parameters=parameters, info=made.info._replace(conf_lines=conf_lines))
+
+
+def _parameter(given: Mapping[str, Any]) -> KernelParameter:
+    clamp = {"clamp": tuple(given["clamp"])} if "clamp" in given else {}
+    return KernelParameter(**{**given, **clamp})
 
 
 def _facts(table: dict[str, Any]) -> Facts:

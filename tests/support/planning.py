@@ -4,7 +4,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from kmodd.core.draft import Evidence, ObservedModules, Plan, Step
-from kmodd.core.memory import LoadRecord, Memory, judge_load, judge_unload, judge_write
+from kmodd.core.memory import (
+    LoadRecord,
+    Memory,
+    Wait,
+    judge_load,
+    judge_unload,
+    judge_write,
+    overtaken,
+    succeeded,
+)
 from kmodd.core.order import order
 from kmodd.core.parameters import shown_of
 from kmodd.core.plan import make_plan
@@ -59,18 +68,46 @@ def planned(
 
 
 def carry_out(kernel: SimulatedKernel, plan: Plan, memory: Memory, now_us: int = NOW_US) -> Memory:
-    """Carry the steps out one by one, in the order of the plan; the memory that the daemon would have."""
+    """Carry the steps out one by one, in the order of the plan, as the executor does; the memory after it.
+
+    What strongly needs a step that failed is not begun.
+    """
+    failed: set[ModuleName] = set()
     for step in plan.steps:
-        error = kernel.begin(step.request) or kernel.end(step.request)
+        if not failed.isdisjoint(step.strong):
+            failed.add(step.module)
+            continue
         if step.owed:
             memory = memory._replace(owed=memory.owed | {step.module})
-        memory = _remembered(kernel, step, Report(error), memory, now_us)
-    back = {name for name, seen in kernel.modules().items() if seen.state is ModuleState.LOADED}
-    return memory._replace(owed=memory.owed - back)
+        error = kernel.begin(step.request) or kernel.end(step.request)
+        outcome, memory = _remembered(kernel, step, Report(error), memory, now_us)
+        if outcome not in (Outcome.DONE, Outcome.UNCHANGED):
+            failed.add(step.module)
+    return memory
 
 
-def _remembered(kernel: SimulatedKernel, step: Step, report: Report, memory: Memory, now_us: int) -> Memory:
-    """``memory`` after one step has ended (daemon/executor.py and daemon/store.py)."""
+def looked(found: Planned, memory: Memory, now_us: int = NOW_US) -> Memory:
+    """``memory`` after a pass has looked at the kernel and made its plan, before that is carried out."""
+    observed = found.observed
+    back = {n for n in memory.owed if n in observed and observed[n].state is ModuleState.LOADED}
+    over = overtaken(memory, observed) | found.plan.mended
+    waits = {}
+    for name in found.plan.waits:
+        seen, old = observed.get(name), memory.waits.get(name)
+        instance = seen.instance if seen is not None else 0
+        waits[name] = old if old is not None and old.instance == instance else Wait(instance, now_us)
+    return memory._replace(
+        attempts={name: attempt for name, attempt in memory.attempts.items() if name not in over},
+        owed=memory.owed - back,
+        met=memory.met | found.desired.present,
+        waits=waits,
+    )
+
+
+def _remembered(
+    kernel: SimulatedKernel, step: Step, report: Report, memory: Memory, now_us: int
+) -> tuple[Outcome, Memory]:
+    """What one step came to, and ``memory`` after it (daemon/executor.py and daemon/store.py)."""
     previous, after = memory.attempts.get(step.module), kernel.modules().get(step.module)
     if step.kind is ActionKind.LOAD:
         outcome, attempt = judge_load(previous, report, after, now_us, 0.5)
@@ -81,19 +118,25 @@ def _remembered(kernel: SimulatedKernel, step: Step, report: Report, memory: Mem
         outcome, attempt = judge_write(previous, report, now_us, 0.5, gone=gone)
     attempts = {name: old for name, old in memory.attempts.items() if name != step.module}
     if attempt is not None:
-        return memory._replace(attempts={**attempts, step.module: attempt})
-    loads = dict(memory.loads)
-    if outcome is Outcome.DONE and step.kind is not ActionKind.UNLOAD:
-        old = loads.get(step.module)
-        instance = kernel.instance(step.module)
-        if old is None or old.instance != instance or step.kind is ActionKind.LOAD:
-            old = LoadRecord(instance, (), 1 if step.kind is ActionKind.LOAD else 0, 0)
-        shown = shown_of(step.parameters, kernel.parameters(step.module))
-        parameters = {p.name: p for p in (*old.parameters, *step.parameters)}
-        texts = {p.name: p for p in (*old.shown, *shown)}
-        record = old._replace(parameters=tuple(parameters.values()), shown=tuple(texts.values()))
-        loads[step.module] = record
-    return memory._replace(attempts=attempts, loads=loads)
+        return outcome, memory._replace(attempts={**attempts, step.module: attempt})
+    memory = memory._replace(attempts=attempts)
+    if outcome is not Outcome.DONE:
+        return outcome, memory
+    success = succeeded(memory.successes.get(step.module), step.kind, now_us, 0.5)
+    memory = memory._replace(successes={**memory.successes, step.module: success})
+    if step.kind is ActionKind.UNLOAD:
+        return outcome, memory
+    return outcome, memory._replace(loads={**memory.loads, step.module: _record(kernel, step, memory)})
+
+
+def _record(kernel: SimulatedKernel, step: Step, memory: Memory) -> LoadRecord:
+    old, instance = memory.loads.get(step.module), kernel.instance(step.module)
+    if old is None or old.instance != instance or step.kind is ActionKind.LOAD:
+        old = LoadRecord(instance, (), 1 if step.kind is ActionKind.LOAD else 0, 0)
+    shown = shown_of(step.parameters, kernel.parameters(step.module))
+    parameters = {p.name: p for p in (*old.parameters, *step.parameters)}
+    texts = {p.name: p for p in (*old.shown, *shown)}
+    return old._replace(parameters=tuple(parameters.values()), shown=tuple(texts.values()))
 
 
 def _resolved(kernel: SimulatedKernel, catalog: Catalog, facts: Facts, history: History) -> DesiredState:

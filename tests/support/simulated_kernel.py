@@ -57,6 +57,7 @@ class SimulatedKernel:
     def __init__(self, modules: Iterable[SimulatedModule] = ()) -> None:
         self.tree = {module.name: module for module in modules}
         self.aliases: dict[ModuleName, tuple[ModuleName, ...]] = {}
+        self.similar: dict[ModuleName, tuple[ModuleName, ...]] = {}
         self._live: dict[ModuleName, _Live] = {}
         self._builtin = {
             name: {key: p.default for key, p in module.parameters.items()}
@@ -148,7 +149,7 @@ class SimulatedKernel:
         """What the module tree says of a name; parameter types only ``with_modinfo``."""
         known = self.tree.get(name)
         if known is None:
-            return ModuleInfo(name, alias_of=self.aliases.get(name, ()))
+            return ModuleInfo(name, alias_of=self.aliases.get(name, ()), similar=self.similar.get(name, ()))
         if not with_modinfo:
             return known.info
         types = tuple(
