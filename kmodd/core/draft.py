@@ -111,7 +111,7 @@ class Draft:
         self.verdicts: dict[ModuleName, Verdict] = {}
         self.reachable: set[ModuleName] = set()
         self.unsettled: set[ModuleName] = set()
-        self.coming = set(memory.in_flight)
+        self.coming = {n for n, flight in memory.in_flight.items() if flight.kind is not ActionKind.WRITE}
         self.leaving = {n for n, flight in memory.in_flight.items() if flight.kind is ActionKind.UNLOAD}
         self.wakes: list[int] = []
         self.asks: set[ModuleName] = set()
@@ -141,7 +141,8 @@ class Draft:
     def add(self, step: Step) -> None:
         """Put a step at the end."""
         self.steps.append(step)
-        self.coming.add(step.module)
+        if step.kind is not ActionKind.WRITE:
+            self.coming.add(step.module)
         if step.kind is ActionKind.UNLOAD:
             self.leaving.add(step.module)
 
@@ -151,8 +152,8 @@ class Draft:
         attempt = self.memory.attempts.get(name)
         if attempt is not None and attempt.kind is kind and not self._is_due(attempt.next_retry_us):
             return Verdict(attempt.condition, attempt.message)
-        success = self.memory.successes.get(name)
-        if success is not None and success.kind is kind and not self._is_due(success.next_us):
+        success = self.memory.successes.get((name, kind))
+        if success is not None and not self._is_due(success.next_us):
             return Verdict(
                 Condition.BACKING_OFF, f"{_DONE[kind]} {_often(success.times)}, and undone each time"
             )

@@ -61,12 +61,11 @@ class LoadRecord(NamedTuple):
 
 
 class Success(NamedTuple):
-    """Actions of one kind on a module that each succeeded and did not hold, the last one included.
+    """How often an action of one kind on a module was done and did not hold, the last time included.
 
     Times are CLOCK_MONOTONIC; ``next_us``: not done once more before then.
     """
 
-    kind: ActionKind
     times: int
     done_us: int
     next_us: int
@@ -93,7 +92,7 @@ class Memory(NamedTuple):
     attempts: Mapping[ModuleName, Attempt] = EMPTY
     loads: Mapping[ModuleName, LoadRecord] = EMPTY
     in_flight: Mapping[ModuleName, Flight] = EMPTY
-    successes: Mapping[ModuleName, Success] = EMPTY
+    successes: Mapping[tuple[ModuleName, ActionKind], Success] = EMPTY
     waits: Mapping[ModuleName, Wait] = EMPTY
     owed: frozenset[ModuleName] = frozenset()
     met: frozenset[ModuleName] = frozenset()
@@ -106,13 +105,13 @@ class Memory(NamedTuple):
         )
 
 
-def succeeded(previous: Success | None, kind: ActionKind, now_us: int, chance: float) -> Success:
+def succeeded(previous: Success | None, now_us: int, chance: float) -> Success:
     """One more success; what was undone soon after the one before is not repeated at once."""
     times = 1
-    if previous is not None and previous.kind is kind:
+    if previous is not None:
         held = now_us - previous.done_us >= HOLD_US + previous.next_us - previous.done_us
         times = 1 if held else previous.times + 1
-    return Success(kind, times, now_us, now_us + backoff_us(times, chance))
+    return Success(times, now_us, now_us + backoff_us(times, chance))
 
 
 def overtaken(memory: Memory, observed: Mapping[ModuleName, ObservedModule]) -> frozenset[ModuleName]:

@@ -29,7 +29,7 @@ def make_plan(
     removals = removal_order(desired, {name: seen.holders for name, seen in observed.items()})
     for name in removals.sequence:
         draft.verdicts[name] = plan_removal(draft, desired.modules[name], removals)
-    for name, module in desired.modules.items():
+    for name, module in sorted(desired.modules.items()):
         if not (module.to_remove or module.to_load):
             draft.verdicts[name] = guarded(draft, module)
     for name in order.sequence:

@@ -13,15 +13,15 @@ from kmodd.shown import ActionKind, Condition, ModuleState
 def guarded(draft: Draft, module: DesiredModule) -> Verdict:
     """``auto``: others load it or not; its parameters are looked after when it is there."""
     seen = draft.observed.get(module.name)
-    if seen is not None and seen.state in (ModuleState.LOADED, ModuleState.BUILTIN):
-        draft.reachable.add(module.name)
-        in_sync = Verdict(Condition.IN_SYNC, "in the kernel; kmodd guards its parameters")
-        verdict = compared(draft, module, seen, in_sync)
-        if verdict is not in_sync:
-            return verdict
+    if module.name in draft.leaving and module.name in draft.verdicts:
+        return draft.verdicts[module.name]
+    good = Verdict(Condition.IN_SYNC, "left to others; kmodd guards its parameters")
     if module.unmet:
-        return Verdict(Condition.CONDITION_UNMET, module.unmet)
-    return Verdict(Condition.IN_SYNC, "left to others; kmodd guards its parameters")
+        good = Verdict(Condition.CONDITION_UNMET, module.unmet)
+    if seen is None or seen.state not in (ModuleState.LOADED, ModuleState.BUILTIN):
+        return good
+    draft.reachable.add(module.name)
+    return compared(draft, module, seen, good)
 
 
 def compared(draft: Draft, module: DesiredModule, seen: ObservedModule | None, in_sync: Verdict) -> Verdict:

@@ -28,7 +28,7 @@ class MemoryStore:
         self._path = path
         self._attempts: dict[ModuleName, Attempt] = {}
         self._in_flight: dict[ModuleName, Flight] = {}
-        self._successes: dict[ModuleName, Success] = {}
+        self._successes: dict[tuple[ModuleName, ActionKind], Success] = {}
         self._waits: dict[ModuleName, Wait] = {}
         kept = _read(path)
         self._loads = dict(kept.loads)
@@ -66,7 +66,8 @@ class MemoryStore:
 
     def succeed(self, module: ModuleName, kind: ActionKind, now_us: int, chance: float) -> None:
         """Something of ours was done; if it does not hold, it is not done again at once."""
-        self._successes[module] = succeeded(self._successes.get(module), kind, now_us, chance)
+        key = module, kind
+        self._successes[key] = succeeded(self._successes.get(key), now_us, chance)
 
     def remember_load(self, module: ModuleName, record: LoadRecord) -> None:
         """Keep that this instance is ours, across restarts of the daemon. Raises OSError."""
@@ -92,10 +93,11 @@ class MemoryStore:
         """What the kernel shows settles what is owed; ``present``: modules whose device is there."""
         back = {n for n in self._owed if n in observed and observed[n].state is ModuleState.LOADED}
         back -= self._in_flight.keys()
-        fresh = set(present) - self._met
-        if back or fresh:
+        # Without device and module there is nothing left to follow.
+        met = {name for name in self._met if name in observed} | set(present)
+        if back or met != self._met:
             self._owed -= back
-            self._met |= fresh
+            self._met = met
             with suppress(OSError):  # the next one that must be kept tells of it
                 self._write()
 

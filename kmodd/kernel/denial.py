@@ -142,18 +142,17 @@ def _forceful_commands(lines: Lines, about: Collection[Line], name: str) -> list
     ]
 
 
-def _openers(files: ConfFiles, about: Iterable[Line], open_aliases: Collection[str]) -> Iterator[Line]:
+def _openers(files: ConfFiles, about: Collection[Line], open_aliases: Collection[str]) -> Iterator[Line]:
     """Lines that make a way open: those that win over kmodd's, and the aliases by which one goes in."""
     first: dict[str, Line] = {}
     for line in about:
         first.setdefault(line.command, line)
-        if line.command == "alias" and text(line.subject) in open_aliases:
-            yield line
     softdep, install = first.get("softdep"), first.get("install")
     if softdep is not None and any(softdeps(softdep.argument)) and not files.is_generated(softdep.file):
         yield softdep
-    if install is not None and not _REFUSAL.fullmatch(text(install.argument)):
+    if install is not None and not _REFUSAL.fullmatch(text(install.argument.replace(b"\t", b" "))):
         yield install
+    yield from (line for line in about if line.command == "alias" and text(line.subject) in open_aliases)
 
 
 def _culprits(files: ConfFiles, lines: Iterable[Line]) -> list[LineRow]:

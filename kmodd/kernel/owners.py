@@ -73,11 +73,14 @@ class Owners:
         return found
 
     def _drivers_above(self, path: str) -> Iterator[str]:
-        """Modules of the drivers of a device and of those it hangs on, the nearest first."""
+        """Modules of the drivers of a device and of those it hangs on, the nearest first.
+
+        A driver that was registered without its module (scsi_debug's is) is taken by its own name.
+        """
         for _ in range(_DEPTH_LIMIT):
             if not path.startswith(f"{self._sys}/devices/"):
                 return
-            name = _base_of_link(f"{path}/driver/module")
+            name = _base_of_link(f"{path}/driver/module") or _base_of_link(f"{path}/driver")
             if name:
                 yield name
             path = os.path.dirname(path)

@@ -11,8 +11,8 @@ from kmodd.names import is_module_name
 
 _LIST_LIMIT: Final = 2**24
 _ANSWERS_LIMIT: Final = 3
-# One comparison with all names of a distribution's kernel takes some 20 ms.
-_QUESTIONS_LIMIT: Final = 32
+# A comparison with the names of a distribution's kernel takes 20 to 90 ms.
+_QUESTIONS_LIMIT: Final = 8
 
 
 class SimilarNames:

@@ -78,7 +78,8 @@ def test_what_is_no_regular_file_says_nothing_and_hides_all_the_same(dirs: tuple
 def test_alias_files_are_read_where_libkmod_reads_them(dirs: tuple[Path, Path]) -> None:
     (dirs[0] / "old.alias").write_text("options m seen=1\n")
     assert bool(_files(_places(dirs)).all) == ("seen=1" in _options(map(str, dirs)))
-    assert _files(_places(dirs)).all == ((str(dirs[0] / "old.alias"),) if LIBRARY.reads_alias_files else ())
+    for reads in (False, True):
+        assert bool(ConfFiles(_places(dirs), reads_alias_files=reads).all) == reads
 
 
 def test_the_usual_directories() -> None:

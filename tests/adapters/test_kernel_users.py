@@ -30,7 +30,7 @@ def _users(names: Iterable[str], roots: Roots | None = None) -> Mapping[ModuleNa
 
 
 def test_a_process_that_has_a_node_open_is_found(tmp_path: Path) -> None:
-    """/dev/null is served by "mem" (/proc/devices) on every kernel; all who have it open would be too many."""
+    """/dev/null is served by "mem" (/proc/devices) on every kernel; many more may have it open."""
     with Path("/dev/null").open("rb") as null:
         process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=null)
         for name in (str(process.pid), "devices"):

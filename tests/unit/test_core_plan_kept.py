@@ -36,7 +36,7 @@ def loaded_dummy(options: str) -> SimulatedKernel:
 @pytest.mark.parametrize("state", [LOADED, AUTO])
 def test_drift(state: Desired) -> None:
     found = planned(loaded_dummy("number=7"), [declare("dummy", state, number="0x8")])
-    assert verdict(found, "dummy") == (Condition.DRIFTED, "number is '7', wanted '0x8'")
+    assert verdict(found, "dummy") == (Condition.DRIFTED, "number is '7', wanted '0x8'; to be written")
     assert found.plan.verdicts[DUMMY].drift == (Drift("number", "0x8", "7"),)
 
 
@@ -94,7 +94,7 @@ def test_removals_go_holders_first_whatever_the_files_say_first() -> None:
         found = planned(kernel("c"), [declare(name, UNLOADED) for name in names])
         assert [step.request for step in found.plan.steps] == [UnloadRequest(n) for n in (C, B, A)]
         assert [step.strong for step in found.plan.steps] == [(), (C,), (B,)]
-        assert verdict(found, "a") == (Condition.IN_USE, "to be unloaded")
+        assert verdict(found, "a") == (Condition.IN_USE, "to be unloaded: declared unloaded")
 
 
 @pytest.mark.parametrize(

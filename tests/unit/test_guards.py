@@ -1,5 +1,6 @@
 """The guards of tests/conftest.py notice what a test leaves behind."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+import tests
 import tests.conftest
 
 LEAKS = {
@@ -41,7 +43,11 @@ def _pytest_in(directory: Path, source: str) -> str:
     shutil.copy(tests.conftest.__file__, directory / "conftest.py")
     (directory / "test_leak.py").write_text(source)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(directory)]
-    return subprocess.run(command, capture_output=True, text=True, cwd=directory, check=False).stdout
+    environment = {**os.environ, "PYTHONPATH": str(Path(tests.__file__).parent.parent)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=directory, env=environment, check=False
+    )
+    return done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("kind", LEAKS)

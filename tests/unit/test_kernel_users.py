@@ -120,6 +120,15 @@ def test_what_lies_under_a_disk_is_used_but_not_counted(machine: Machine) -> Non
     }
 
 
+def test_a_driver_that_does_not_name_its_module_is_taken_by_its_own_name(machine: Machine) -> None:
+    machine.block("8:0", "pseudo_0/adapter0/block/sda")
+    machine.link(
+        machine.sys / "devices/pseudo_0/adapter0/driver", machine.sys / "bus/pseudo/drivers/scsi-debug"
+    )
+    machine.mounts("36 35 8:0 / / rw - ext4 /dev/sda rw")
+    assert machine.users("scsi_debug")["scsi_debug"] == [("mount", "mounted on / (ext4 on /dev/sda)", 1)]
+
+
 def test_lines_that_are_no_mounts(machine: Machine) -> None:
     machine.mounts(
         "", "x", "36 35 98:0 / /a rw", " - f2fs", "1 2 x:y / /odd rw - f2fs /dev/q rw", "1 2 3 4 5 - f2fs q"

@@ -10,7 +10,7 @@ from kmodd.daemon.snapshot import summary
 from kmodd.events.trigger import EVERYTHING, Look
 from kmodd.model import LoadRequest, Settings
 from kmodd.names import ModuleName
-from kmodd.shown import Condition, DaemonState, ModuleState
+from kmodd.shown import Condition, DaemonState, Drift, ModuleState
 from tests.support.clock import settle
 from tests.support.daemon import CONFIG, MODULES, SimulatedDaemon, declare, play, with_parameters
 from tests.support.simulated import Fault
@@ -226,7 +226,7 @@ def test_what_one_reading_overlooks_is_not_forgotten(tmp_path: Path, monkeypatch
     play(tmp_path, scenario)
 
 
-def test_a_parameter_written_by_somebody_is_drift(tmp_path: Path) -> None:
+def test_a_parameter_written_by_somebody_is_written_back(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.declare(with_parameters("dummy", level="0x10"))
         await daemon.second()
@@ -234,8 +234,10 @@ def test_a_parameter_written_by_somebody_is_drift(tmp_path: Path) -> None:
         assert daemon.status("dummy").condition is Condition.IN_SYNC
         daemon.kernel.poke("dummy", "level", "7")
         await daemon.look(Look(parameters=frozenset((ModuleName("dummy"),))))
-        (drift,) = daemon.status("dummy").drift
-        assert (drift.parameter, drift.wanted, drift.found) == ("level", "0x10", "7")
+        shown = [seen.statuses[ModuleName("dummy")].drift for seen in daemon.shown if seen.statuses]
+        assert (Drift("level", "0x10", "7"),) in shown
+        assert daemon.kernel.value("dummy", "level") == "16"
+        assert daemon.status("dummy").condition is Condition.IN_SYNC
 
     play(tmp_path, scenario)
 
