@@ -177,8 +177,9 @@ class Executor:
         previous, instance = self._store.attempt(step.module), self._reader.instance(step.module)
         outcome, attempt = judge_write(previous, report, now_us(), chance(), gone=not instance)
         if outcome is Outcome.DONE:
+            shown = shown_of(step.parameters, report.shown)
             with self._keeping(step.module):
-                self._store.remember_write(step.module, instance, step.parameters, self._shown(step))
+                self._store.remember_write(step.module, instance, step.parameters, shown)
         return outcome, attempt
 
     @contextmanager
