@@ -78,6 +78,7 @@ class LoaderClient:
             started_us=row["started_us"],
             finished_us=row["finished_us"],
             stages=tuple(Stage(name, duration_us) for name, duration_us in row["stages"]),
+            shown=dict(row["shown"]),
             messages=without_others(row["messages"], request.module, others),
         )
 

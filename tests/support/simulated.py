@@ -115,7 +115,8 @@ class SimulatedLoader:
             error = self._kernel.end(request, fault.error)
         if fault.lost or fault.stuck:
             return Report(lost=True)
-        return Report(error, started_us=started_us, finished_us=next(self._clock_us))
+        shown = {} if error else self._kernel.parameters(request.module)
+        return Report(error, started_us=started_us, finished_us=next(self._clock_us), shown=shown)
 
     def _fault(self, name: ModuleName) -> Fault:
         faults = self.faults.get(name, [])
