@@ -186,7 +186,8 @@ class Reconciler:
             included = frozenset(self._included)
             began_us = now_us()
             findings = await self._survey.look(catalog, look, self._store.memory, included)
-            self._store.look(findings.observed, findings.desired.present)
+            unwanted = [name for name, module in findings.desired.modules.items() if module.to_remove]
+            self._store.look(findings.observed, findings.desired.present, unwanted)
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
             enforce = catalog.settings.enforce and findings.desired.enforce
             await self._planner.restrain(catalog.settings, look, findings, enforce=enforce)
