@@ -90,6 +90,7 @@ class Reconciler:
         self._surveying = asyncio.Lock()
         self._settled = False
         self._missed = NOTHING
+        self._tree_changed = False
         self._resync_at = math.inf
         self._not_compiled: KmoddError | None = None
         self._asked_to_look: list[asyncio.Future[None]] = []
@@ -142,6 +143,7 @@ class Reconciler:
             findings = await self._survey.look(catalog, Look(full=True), self._store.memory)
             # A survey tells of a new device or tree once: what follows from that must not be lost here.
             self._forget(catalog, findings, asked=False)
+            self._tree_changed |= findings.tree_changed
             return await self._planner.plan(findings, began_us)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
@@ -189,6 +191,8 @@ class Reconciler:
             unwanted = [name for name, module in findings.desired.modules.items() if module.to_remove]
             self._store.look(findings.observed, findings.desired.present, unwanted)
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
+            findings = findings._replace(tree_changed=findings.tree_changed or self._tree_changed)
+            self._tree_changed = False
             enforce = catalog.settings.enforce and findings.desired.enforce
             await self._planner.restrain(catalog.settings, look, findings, enforce=enforce)
             plan = await self._planner.plan(findings, began_us)
