@@ -29,6 +29,8 @@ from kmodd.shown import DaemonState, ModuleStatus, OutcomeRow, Severity
 
 COMPILER_TRIES = 3
 PAUSE_AFTER_PROBLEM_S = 5.0
+PAUSE_BEFORE_PROOF_S = 60.0
+"""A proof that hangs is given half a minute, and passes wait for it."""
 FATAL = frozenset((ErrorKind.NO_MODULE_SUPPORT, ErrorKind.NO_LIBKMOD))
 """Without these nothing can ever be done here, so a start ends with the sentence."""
 RESYNC = Look(config=True, all_devices=True)
@@ -293,6 +295,8 @@ class Reconciler:
             times.append(self._resync_at)
         if self._not_compiled is not None:
             times.append(now + PAUSE_AFTER_PROBLEM_S)
+        if self._planner.unsettled:
+            times.append(now + PAUSE_BEFORE_PROOF_S)
         self._trigger.wake_at(min(times, default=None))
 
     def _finish(self) -> None:
