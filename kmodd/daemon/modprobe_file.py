@@ -46,7 +46,7 @@ class ModprobeFile:
         self.problem = ""
         """Why the file is not as it should be, "" if it is."""
         self.unsettled = False
-        """Whether writing or proving has failed, and no event is to be expected when it would not any more."""
+        """Whether writing or proving has failed, and no event may tell when it would succeed."""
 
     async def apply(
         self, desired: DesiredState, path: str, *, look: bool, changed: bool, enforce: bool
