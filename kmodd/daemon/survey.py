@@ -95,6 +95,7 @@ class Survey:
         self._security = Security()
         self._plugged: frozenset[ModuleName] = frozenset()
         self._asked_paths: tuple[Catalog, frozenset[str]] = (Catalog(), frozenset())
+        self._followed: Mapping[ModuleName, int] = {}
         self._last: dict[ModuleName, ObservedModule] = {}
         self._tree_changed = False
         self._undeclared: dict[ModuleName, ObservedModule] = {}
@@ -113,6 +114,7 @@ class Survey:
         self._inventory.leave_out(catalog.settings.modprobe_file)
         if look.full or look.config:
             self._tree_changed |= self._inventory.refresh()
+        self._follow(self._followed, catalog)
         presence = await self._presence(catalog, look, memory)
         facts = gather(catalog, presence.present, self._roots)
         if look.full:
@@ -200,14 +202,17 @@ class Survey:
             if seen is not None:
                 observed[name] = seen._replace(instance=self._reader.instance(name))
         declared = {n for n in here if n in included or _has_parameters(desired, n)} & observed.keys()
-        if self._hints is not None:
-            # Before anything is read, so that whatever is written meanwhile is told.
-            instances = {name: observed[name].instance for name in declared}
-            self._hints.follow(instances, self._paths(catalog))
+        self._follow({name: observed[name].instance for name in declared}, catalog)
         for name in observed.keys() & here:
             busy = name in memory.in_flight
             observed[name] = self._detailed(observed[name], declared=name in declared, busy=busy)
         return observed
+
+    def _follow(self, instances: Mapping[ModuleName, int], catalog: Catalog) -> None:
+        """Before anything of it is read, so that whatever changes meanwhile is told."""
+        self._followed = instances
+        if self._hints is not None:
+            self._hints.follow(instances, self._paths(catalog))
 
     def _paths(self, catalog: Catalog) -> frozenset[str]:
         if self._asked_paths[0] is not catalog:
