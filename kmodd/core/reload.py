@@ -2,7 +2,7 @@
 
 from kmodd.core.draft import Draft, Step, Verdict
 from kmodd.core.resolve import DesiredModule, strong_needs
-from kmodd.core.users import at_work, references
+from kmodd.core.users import at_work, references, serves
 from kmodd.model import ObservedModule, UnloadRequest
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, Condition, ModuleState
@@ -21,7 +21,8 @@ def plan_reload(draft: Draft, seen: ObservedModule, gap: Verdict) -> Verdict:
     blockers = tuple(dict.fromkeys(text for name in chain for text in _blockers(draft, name)))
     if blockers:
         draft.look_again(seen.name)
-        return _pending(Condition.RELOAD_PENDING, gap, f"a reload waits for {', '.join(blockers)}", blockers)
+        waits = f"a reload waits for {', '.join(blockers)}{serves(draft, seen.name)}"
+        return _pending(Condition.RELOAD_PENDING, gap, waits, blockers)
     for name in chain:
         # What is not to be loaded yet would only be out for so long.
         held = draft.held_back(name, ActionKind.UNLOAD) or draft.held_back(name, ActionKind.LOAD)

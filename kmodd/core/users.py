@@ -30,6 +30,8 @@ def at_work(draft: Draft, seen: ObservedModule) -> tuple[str, ...]:
     return tuple(user.text for user in users_of(draft, seen) if user.kind == "interface")
 
 
-def bystanders(draft: Draft, name: ModuleName) -> tuple[str, ...]:
-    """Devices that its drivers serve; they go on without it, so that they are told and block nothing."""
-    return tuple(user.text for user in draft.evidence.users.get(name, ()) if user.kind == "device")
+def serves(draft: Draft, name: ModuleName) -> str:
+    """Devices that its drivers are bound to, for the end of a sentence: they block nothing by themselves, and
+    are often what others use it through."""
+    devices = [user.text for user in draft.evidence.users.get(name, ()) if user.kind == "device"]
+    return f"; it serves {', '.join(devices)}" if devices else ""
