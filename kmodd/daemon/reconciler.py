@@ -45,9 +45,17 @@ class Surveyor(Protocol):
     """What reads the world for a pass (survey.Survey)."""
 
     async def look(
-        self, catalog: Catalog, look: Look, memory: Memory, included: Collection[ModuleName] = ()
+        self,
+        catalog: Catalog,
+        look: Look,
+        memory: Memory,
+        busy: Container[ModuleName],
+        included: Collection[ModuleName] = (),
     ) -> Findings:
-        """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too."""
+        """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too.
+
+        Parameters of what is ``busy`` when they would be read are not.
+        """
 
     def present(self) -> Container[ModuleName]:
         """Modules in the kernel."""
@@ -142,7 +150,7 @@ class Reconciler:
             # Not before: with a catalog of yesterday the survey would stop listening to today's devices.
             catalog = self.snapshot.catalog
             began_us = now_us()
-            findings = await self._survey.look(catalog, Look(full=True), self._store.memory)
+            findings = await self._survey.look(catalog, Look(full=True), self._store.memory, self._store.busy)
             # A survey tells of a new device or tree once: what follows from that must not be lost here.
             self._forget(catalog, findings, asked=False)
             self._tree_changed |= findings.tree_changed
@@ -189,7 +197,8 @@ class Reconciler:
             # A copy: what is asked for from here on is the next pass's.
             included = frozenset(self._included)
             began_us = now_us()
-            findings = await self._survey.look(catalog, look, self._store.memory, included)
+            memory, busy = self._store.memory, self._store.busy
+            findings = await self._survey.look(catalog, look, memory, busy, included)
             unwanted = [name for name, module in findings.desired.modules.items() if module.to_remove]
             self._store.look(findings.observed, findings.desired.present, unwanted)
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)

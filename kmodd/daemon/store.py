@@ -6,7 +6,7 @@ instance of the module (core/memory.py).
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -47,6 +47,11 @@ class MemoryStore:
             frozenset(self._owed),
             frozenset(self._met),
         )
+
+    @property
+    def busy(self) -> Container[ModuleName]:
+        """Modules on which an action of ours is under way, at whatever moment that is asked."""
+        return self._in_flight.keys()
 
     def attempt(self, module: ModuleName) -> Attempt | None:
         """The failure that stands for ``module``."""

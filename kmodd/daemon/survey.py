@@ -105,10 +105,16 @@ class Survey:
         return self._reader.modules()
 
     async def look(
-        self, catalog: Catalog, look: Look, memory: Memory, included: Collection[ModuleName] = ()
+        self,
+        catalog: Catalog,
+        look: Look,
+        memory: Memory,
+        busy: Container[ModuleName] = (),
+        included: Collection[ModuleName] = (),
     ) -> Findings:
         """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too.
 
+        ``busy`` is asked when parameters are to be read: while the module tree is, actions begin and end.
         One at a time. Raises KmoddError (see the ports).
         """
         self._inventory.leave_out(catalog.settings.modprobe_file)
@@ -124,7 +130,7 @@ class Survey:
         findings = Findings(
             found.desired,
             found.order,
-            self._observe(catalog, found.desired, memory, included, anew=look.full),
+            self._observe(catalog, found.desired, busy, included, anew=look.full),
             self._inventory.infos,
             self._plugged,
             self._tree_changed,
@@ -185,7 +191,7 @@ class Survey:
         self,
         catalog: Catalog,
         desired: DesiredState,
-        memory: Memory,
+        busy: Container[ModuleName],
         included: Collection[ModuleName],
         *,
         anew: bool,
@@ -204,8 +210,7 @@ class Survey:
         declared = {n for n in here if n in included or _has_parameters(desired, n)} & observed.keys()
         self._follow({name: observed[name].instance for name in declared}, catalog)
         for name in observed.keys() & here:
-            busy = name in memory.in_flight
-            observed[name] = self._detailed(observed[name], declared=name in declared, busy=busy)
+            observed[name] = self._detailed(observed[name], declared=name in declared, busy=name in busy)
         return observed
 
     def _follow(self, instances: Mapping[ModuleName, int], catalog: Catalog) -> None:
