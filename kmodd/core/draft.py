@@ -162,6 +162,10 @@ class Draft:
         attempt = self.memory.attempts.get(name)
         if attempt is not None and attempt.kind is kind and not self._is_due(attempt.next_retry_us):
             return Verdict(attempt.condition, attempt.message)
+        return self.put_off(name, kind)
+
+    def put_off(self, name: ModuleName, kind: ActionKind) -> Verdict | None:
+        """As ``held_back``, for an action that has nothing to do with one that failed."""
         success = self.memory.successes.get((name, kind))
         if success is not None and not self._is_due(success.next_us):
             return Verdict(

@@ -9,6 +9,7 @@ from kmodd.core.parameters import assignment, same_name
 from kmodd.core.reload import plan_reload
 from kmodd.core.resolve import DesiredModule
 from kmodd.model import Declaration, ObservedModule, Parameter, ParameterPolicy, WriteRequest
+from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, Condition, Drift
 
 
@@ -87,7 +88,7 @@ def _written_by(rest: Iterable[Parameter], seen: ObservedModule | None) -> tuple
 
 
 def _write(draft: Draft, module: DesiredModule, gap: Gap, parameters: tuple[Parameter, ...]) -> Verdict:
-    held = draft.held_back(module.name, ActionKind.WRITE)
+    parameters, held = _allowed(draft, module.name, parameters)
     if held is not None:
         return gap.verdict(held.message)
     detail = " ".join(map(assignment, parameters))
@@ -97,3 +98,18 @@ def _write(draft: Draft, module: DesiredModule, gap: Gap, parameters: tuple[Para
     )
     draft.add(Step(module.name, ActionKind.WRITE, request, gap.text, detail, parameters))
     return gap.verdict("to be written")
+
+
+def _allowed(
+    draft: Draft, name: ModuleName, parameters: tuple[Parameter, ...]
+) -> tuple[tuple[Parameter, ...], Verdict | None]:
+    """Which of them may be written now, and else what keeps all of them from it.
+
+    One that the module does not take is no reason to leave the others as somebody has set them.
+    """
+    held = draft.held_back(name, ActionKind.WRITE)
+    attempt = draft.memory.attempts.get(name)
+    if held is None or attempt is None or not attempt.untaken:
+        return parameters, held
+    others = tuple(p for p in parameters if p not in attempt.untaken)
+    return others, draft.put_off(name, ActionKind.WRITE) if others else held

@@ -177,7 +177,9 @@ class Executor:
     def _judge_write(self, step: Step, report: Report) -> tuple[Outcome, Attempt | None]:
         """A builtin takes parameters too, and /proc/modules does not list it."""
         previous, instance = self._store.attempt(step.module), self._reader.instance(step.module)
-        outcome, attempt = judge_write(previous, report, now_us(), chance(), gone=not instance)
+        outcome, attempt = judge_write(
+            previous, report, now_us(), chance(), gone=not instance, written=step.parameters
+        )
         if outcome is Outcome.DONE:
             shown = shown_of(step.parameters, report.shown)
             with self._keeping(step.module):
