@@ -1,4 +1,4 @@
-"""numdummies and other parameters that are taken at a load only: advice, reload, what is in the way of one."""
+"""numdummies and other parameters that are taken at a load only: advice, reload, what is in its way."""
 
 import signal
 
@@ -164,7 +164,7 @@ def test_reload_waits_for_a_holder_that_is_not_managed_and_names_it(vm: Machine)
 
 
 def test_reload_waits_for_references_that_nobody_accounts_for(vm: Machine) -> None:
-    """ip_vs_rr takes a reference of its own beside the one of a holder, which nothing tells apart from others'."""
+    """ip_vs_rr takes a reference beside the one of a holder, which nothing tells apart from others'."""
     text = (
         '[module.ip_vs]\nparameters.conn_tab_bits = {}\non_parameter_change = "reload"\n[module.ip_vs_rr]\n'
     )
@@ -175,7 +175,7 @@ def test_reload_waits_for_references_that_nobody_accounts_for(vm: Machine) -> No
     vm.drop(FILE, text.format(11))
     bus.wait_for_condition("ip_vs", "reload-pending")
     assert bus.module("ip_vs", "Blockers") == ["unattributed: 1"]
-    vm.drop(FILE, text.format(11).replace("[module.ip_vs_rr]\n", ""))
+    vm.remove_file("50-holder.toml")
     vm.run("rmmod", "ip_vs_rr").check()
     vm.wait_for(parameter_is("ip_vs", "conn_tab_bits", "11"))
 
