@@ -79,16 +79,17 @@ def _softdep(module: DesiredModule, desired: DesiredState) -> Iterator[str]:
     declaration, info = module.declaration, desired.infos.get(module.name) or ModuleInfo(module.name)
     if declaration is None or info.install_command:
         return
-    pulled = [n for n in (*declaration.requires, *declaration.wants) if not _is_absent(desired, n)]
+    pulled = [n for n in (*declaration.requires, *declaration.wants) if not _is_left_out(desired, n)]
     if pulled:
         before = " ".join(dict.fromkeys((*info.softdeps_before, *pulled)))
         after = f" post: {' '.join(info.softdeps_after)}" if info.softdeps_after else ""
         yield f"softdep {module.name} pre: {before}{after}"
 
 
-def _is_absent(desired: DesiredState, name: ModuleName) -> bool:
+def _is_left_out(desired: DesiredState, name: ModuleName) -> bool:
+    """Whether kmodd has nobody load it: it is not to be there, or is to be left alone."""
     module = desired.modules.get(name)
-    return module is not None and module.to_remove
+    return module is not None and (module.to_remove or module.skipped)
 
 
 def _escaped(text: str) -> str:
