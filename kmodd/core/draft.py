@@ -138,6 +138,12 @@ class Draft:
         seen = self.observed.get(name)
         return self.info(name).builtin or (seen is not None and seen.state is ModuleState.LOADED)
 
+    def comes_back(self, name: ModuleName) -> bool:
+        """Whether a reload has taken it out, or is to, and its load has not failed: its place is kept."""
+        owed = name in self.memory.owed or any(s.owed and s.module == name for s in self.steps)
+        module = self.desired.modules.get(name)
+        return owed and name not in self.memory.attempts and module is not None and not module.to_remove
+
     def add(self, step: Step) -> None:
         """Put a step at the end."""
         self.steps.append(step)

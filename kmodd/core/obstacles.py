@@ -45,14 +45,15 @@ def _foreign_command(info: ModuleInfo) -> str:
 
 
 def _rival(draft: Draft, module: DesiredModule) -> Verdict | None:
-    """``conflicts``: whoever is in the kernel, or comes first, stays."""
-    present = sorted(other for other in draft.rivals.get(module.name, ()) if draft.is_in(other))
+    """``conflicts``: whoever is in the kernel, or comes first, stays, a reload included."""
+    rivals = sorted(draft.rivals.get(module.name, ()))
+    present = tuple(other for other in rivals if draft.is_in(other))
+    if not present and module.name not in draft.memory.owed:
+        present = tuple(filter(draft.comes_back, rivals))
     if not present:
         return None
-    names = ", ".join(present)
-    return Verdict(
-        Condition.CONFLICT, f"it conflicts with {names}, and that is in the kernel", (), tuple(present)
-    )
+    message = f"it conflicts with {', '.join(present)}, and that is in the kernel"
+    return Verdict(Condition.CONFLICT, message, (), present)
 
 
 def _not_replaced(draft: Draft, module: DesiredModule) -> Verdict | None:

@@ -24,7 +24,8 @@ def plan_reload(draft: Draft, seen: ObservedModule, gap: Verdict) -> Verdict:
         waits = f"a reload waits for {', '.join(blockers)}{serves(draft, seen.name)}"
         return _pending(Condition.RELOAD_PENDING, gap, waits, blockers)
     for name in chain:
-        held = draft.held_back(name, ActionKind.UNLOAD)
+        # What is not to be loaded yet would only be out for so long.
+        held = draft.held_back(name, ActionKind.UNLOAD) or draft.held_back(name, ActionKind.LOAD)
         if held is not None:
             return _pending(Condition.RELOAD_PENDING, gap, held.message, ())
     for name in chain:

@@ -127,6 +127,8 @@ class Executor:
         self._store.end(step.module, attempt)
         if outcome is Outcome.DONE:
             self._store.succeed(step.module, step.kind, now_us(), chance())
+        elif step.owed and outcome is Outcome.UNCHANGED:
+            self._store.disown(step.module)
         self._tell(step, outcome, attempt)
         self._ended(self._running.pop(step.module))
         self._settle(step, outcome)

@@ -29,6 +29,8 @@ from kmodd.shown import DaemonState, ModuleStatus, OutcomeRow, Severity
 
 COMPILER_TRIES = 3
 PAUSE_AFTER_PROBLEM_S = 5.0
+PAUSE_BEFORE_PROOF_S = 60.0
+"""A proof that hangs is given half a minute, and passes wait for it."""
 FATAL = frozenset((ErrorKind.NO_MODULE_SUPPORT, ErrorKind.NO_LIBKMOD))
 """Without these nothing can ever be done here, so a start ends with the sentence."""
 RESYNC = Look(config=True, all_devices=True)
@@ -43,9 +45,17 @@ class Surveyor(Protocol):
     """What reads the world for a pass (survey.Survey)."""
 
     async def look(
-        self, catalog: Catalog, look: Look, memory: Memory, included: Collection[ModuleName] = ()
+        self,
+        catalog: Catalog,
+        look: Look,
+        memory: Memory,
+        busy: Container[ModuleName],
+        included: Collection[ModuleName] = (),
     ) -> Findings:
-        """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too."""
+        """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too.
+
+        Parameters of what is ``busy`` when they would be read are not.
+        """
 
     def present(self) -> Container[ModuleName]:
         """Modules in the kernel."""
@@ -90,6 +100,7 @@ class Reconciler:
         self._surveying = asyncio.Lock()
         self._settled = False
         self._missed = NOTHING
+        self._tree_changed = False
         self._resync_at = math.inf
         self._not_compiled: KmoddError | None = None
         self._only_reports = ""
@@ -140,9 +151,10 @@ class Reconciler:
             # Not before: with a catalog of yesterday the survey would stop listening to today's devices.
             catalog = self.snapshot.catalog
             began_us = now_us()
-            findings = await self._survey.look(catalog, Look(full=True), self._store.memory)
+            findings = await self._survey.look(catalog, Look(full=True), self._store.memory, self._store.busy)
             # A survey tells of a new device or tree once: what follows from that must not be lost here.
             self._forget(catalog, findings, asked=False)
+            self._tree_changed |= findings.tree_changed
             return await self._planner.plan(findings, began_us)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
@@ -186,9 +198,13 @@ class Reconciler:
             # A copy: what is asked for from here on is the next pass's.
             included = frozenset(self._included)
             began_us = now_us()
-            findings = await self._survey.look(catalog, look, self._store.memory, included)
-            self._store.look(findings.observed, findings.desired.present)
+            memory, busy = self._store.memory, self._store.busy
+            findings = await self._survey.look(catalog, look, memory, busy, included)
+            unwanted = [name for name, module in findings.desired.modules.items() if module.to_remove]
+            self._store.look(findings.observed, findings.desired.present, unwanted)
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
+            findings = findings._replace(tree_changed=findings.tree_changed or self._tree_changed)
+            self._tree_changed = False
             enforce = self._enforces(catalog.settings, findings.desired)
             await self._planner.restrain(catalog.settings, look, findings, enforce=enforce)
             plan = await self._planner.plan(findings, began_us)
@@ -298,6 +314,8 @@ class Reconciler:
             times.append(self._resync_at)
         if self._not_compiled is not None:
             times.append(now + PAUSE_AFTER_PROBLEM_S)
+        if self._planner.unsettled:
+            times.append(now + PAUSE_BEFORE_PROOF_S)
         self._trigger.wake_at(min(times, default=None))
 
     def _finish(self) -> None:

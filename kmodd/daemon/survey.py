@@ -95,6 +95,7 @@ class Survey:
         self._security = Security()
         self._plugged: frozenset[ModuleName] = frozenset()
         self._asked_paths: tuple[Catalog, frozenset[str]] = (Catalog(), frozenset())
+        self._followed: Mapping[ModuleName, int] = {}
         self._last: dict[ModuleName, ObservedModule] = {}
         self._tree_changed = False
         self._undeclared: dict[ModuleName, ObservedModule] = {}
@@ -104,15 +105,22 @@ class Survey:
         return self._reader.modules()
 
     async def look(
-        self, catalog: Catalog, look: Look, memory: Memory, included: Collection[ModuleName] = ()
+        self,
+        catalog: Catalog,
+        look: Look,
+        memory: Memory,
+        busy: Container[ModuleName] = (),
+        included: Collection[ModuleName] = (),
     ) -> Findings:
         """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too.
 
+        ``busy`` is asked when parameters are to be read: while the module tree is, actions begin and end.
         One at a time. Raises KmoddError (see the ports).
         """
         self._inventory.leave_out(catalog.settings.modprobe_file)
         if look.full or look.config:
             self._tree_changed |= self._inventory.refresh()
+        self._follow(self._followed, catalog)
         presence = await self._presence(catalog, look, memory)
         facts = gather(catalog, presence.present, self._roots)
         if look.full:
@@ -122,7 +130,7 @@ class Survey:
         findings = Findings(
             found.desired,
             found.order,
-            self._observe(catalog, found.desired, memory, included, anew=look.full),
+            self._observe(catalog, found.desired, busy, included, anew=look.full),
             self._inventory.infos,
             self._plugged,
             self._tree_changed,
@@ -183,7 +191,7 @@ class Survey:
         self,
         catalog: Catalog,
         desired: DesiredState,
-        memory: Memory,
+        busy: Container[ModuleName],
         included: Collection[ModuleName],
         *,
         anew: bool,
@@ -200,14 +208,16 @@ class Survey:
             if seen is not None:
                 observed[name] = seen._replace(instance=self._reader.instance(name))
         declared = {n for n in here if n in included or _has_parameters(desired, n)} & observed.keys()
-        if self._hints is not None:
-            # Before anything is read, so that whatever is written meanwhile is told.
-            instances = {name: observed[name].instance for name in declared}
-            self._hints.follow(instances, self._paths(catalog))
+        self._follow({name: observed[name].instance for name in declared}, catalog)
         for name in observed.keys() & here:
-            busy = name in memory.in_flight
-            observed[name] = self._detailed(observed[name], declared=name in declared, busy=busy)
+            observed[name] = self._detailed(observed[name], declared=name in declared, busy=name in busy)
         return observed
+
+    def _follow(self, instances: Mapping[ModuleName, int], catalog: Catalog) -> None:
+        """Before anything of it is read, so that whatever changes meanwhile is told."""
+        self._followed = instances
+        if self._hints is not None:
+            self._hints.follow(instances, self._paths(catalog))
 
     def _paths(self, catalog: Catalog) -> frozenset[str]:
         if self._asked_paths[0] is not catalog:
