@@ -158,9 +158,14 @@ class Reconciler:
             return await self._planner.plan(findings, began_us)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
-        """Status of a module that no file names; shown while it is in the kernel, None if it is not."""
+        """Status of a module that no file names; shown while it is in the kernel, None if it is not.
+
+        Raises what keeps its file from being read, and what kept the pass from being made.
+        """
         if name not in self._survey.present():
             return None
+        async with self._surveying:
+            await self._survey.inform(name)  # or say why that cannot be, to who asks, and to nobody else
         self._included.add(name)
         await self.look_again(Look(modules=frozenset((name,))))
         return self.snapshot.statuses.get(name)
@@ -279,6 +284,7 @@ class Reconciler:
         if problem and problem != old.problem:
             _log.error("%s", problem)
         self._included &= findings.observed.keys()
+        self._included -= included - findings.infos.keys()
         for name in self._included & included - statuses.keys():
             facts = findings.desired.facts
             statuses[name] = unmanaged_status(findings.infos[name], findings.observed[name], facts)

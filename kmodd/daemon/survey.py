@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Container, Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from kmodd.core.against_kernel import kernel_issues
@@ -13,6 +14,7 @@ from kmodd.core.order import Order, order
 from kmodd.core.resolve import DesiredState, History, Infos, resolve
 from kmodd.daemon.facts import gather
 from kmodd.daemon.inventory import Inventory
+from kmodd.errors import KmoddError
 from kmodd.events.devices import Presence
 from kmodd.events.hints import SILENT
 from kmodd.events.trigger import Look
@@ -126,7 +128,9 @@ class Survey:
         if look.full:
             self._security = self._reader.security()
         found = await self._resolve(catalog, facts, History(memory.met, memory.owed))
-        await self._inventory.complete(included, frozenset(included))
+        # What is only shown must not keep what is declared from its pass.
+        with suppress(KmoddError):
+            await self._inventory.complete(included, frozenset(included))
         findings = Findings(
             found.desired,
             found.order,
