@@ -13,7 +13,7 @@ from typing import Protocol, TypeVar
 from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Plan
 from kmodd.core.memory import Memory, overtaken
-from kmodd.core.resolve import with_needs
+from kmodd.core.resolve import DesiredState, with_needs
 from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
 from kmodd.daemon.clock import now_us
 from kmodd.daemon.executor import Executor
@@ -103,6 +103,7 @@ class Reconciler:
         self._tree_changed = False
         self._resync_at = math.inf
         self._not_compiled: KmoddError | None = None
+        self._only_reports = ""
         self._asked_to_look: list[asyncio.Future[None]] = []
         self._asked_to_finish: list[asyncio.Future[tuple[OutcomeRow, ...]]] = []
         self._to_finish: list[asyncio.Future[tuple[OutcomeRow, ...]]] = []
@@ -209,7 +210,7 @@ class Reconciler:
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
             findings = findings._replace(tree_changed=findings.tree_changed or self._tree_changed)
             self._tree_changed = False
-            enforce = catalog.settings.enforce and findings.desired.enforce
+            enforce = self._enforces(catalog.settings, findings.desired)
             await self._planner.restrain(catalog.settings, look, findings, enforce=enforce)
             plan = await self._planner.plan(findings, began_us)
             self._settle(findings, plan)
@@ -219,6 +220,15 @@ class Reconciler:
         self._wake(catalog.settings, plan, look)
         if self._executor.idle:
             self._finish()
+
+    def _enforces(self, settings: Settings, desired: DesiredState) -> bool:
+        """Whether kmodd may change anything; that it may not is said once, with who says so."""
+        by_file = "" if settings.enforce else "enforce = false in kmodd.toml"
+        why = by_file if desired.enforce else "kmodd.enforce=0 on the kernel command line"
+        if why and why != self._only_reports:
+            _log.warning("kmodd only reports and changes nothing: %s", why)
+        self._only_reports = why
+        return not why
 
     async def _catalog(self, look: Look) -> Catalog:
         """Compiled again where files may have changed; if that fails, the one before stays in force."""

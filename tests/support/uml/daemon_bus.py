@@ -43,7 +43,7 @@ class Bus:
         self.vm.wait_for(property_is(module_path(module), MODULE, "Condition", condition))
 
     def wait_for_text(self, module: str, name: str, pattern: str) -> None:
-        """Wait until ``pattern`` (regular expression) is found in a module's property, as JSON."""
+        """Wait until ``pattern`` (regular expression) is found in the JSON of a module's property."""
         self.vm.wait_for(CommandPrints(_get(module_path(module), MODULE, name), pattern))
 
     def wait_for_message(self, module: str, pattern: str) -> None:

@@ -47,7 +47,7 @@ class Baseline:
         self._mounts: tuple[str, ...] = ()
 
     def mark(self) -> None:
-        """Remember modules, mounts and processes of now, with the modules in that nothing can remove."""
+        """Remember modules, mounts and processes as they are now; what nothing can remove is loaded first."""
         subprocess.run(["/sbin/modprobe", "--all", "--quiet", *_PERMANENT], check=False)
         self._mounts = _mounts()
         self._modules = frozenset(_loaded())
