@@ -27,6 +27,7 @@ class Step(NamedTuple):
 
     ``needs`` are all modules without which it cannot succeed, also those that are there already.
     ``parameters`` are what is in force after it. ``owed``: an unload that is to be followed by a load.
+    ``refcount``: an unload's, when it was planned.
     """
 
     module: ModuleName
@@ -40,6 +41,7 @@ class Step(NamedTuple):
     timeout_s: float = SLOW_S
     needs: tuple[ModuleName, ...] = ()
     owed: bool = False
+    refcount: int = 0
 
     @property
     def row(self) -> ActionRow:

@@ -33,7 +33,8 @@ class Attempt(NamedTuple):
     """A failure that stands: what was tried, what came of it, and when it is tried again.
 
     ``next_retry_us`` is CLOCK_MONOTONIC; 0 means not by the clock. ``untaken``: parameters of a write that
-    were not seen to be taken.
+    were not seen to be taken. ``refcount``: with how many references a module was in use when it was to be
+    taken out, its holders' among them.
     """
 
     kind: ActionKind
@@ -45,6 +46,7 @@ class Attempt(NamedTuple):
     error: int = 0
     messages: tuple[str, ...] = ()
     untaken: tuple[Parameter, ...] = ()
+    refcount: int = 0
 
 
 class LoadRecord(NamedTuple):
@@ -150,14 +152,21 @@ def judge_load(
 
 
 def judge_unload(
-    previous: Attempt | None, report: Report, after: ObservedModule | None, now_us: int, chance: float
+    previous: Attempt | None,
+    report: Report,
+    after: ObservedModule | None,
+    now_us: int,
+    chance: float,
+    *,
+    refcount: int = 0,
 ) -> tuple[Outcome, Attempt | None]:
-    """What an unload came to; in use is ``blocked``, not failed."""
+    """What an unload came to; in use is ``blocked``, not failed. ``refcount``: when it was planned."""
     if after is None:
         return (Outcome.UNCHANGED if report.error else Outcome.DONE), None
     diagnosis = _diagnosis(report, unload_failure)
     outcome = Outcome.BLOCKED if diagnosis.condition is Condition.IN_USE else Outcome.FAILED
-    return outcome, _attempt(ActionKind.UNLOAD, diagnosis, previous, report, now_us, chance)
+    attempt = _attempt(ActionKind.UNLOAD, diagnosis, previous, report, now_us, chance)
+    return outcome, attempt._replace(refcount=refcount if outcome is Outcome.BLOCKED else 0)
 
 
 def judge_write(

@@ -36,11 +36,18 @@ def plan_reload(draft: Draft, seen: ObservedModule, gap: Verdict) -> Verdict:
             reason = f"to be loaded again after {seen.name}"
             draft.verdicts[name] = Verdict(Condition.LOADING, f"it is {reason}")
         draft.withdraw(name)
-        strong = tuple(holder for holder in draft.observed[name].holders if holder in draft.leaving)
-        draft.add(Step(name, ActionKind.UNLOAD, UnloadRequest(name), reason, strong=strong, owed=True))
+        draft.add(_out(draft, draft.observed[name], reason))
         draft.reachable.discard(name)
         draft.unsettled.add(name)
     return _pending(Condition.LOADING, gap, "it is being reloaded", ())
+
+
+def _out(draft: Draft, seen: ObservedModule, reason: str) -> Step:
+    strong = tuple(holder for holder in seen.holders if holder in draft.leaving)
+    request = UnloadRequest(seen.name)
+    return Step(
+        seen.name, ActionKind.UNLOAD, request, reason, strong=strong, owed=True, refcount=seen.refcount
+    )
 
 
 def _pending(condition: Condition, gap: Verdict, why: str, blockers: tuple[str, ...]) -> Verdict:

@@ -165,7 +165,7 @@ class Executor:
         after = modules.get(step.module)
         previous = self._store.attempt(step.module)
         if step.kind is ActionKind.UNLOAD:
-            return judge_unload(previous, report, after, now_us(), chance())
+            return judge_unload(previous, report, after, now_us(), chance(), refcount=step.refcount)
         if step.kind is ActionKind.WRITE:
             return self._judge_write(step, report)
         moved = before != self._instances(step.needs) or not all(map(_is_live, map(modules.get, step.needs)))
