@@ -117,6 +117,7 @@ class Draft:
         self.asks: set[ModuleName] = set()
         self.waits: set[ModuleName] = set()
         self.mended: set[ModuleName] = set()
+        self.owed = set(memory.owed)
         self.rivals = _rivals(desired.modules)
 
     @property
@@ -133,6 +134,10 @@ class Draft:
         here = name in self.observed or name in self.coming or self.info(name).builtin
         return here and name not in self.leaving
 
+    def returns(self, name: ModuleName) -> bool:
+        """Whether a module is out only to be loaded again; what fails at that has lost its place."""
+        return name in self.owed and name not in self.memory.attempts
+
     def is_live(self, name: ModuleName) -> bool:
         """Whether a module is in the kernel and its init has ended."""
         seen = self.observed.get(name)
@@ -144,6 +149,8 @@ class Draft:
         self.coming.add(step.module)
         if step.kind is ActionKind.UNLOAD:
             self.leaving.add(step.module)
+        if step.owed:
+            self.owed.add(step.module)
 
     def withdraw(self, name: ModuleName) -> None:
         """What was to be written is set by a load as well, and that is to come."""

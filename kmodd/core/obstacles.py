@@ -46,13 +46,14 @@ def _foreign_command(info: ModuleInfo) -> str:
 
 def _rival(draft: Draft, module: DesiredModule) -> Verdict | None:
     """``conflicts``: whoever is in the kernel, or comes first, stays."""
-    present = sorted(other for other in draft.rivals.get(module.name, ()) if draft.is_in(other))
-    if not present:
+    rivals = sorted(draft.rivals.get(module.name, ()))
+    present = tuple(other for other in rivals if draft.is_in(other))
+    returning = tuple(other for other in rivals if draft.returns(other))
+    if not (present or returning):
         return None
-    names = ", ".join(present)
-    return Verdict(
-        Condition.CONFLICT, f"it conflicts with {names}, and that is in the kernel", (), tuple(present)
-    )
+    where = "is in the kernel" if present else "is being loaded again"
+    names = present or returning
+    return Verdict(Condition.CONFLICT, f"it conflicts with {', '.join(names)}, and that {where}", (), names)
 
 
 def _not_replaced(draft: Draft, module: DesiredModule) -> Verdict | None:
