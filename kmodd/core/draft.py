@@ -119,6 +119,7 @@ class Draft:
         self.asks: set[ModuleName] = set()
         self.waits: set[ModuleName] = set()
         self.mended: set[ModuleName] = set()
+        self.owed = set(memory.owed)
         self.rivals = _rivals(desired.modules)
 
     @property
@@ -135,16 +136,16 @@ class Draft:
         here = name in self.observed or name in self.coming or self.info(name).builtin
         return here and name not in self.leaving
 
+    def returns(self, name: ModuleName) -> bool:
+        """Whether a module is out only to be loaded again; what fails at that has lost its place."""
+        module = self.desired.modules.get(name)
+        is_wanted = module is not None and not module.to_remove
+        return name in self.owed and name not in self.memory.attempts and is_wanted
+
     def is_live(self, name: ModuleName) -> bool:
         """Whether a module is in the kernel and its init has ended."""
         seen = self.observed.get(name)
         return self.info(name).builtin or (seen is not None and seen.state is ModuleState.LOADED)
-
-    def comes_back(self, name: ModuleName) -> bool:
-        """Whether a reload has taken it out, or is to, and its load has not failed: its place is kept."""
-        owed = name in self.memory.owed or any(s.owed and s.module == name for s in self.steps)
-        module = self.desired.modules.get(name)
-        return owed and name not in self.memory.attempts and module is not None and not module.to_remove
 
     def add(self, step: Step) -> None:
         """Put a step at the end."""
@@ -153,6 +154,8 @@ class Draft:
             self.coming.add(step.module)
         if step.kind is ActionKind.UNLOAD:
             self.leaving.add(step.module)
+        if step.owed:
+            self.owed.add(step.module)
 
     def withdraw(self, name: ModuleName) -> None:
         """What was to be written is set by a load as well, and that is to come."""

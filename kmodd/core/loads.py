@@ -36,7 +36,9 @@ def _usable(draft: Draft, module: DesiredModule, seen: ObservedModule | None, go
     if waiting is None:
         draft.reachable.add(module.name)
     verdict = compared(draft, module, seen, good)
-    return waiting if waiting is not None and verdict is good else verdict
+    if waiting is None:
+        return verdict
+    return waiting if verdict is good else verdict._replace(message=f"{verdict.message}; {waiting.message}")
 
 
 def why_loaded(module: DesiredModule) -> str:

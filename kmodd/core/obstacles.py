@@ -48,12 +48,13 @@ def _rival(draft: Draft, module: DesiredModule) -> Verdict | None:
     """``conflicts``: whoever is in the kernel, or comes first, stays, a reload included."""
     rivals = sorted(draft.rivals.get(module.name, ()))
     present = tuple(other for other in rivals if draft.is_in(other))
-    if not present and module.name not in draft.memory.owed:
-        present = tuple(filter(draft.comes_back, rivals))
-    if not present:
+    is_owed = module.name in draft.memory.owed
+    returning = () if is_owed else tuple(other for other in rivals if draft.returns(other))
+    if not (present or returning):
         return None
-    message = f"it conflicts with {', '.join(present)}, and that is in the kernel"
-    return Verdict(Condition.CONFLICT, message, (), present)
+    where = "is in the kernel" if present else "is being loaded again"
+    names = present or returning
+    return Verdict(Condition.CONFLICT, f"it conflicts with {', '.join(names)}, and that {where}", (), names)
 
 
 def _not_replaced(draft: Draft, module: DesiredModule) -> Verdict | None:

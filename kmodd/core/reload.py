@@ -3,7 +3,7 @@
 from kmodd.core.draft import Draft, Step, Verdict
 from kmodd.core.resolve import DesiredModule, strong_needs
 from kmodd.core.users import at_work, references, serves
-from kmodd.model import ObservedModule, UnloadRequest
+from kmodd.model import Desired, ObservedModule, UnloadRequest
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, Condition, ModuleState
 
@@ -95,12 +95,33 @@ def _untouchable(draft: Draft, seen: ObservedModule) -> str:
 
 def _lost(draft: Draft, module: DesiredModule) -> str:
     """Why one that is in the kernel could not be loaded again; "" if it could (core/obstacles.py)."""
-    info, others = draft.info(module.name), draft.desired.modules
-    if not info.path or info.install_command:
+    info = draft.info(module.name)
+    if not info.path or info.install_command or _needs_itself(draft, module):
         return "it could not be loaded again"
     for need in strong_needs(module, draft.infos):
-        if not draft.is_live(need) or (need in others and others[need].to_remove):
+        if not _is_usable(draft, need):
             return f"it could not be loaded again without {need}"
     replaced = module.declaration.replaces if module.declaration else ()
-    beside = sorted(other for other in (*replaced, *draft.rivals.get(module.name, ())) if draft.is_in(other))
+    coming = [other for other in replaced if other in draft.order.strong]
+    present = filter(draft.is_in, (*replaced, *draft.rivals.get(module.name, ())))
+    beside = sorted((*coming, *present))
     return f"it could not be loaded again beside {beside[0]}" if beside else ""
+
+
+def _is_usable(draft: Draft, need: ModuleName) -> bool:
+    other = draft.desired.modules.get(need)
+    stays = other is None or not other.to_remove
+    return draft.is_live(need) and stays and need not in draft.desired.unready
+
+
+def _needs_itself(draft: Draft, module: DesiredModule) -> bool:
+    """Whether its dependencies and requirements lead back to it, which no file alone shows."""
+    found: set[ModuleName] = set()
+    rest = [module.name]
+    while rest:
+        name = rest.pop()
+        other = draft.desired.modules.get(name) or DesiredModule(name, Desired.AUTO)
+        fresh = set(strong_needs(other, draft.infos)) - found
+        found |= fresh
+        rest += fresh
+    return module.name in found

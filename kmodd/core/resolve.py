@@ -1,7 +1,7 @@
 """Declared modules and facts -> desired state: conditions looked at, and what they need pulled in."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from kmodd.core.conditions import device_present, is_ready, unmet
@@ -10,6 +10,9 @@ from kmodd.model import Catalog, Declaration, Desired, Facts, ModuleInfo, Parame
 from kmodd.names import ModuleName
 
 Infos = Mapping[ModuleName, ModuleInfo]
+
+_Modules = dict[ModuleName, "DesiredModule"]
+_Pulls = Callable[["DesiredModule", Infos], Iterable[ModuleName]]
 
 _SKIPPED = "kmodd.skip= on the kernel command line names it"
 
@@ -81,10 +84,9 @@ def resolve(catalog: Catalog, facts: Facts, infos: Infos, history: History | Non
     """Desired state of everything that the catalog names or pulls in."""
     past, given = history or History(), switches(facts.command_line)
     modules = {d.name: _declared(d, facts, past, given) for d in catalog.declarations}
-    for name in past.owed - modules.keys():
-        modules[name] = DesiredModule(name, Desired.LOADED, owed=True)
-    _pull_in(modules, infos, given)
+    _pull_in(modules, infos, given, _pulls)
     _replace(modules, infos)
+    _owe(modules, infos, given, past.owed)
     return DesiredState(
         modules,
         infos,
@@ -134,9 +136,7 @@ def _declared(declaration: Declaration, facts: Facts, past: History, given: Swit
     state = declaration.state
     if why:
         state = Desired.UNLOADED if _has_gone(declaration, facts, past) else Desired.AUTO
-    owed = name in past.owed and state is Desired.AUTO
-    state = Desired.LOADED if owed else state
-    return DesiredModule(name, state, declaration, unmet=why, barred=given.barred.get(name, ""), owed=owed)
+    return DesiredModule(name, state, declaration, unmet=why, barred=given.barred.get(name, ""))
 
 
 def _has_gone(declaration: Declaration, facts: Facts, past: History) -> bool:
@@ -145,13 +145,13 @@ def _has_gone(declaration: Declaration, facts: Facts, past: History) -> bool:
     return follows and declaration.name in past.met and not device_present(declaration.when, facts)
 
 
-def _pull_in(modules: dict[ModuleName, DesiredModule], infos: Infos, given: Switches) -> None:
+def _pull_in(modules: _Modules, infos: Infos, given: Switches, pulls: _Pulls) -> None:
     """Add everything that what is to be loaded needs or wants; what may not be loaded pulls nothing."""
     pulled: dict[ModuleName, list[ModuleName]] = {}
     queue = deque(name for name, module in modules.items() if module.to_load and not module.barred)
     while queue:
         puller = queue.popleft()
-        for name in _pulls(modules[puller], infos):
+        for name in pulls(modules[puller], infos):
             known = modules.get(name)
             if known is None:
                 known = modules[name] = _undeclared(name, given)
@@ -163,7 +163,8 @@ def _pull_in(modules: dict[ModuleName, DesiredModule], infos: Infos, given: Swit
                 if not known.barred:
                     queue.append(name)
     for name, pullers in pulled.items():
-        modules[name] = modules[name]._replace(pulled_by=tuple(sorted(pullers)))
+        every = {*modules[name].pulled_by, *pullers}
+        modules[name] = modules[name]._replace(pulled_by=tuple(sorted(every)))
 
 
 def _undeclared(name: ModuleName, given: Switches) -> DesiredModule:
@@ -173,7 +174,17 @@ def _undeclared(name: ModuleName, given: Switches) -> DesiredModule:
     return DesiredModule(name, Desired.AUTO, barred=given.barred.get(name, ""))
 
 
-def _replace(modules: dict[ModuleName, DesiredModule], infos: Infos) -> None:
+def _owe(modules: _Modules, infos: Infos, given: Switches, owed: Iterable[ModuleName]) -> None:
+    """What kmodd took out of the kernel comes back as it was: with what it cannot do without, nothing else
+    brought along and nobody's place taken."""
+    for name in owed:
+        known = modules.get(name) or _undeclared(name, given)
+        if known.desired is Desired.AUTO and not known.skipped:
+            modules[name] = known._replace(desired=Desired.LOADED, owed=True)
+    _pull_in(modules, infos, given, strong_needs)
+
+
+def _replace(modules: _Modules, infos: Infos) -> None:
     """Whom a module replaces is to be out, as long as that module can be loaded at all."""
     pairs = [
         (name, other)

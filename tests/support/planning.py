@@ -14,7 +14,7 @@ from kmodd.core.memory import (
     overtaken,
     succeeded,
 )
-from kmodd.core.order import order
+from kmodd.core.order import Order, order
 from kmodd.core.parameters import shown_of
 from kmodd.core.plan import make_plan
 from kmodd.core.resolve import DesiredState, History, resolve
@@ -35,6 +35,7 @@ class Planned:
     desired: DesiredState
     observed: ObservedModules
     memory: Memory
+    order: Order
     plan: Plan
 
     @property
@@ -63,8 +64,9 @@ def planned(
     desired = _resolved(kernel, catalog, facts or Facts(), History(given.met, given.owed))
     observed = _observed(kernel, desired)
     known = evidence or Evidence({name: Proof(name, 1) for name in desired.modules})
-    plan = make_plan(desired, order(desired), observed, given, now_us, known)
-    return Planned(catalog, desired, observed, given, plan)
+    sequence = order(desired)
+    plan = make_plan(desired, sequence, observed, given, now_us, known)
+    return Planned(catalog, desired, observed, given, sequence, plan)
 
 
 def carry_out(kernel: SimulatedKernel, plan: Plan, memory: Memory, now_us: int = NOW_US) -> Memory:
