@@ -53,18 +53,24 @@ readies = st.one_of(
 def declarations(draw: st.DrawFn) -> Declaration:
     """One module's table; no list in it names the module itself, which compilation would refuse."""
     name = draw(st.sampled_from(NAMES))
-    lists = {key: draw(some_names) for key in ("requires", "wants", "after", "before")}
-    lists |= {key: draw(few_names) for key in ("conflicts", "replaces")}
-    others = {key: tuple(other for other in names if other != name) for key, names in lists.items()}
+
+    def others(names: st.SearchStrategy[tuple[ModuleName, ...]]) -> tuple[ModuleName, ...]:
+        return tuple(other for other in draw(names) if other != name)
+
     return Declaration(
         name,
         draw(st.sampled_from((*Desired, Desired.LOADED, Desired.LOADED))),
         draw(parameters),
         draw(st.sampled_from((*ParameterPolicy, ParameterPolicy.RELOAD, ParameterPolicy.RELOAD))),
+        after=others(some_names),
+        before=others(some_names),
+        requires=others(some_names),
+        wants=others(some_names),
+        conflicts=others(few_names),
+        replaces=others(few_names),
         when=draw(whens),
         when_gone=draw(st.sampled_from(WhenGone)),
         ready=draw(readies),
-        **others,
     )
 
 
@@ -80,18 +86,16 @@ def trees(draw: st.DrawFn) -> list[SimulatedModule]:
         direct = draw(st.lists(st.sampled_from(sorted(closures)), max_size=2)) if closures else []
         closures[name] = _closure(direct, closures)
         odd = draw(st.sampled_from((*[""] * 12, "builtin", "permanent", "install")))
-        found.append(
-            module(
-                name,
-                *closures[name],
-                builtin=odd == "builtin" and not direct,
-                permanent=odd == "permanent",
-                install="/bin/true" if odd == "install" else "",
-                before=draw(few_names),
-                after=draw(few_names),
-                **PARAMETERS,
-            )
+        entry = module(
+            name,
+            *closures[name],
+            builtin=odd == "builtin" and not direct,
+            permanent=odd == "permanent",
+            install="/bin/true" if odd == "install" else "",
+            before=draw(few_names),
+            after=draw(few_names),
         )
+        found.append(replace(entry, parameters=PARAMETERS))
     builtins = {entry.name for entry in found if entry.info.builtin}
     return [_without(entry, builtins) for entry in found]
 
