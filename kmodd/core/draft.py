@@ -86,6 +86,13 @@ class Plan(NamedTuple):
     mended: frozenset[ModuleName] = frozenset()
 
 
+def only_reported(plan: Plan) -> Plan:
+    """``plan`` where nothing of it is carried out: its verdicts say so."""
+    told = {step.module: plan.verdicts[step.module] for step in plan.steps if step.module in plan.verdicts}
+    changed = {n: v._replace(message=f"{v.message}; but kmodd only reports") for n, v in told.items()}
+    return plan._replace(verdicts={**plan.verdicts, **changed})
+
+
 class Draft:
     """A plan being made: what it is made from, and what has been written so far.
 

@@ -28,7 +28,16 @@ class Gap(NamedTuple):
         """The difference in words."""
         if self.drift:
             return ", ".join(f"{d.parameter} is {d.found!r}, wanted {d.wanted!r}" for d in self.drift)
+        if self.record is not None and self.record.loaded_us:
+            return ", ".join(map(self._loaded_otherwise, self.unproven))
         return f"cannot be read back and was not set by kmodd: {', '.join(p.name for p in self.unproven)}"
+
+    def _loaded_otherwise(self, wanted: Parameter) -> str:
+        """What kmodd itself loaded it with, which nobody can have changed since."""
+        given = {p.name: p.value for p in self.record.parameters} if self.record else {}
+        if wanted.name in given:
+            return f"{wanted.name} was loaded as {given[wanted.name]!r}, wanted {wanted.value!r}"
+        return f"it was loaded without {wanted.name}, wanted {wanted.value!r}"
 
     def verdict(self, addition: str = "", condition: Condition | None = None) -> Verdict:
         """The difference as it stands, with what is to be said of it."""
@@ -61,7 +70,7 @@ def _unwritable(draft: Draft, declaration: Declaration, gap: Gap, rest: tuple[Pa
         return plan_reload(draft, gap.seen, gap.verdict())
     if not gap.drift and not (gap.record and gap.record.loaded_us):
         return gap.verdict()  # whoever loaded it may have set them; of a load of its own kmodd would know
-    advice = 'they are taken when it is loaded; on_parameter_change = "reload" lets kmodd do that'
+    advice = 'parameters are taken at a load only; on_parameter_change = "reload" lets kmodd do that'
     return gap.verdict(advice, Condition.RELOAD_PENDING)
 
 

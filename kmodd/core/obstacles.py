@@ -57,6 +57,16 @@ def _rival(draft: Draft, module: DesiredModule) -> Verdict | None:
     return Verdict(Condition.CONFLICT, f"it conflicts with {', '.join(names)}, and that {where}", (), names)
 
 
+def beside_a_rival(draft: Draft, module: DesiredModule) -> Verdict | None:
+    """Somebody has loaded both of two that conflict: nothing is taken out for that, and it is said."""
+    rivals = tuple(other for other in sorted(draft.rivals.get(module.name, ())) if draft.is_live(other))
+    present = tuple(other for other in rivals if other not in draft.leaving)
+    if not present:
+        return None
+    message = f"it conflicts with {', '.join(present)}, and both are in the kernel"
+    return Verdict(Condition.CONFLICT, message, (), present)
+
+
 def _not_replaced(draft: Draft, module: DesiredModule) -> Verdict | None:
     """``replaces``: what is still there and does not go keeps the new one out."""
     replaced = module.declaration.replaces if module.declaration else ()

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Collection, Container, Iterable
 from typing import Protocol, TypeVar
 
 from kmodd.core.diagnose import Retry
-from kmodd.core.draft import Plan
+from kmodd.core.draft import Plan, only_reported
 from kmodd.core.memory import Memory, overtaken
 from kmodd.core.resolve import DesiredState, with_needs
 from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
@@ -216,6 +216,7 @@ class Reconciler:
             self._settle(findings, plan)
             self._apply(catalog.settings)
             self._executor.replace(plan.steps if enforce else ())
+            plan = plan if enforce else only_reported(plan)
             self._show(catalog, findings, plan, included)
         self._wake(catalog.settings, plan, look)
         if self._executor.idle:
@@ -303,6 +304,7 @@ class Reconciler:
             observed=findings.observed,
             statuses=statuses,
             kernel_issues=findings.issues,
+            enforcing=not self._only_reports,
             security=findings.security,
         )
         if old.problem and not problem:
