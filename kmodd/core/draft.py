@@ -162,8 +162,8 @@ class Draft:
         attempt = self.memory.attempts.get(name)
         if attempt is not None and attempt.kind is kind and not self._is_due(attempt.next_retry_us):
             return Verdict(attempt.condition, attempt.message)
-        success = self.memory.successes.get(name)
-        if success is not None and success.kind is kind and not self._is_due(success.next_us):
+        success = self.memory.successes.get((name, kind))
+        if success is not None and not self._is_due(success.next_us):
             return Verdict(
                 Condition.BACKING_OFF, f"{_DONE[kind]} {_often(success.times)}, and undone each time"
             )

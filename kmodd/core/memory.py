@@ -66,10 +66,12 @@ class Success(NamedTuple):
     Times are CLOCK_MONOTONIC; ``next_us``: not done once more before then.
     """
 
-    kind: ActionKind
     times: int
     done_us: int
     next_us: int
+
+
+Successes = Mapping[tuple[ModuleName, ActionKind], Success]
 
 
 class Flight(NamedTuple):
@@ -93,7 +95,7 @@ class Memory(NamedTuple):
     attempts: Mapping[ModuleName, Attempt] = EMPTY
     loads: Mapping[ModuleName, LoadRecord] = EMPTY
     in_flight: Mapping[ModuleName, Flight] = EMPTY
-    successes: Mapping[ModuleName, Success] = EMPTY
+    successes: Successes = EMPTY
     waits: Mapping[ModuleName, Wait] = EMPTY
     owed: frozenset[ModuleName] = frozenset()
     met: frozenset[ModuleName] = frozenset()
@@ -106,13 +108,21 @@ class Memory(NamedTuple):
         )
 
 
-def succeeded(previous: Success | None, kind: ActionKind, now_us: int, chance: float) -> Success:
-    """One more success; what was undone soon after the one before is not repeated at once."""
-    times = 1
-    if previous is not None and previous.kind is kind:
-        held = now_us - previous.done_us >= HOLD_US + previous.next_us - previous.done_us
-        times = 1 if held else previous.times + 1
-    return Success(kind, times, now_us, now_us + backoff_us(times, chance))
+def succeeded(
+    before: Successes, module: ModuleName, kind: ActionKind, now_us: int, chance: float
+) -> Successes:
+    """``before`` with one more success; what was undone soon after the one before is not repeated at once.
+
+    A load after an unload of ours, or the other way round, repeats nothing: something else is desired now.
+    """
+    times, previous = 1, before.get((module, kind))
+    if previous is not None and now_us < previous.next_us + HOLD_US:
+        times = previous.times + 1
+    kept = {key: value for key, value in before.items() if key != (module, _OPPOSITE.get(kind))}
+    return {**kept, (module, kind): Success(times, now_us, now_us + backoff_us(times, chance))}
+
+
+_OPPOSITE = {ActionKind.LOAD: ActionKind.UNLOAD, ActionKind.UNLOAD: ActionKind.LOAD}
 
 
 def overtaken(memory: Memory, observed: Mapping[ModuleName, ObservedModule]) -> frozenset[ModuleName]:
