@@ -96,8 +96,8 @@ class Fight:
     """kmodd and somebody who undoes what it does, at once, for an hour."""
 
     def __init__(self, declaration: Declaration, undo: Undo) -> None:
-        parameters = {"volume": KernelParameter(), "index": KernelParameter(mode=0o444)}
-        self.kernel = SimulatedKernel([module("card", **parameters)])
+        card = module("card", volume=KernelParameter(), index=KernelParameter(mode=0o444))
+        self.kernel = SimulatedKernel([card])
         self.declaration = declaration
         self.undo = undo
         self.memory = Memory()
