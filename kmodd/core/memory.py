@@ -76,6 +76,9 @@ class Success(NamedTuple):
     next_us: int
 
 
+Successes = Mapping[tuple[ModuleName, ActionKind], Success]
+
+
 class Flight(NamedTuple):
     """An action of ours that runs, and since when (CLOCK_MONOTONIC)."""
 
@@ -97,7 +100,7 @@ class Memory(NamedTuple):
     attempts: Mapping[ModuleName, Attempt] = EMPTY
     loads: Mapping[ModuleName, LoadRecord] = EMPTY
     in_flight: Mapping[ModuleName, Flight] = EMPTY
-    successes: Mapping[tuple[ModuleName, ActionKind], Success] = EMPTY
+    successes: Successes = EMPTY
     waits: Mapping[ModuleName, Wait] = EMPTY
     owed: frozenset[ModuleName] = frozenset()
     met: frozenset[ModuleName] = frozenset()
@@ -110,13 +113,21 @@ class Memory(NamedTuple):
         )
 
 
-def succeeded(previous: Success | None, now_us: int, chance: float) -> Success:
-    """One more success; what was undone soon after the one before is not repeated at once."""
-    times = 1
-    if previous is not None:
-        held = now_us - previous.done_us >= HOLD_US + previous.next_us - previous.done_us
-        times = 1 if held else previous.times + 1
-    return Success(times, now_us, now_us + backoff_us(times, chance))
+def succeeded(
+    before: Successes, module: ModuleName, kind: ActionKind, now_us: int, chance: float
+) -> Successes:
+    """``before`` with one more success; what was undone soon after the one before is not repeated at once.
+
+    A load after an unload of ours, or the other way round, repeats nothing: something else is desired now.
+    """
+    times, previous = 1, before.get((module, kind))
+    if previous is not None and now_us < previous.next_us + HOLD_US:
+        times = previous.times + 1
+    kept = {key: value for key, value in before.items() if key != (module, _OPPOSITE.get(kind))}
+    return {**kept, (module, kind): Success(times, now_us, now_us + backoff_us(times, chance))}
+
+
+_OPPOSITE = {ActionKind.LOAD: ActionKind.UNLOAD, ActionKind.UNLOAD: ActionKind.LOAD}
 
 
 def overtaken(memory: Memory, observed: Mapping[ModuleName, ObservedModule]) -> frozenset[ModuleName]:

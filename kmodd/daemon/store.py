@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kmodd.core.diagnose import Retry
-from kmodd.core.memory import Attempt, Flight, LoadRecord, Memory, Success, Wait, succeeded
+from kmodd.core.memory import Attempt, Flight, LoadRecord, Memory, Successes, Wait, succeeded
 from kmodd.files import write_atomically
 from kmodd.model import ObservedModule, Parameter
 from kmodd.names import ModuleName, is_module_name
@@ -28,7 +28,7 @@ class MemoryStore:
         self._path = path
         self._attempts: dict[ModuleName, Attempt] = {}
         self._in_flight: dict[ModuleName, Flight] = {}
-        self._successes: dict[tuple[ModuleName, ActionKind], Success] = {}
+        self._successes: Successes = {}
         self._waits: dict[ModuleName, Wait] = {}
         kept = _read(path)
         self._loads = dict(kept.loads)
@@ -42,7 +42,7 @@ class MemoryStore:
             dict(self._attempts),
             dict(self._loads),
             dict(self._in_flight),
-            dict(self._successes),
+            self._successes,
             dict(self._waits),
             frozenset(self._owed),
             frozenset(self._met),
@@ -70,9 +70,12 @@ class MemoryStore:
             self._attempts[module] = attempt
 
     def succeed(self, module: ModuleName, kind: ActionKind, now_us: int, chance: float) -> None:
-        """Something of ours was done; if it does not hold, it is not done again at once."""
-        key = module, kind
-        self._successes[key] = succeeded(self._successes.get(key), now_us, chance)
+        """Something of ours was done; if it does not hold, it is not done again at once.
+
+        What is owed does not count: taking it out did.
+        """
+        if kind is not ActionKind.LOAD or module not in self._owed:
+            self._successes = succeeded(self._successes, module, kind, now_us, chance)
 
     def remember_load(self, module: ModuleName, record: LoadRecord) -> None:
         """Keep that this instance is ours, across restarts of the daemon. Raises OSError."""
@@ -141,7 +144,7 @@ class MemoryStore:
 
     def forget_successes(self) -> None:
         """Somebody wants everything to be tried anew."""
-        self._successes.clear()
+        self._successes = {}
 
     def _write(self) -> None:
         loads = {name: _row(record) for name, record in self._loads.items()}

@@ -124,9 +124,9 @@ def _remembered(
     memory = memory._replace(attempts=attempts)
     if outcome is not Outcome.DONE:
         return outcome, memory
-    key = step.module, step.kind
-    success = succeeded(memory.successes.get(key), now_us, 0.5)
-    memory = memory._replace(successes={**memory.successes, key: success})
+    if step.kind is not ActionKind.LOAD or step.module not in memory.owed:
+        successes = succeeded(memory.successes, step.module, step.kind, now_us, 0.5)
+        memory = memory._replace(successes=successes)
     if step.kind is ActionKind.UNLOAD:
         return outcome, memory
     return outcome, memory._replace(loads={**memory.loads, step.module: _record(kernel, step, memory)})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmodd.core.diagnose import Retry, load_failure, unload_failure
+from kmodd.core.diagnose import LOST, NEED_MOVED, UNDONE, Diagnosis, Retry, load_failure, unload_failure
 from kmodd.core.memory import (
     FIRST_BACKOFF_US,
     JITTER,
@@ -67,6 +67,30 @@ def test_a_failed_load(error: int, condition: Condition, code: FailureCode, retr
 def test_a_failed_unload(error: int, condition: Condition, retry: Retry) -> None:
     found = unload_failure(error)
     assert (found.condition, found.retry) == (condition, retry)
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (load_failure(errno.ENOSPC), "bad-parameter: a parameter is too long (ENOSPC); shorten it"),
+        (load_failure(errno.EAGAIN), "init-error: the kernel asks to try again (EAGAIN)"),
+        (load_failure(errno.EEXIST), "init-error: a module of this name is just coming or going (EEXIST)"),
+        (unload_failure(errno.EAGAIN), "init-error: it is in use (EAGAIN)"),
+        (
+            unload_failure(errno.EBUSY),
+            "init-error: it cannot be unloaded or is just coming or going (EBUSY)",
+        ),
+        (unload_failure(errno.EPERM), "init-error: unloading failed with EPERM"),
+        (
+            NEED_MOVED,
+            "unknown-symbol: a module that it needs was taken out meanwhile (ENOENT); it is tried again",
+        ),
+        (LOST, "init-error: the process that did it ended without a report; it is tried again"),
+        (UNDONE, "init-error: it was done, and somebody has undone it since; it is tried again"),
+    ],
+)
+def test_what_is_said_of_a_failure(found: Diagnosis, sentence: str) -> None:
+    assert found.message == sentence
 
 
 @given(st.integers(1, 1 << 31))

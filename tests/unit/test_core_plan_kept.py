@@ -4,8 +4,9 @@ from collections.abc import Callable
 
 import pytest
 
+from kmodd.core.draft import Evidence
 from kmodd.core.memory import Flight, LoadRecord, Memory
-from kmodd.model import Declaration, Desired, Parameter, UnloadRequest
+from kmodd.model import Declaration, Desired, DeviceMatch, Parameter, UnloadRequest, When, WhenGone
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, Condition, Drift, ModuleState
 from tests.support.kernel_parameters import KernelParameter
@@ -20,6 +21,7 @@ from tests.unit.test_core_plan import (
     A,
     B,
     C,
+    D,
     declare,
     failed,
     kernel,
@@ -110,6 +112,25 @@ def test_what_others_use_stays(state: Desired, condition: Condition) -> None:
     assert verdict(found, "b") == (condition, "in use by unattributed: 2")
     assert verdict(found, "a") == (condition, "in use by b")
     assert not found.plan.steps
+
+
+def test_a_denial_that_was_not_looked_into_yet_is_not_claimed() -> None:
+    found = planned(kernel(), [declare("a", DENIED)], evidence=Evidence())
+    assert verdict(found, "a") == (
+        Condition.UNVERIFIABLE,
+        "not in the kernel, but nothing keeps others from loading it yet",
+    )
+
+
+def test_what_follows_its_last_device_says_so() -> None:
+    gone = declare("a")._replace(
+        when=When(devices=(DeviceMatch(subsystem="usb"),)), when_gone=WhenGone.UNLOAD
+    )
+    found = planned(kernel("a"), [gone], memory=Memory(met=frozenset((A,))))
+    assert [step.reason for step in found.plan.steps] == ["its last device has gone"]
+    assert verdict(found, "a") == (Condition.IN_USE, "to be unloaded: its last device has gone")
+    replaced = planned(kernel("d"), [declare("a")._replace(replaces=(D,))])
+    assert [step.reason for step in replaced.plan.steps] == ["replaced by a", "declared"]
 
 
 def test_what_can_never_be_unloaded_is_not_tried() -> None:
