@@ -119,7 +119,7 @@ def test_what_is_being_taken_out_is_loaded_after_that() -> None:
             "",
             7,
             Condition.RELOAD_PENDING,
-            "it was loaded without hidden, wanted '3'; parameters are taken at",
+            "it was loaded without hidden, wanted '3'; parameters are",
         ),
         ("2", 0, Condition.UNVERIFIABLE, "cannot be read back and was not set by kmodd: hidden"),
     ],
