@@ -27,7 +27,15 @@ class Gap(NamedTuple):
         """The difference in words."""
         if self.drift:
             return ", ".join(f"{d.parameter} is {d.found!r}, wanted {d.wanted!r}" for d in self.drift)
-        return f"cannot be read back and was not set by kmodd: {', '.join(p.name for p in self.unproven)}"
+        ours = {p.name: p.value for p in self.record.parameters} if self.record else {}
+        told = [
+            f"kmodd set {p.name} to {ours[p.name]!r}, wanted {p.value!r}"
+            for p in self.unproven
+            if p.name in ours
+        ]
+        others = ", ".join(p.name for p in self.unproven if p.name not in ours)
+        unknown = [f"cannot be read back and was not set by kmodd: {others}"] if others else []
+        return "; ".join((*told, *unknown))
 
     def verdict(self, addition: str = "", condition: Condition | None = None) -> Verdict:
         """The difference as it stands, with what is to be said of it."""

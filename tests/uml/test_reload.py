@@ -53,6 +53,7 @@ def test_numdummies_changed_with_write_is_reload_pending_with_the_advice(vm: Mac
     since = len(vm.module_events())
     vm.drop(FILE, dummy(5, "write"))
     bus.wait_for_condition("dummy", "reload-pending")
+    assert bus.module("dummy", "Message").startswith("kmodd set numdummies to '3', wanted '5'; ")
     assert 'on_parameter_change = "reload" lets kmodd do that' in bus.module("dummy", "Message")
     assert bus.call("Plan") == bus.call("Reconcile") == []
     assert changes(vm, since) == []
@@ -130,6 +131,7 @@ def test_reload_takes_managed_holders_out_first_and_brings_them_back(vm: Machine
         ("add", "nf_conntrack_ftp"),
         ("add", "nf_nat_ftp"),
     ]
+    assert "warning: unload" not in vm.log()
 
 
 def test_reload_killed_after_the_holder_brings_both_back(vm: Machine) -> None:
@@ -165,9 +167,8 @@ def test_reload_waits_for_a_holder_that_is_not_managed_and_names_it(vm: Machine)
 
 def test_reload_waits_for_references_that_nobody_accounts_for(vm: Machine) -> None:
     """ip_vs_rr takes a reference beside the one of a holder, which nothing tells apart from others'."""
-    text = (
-        '[module.ip_vs]\nparameters.conn_tab_bits = {}\non_parameter_change = "reload"\n[module.ip_vs_rr]\n'
-    )
+    text = '[module.ip_vs]\nparameters.conn_tab_bits = {}\non_parameter_change = "reload"\n'
+    vm.drop("50-holder.toml", "[module.ip_vs_rr]\n")
     vm.drop(FILE, text.format(10))
     vm.start_daemon()
     bus = Bus(vm)
@@ -175,8 +176,7 @@ def test_reload_waits_for_references_that_nobody_accounts_for(vm: Machine) -> No
     vm.drop(FILE, text.format(11))
     bus.wait_for_condition("ip_vs", "reload-pending")
     assert bus.module("ip_vs", "Blockers") == ["unattributed: 1"]
-    vm.remove_file("50-holder.toml")
-    vm.run("rmmod", "ip_vs_rr").check()
+    vm.drop("50-holder.toml", '[module.ip_vs_rr]\nstate = "unloaded"\n')
     vm.wait_for(parameter_is("ip_vs", "conn_tab_bits", "11"))
 
 
