@@ -133,7 +133,8 @@ def test_ready_path_exists_on_a_path_that_appears_later(vm: Machine) -> None:
 
 
 def test_ready_path_exists_below_sys_that_appears_with_a_device(vm: Machine) -> None:
-    """sysfs tells nobody of a new file, but some device is told of."""
+    """sysfs tells nobody of a new file, but some device is told of; udevd has no module to load for it."""
+    vm.run("modprobe", "--all", "sd_mod", "sg").check()
     path = "/sys/bus/scsi/devices/0:0:0:0/vendor"
     bus = started(vm, READY.format(f'path_exists = "{path}"', "10min"))
     wait_until_held_back(vm, bus, path)

@@ -55,6 +55,7 @@ def test_numdummies_changed_with_write_is_reload_pending_with_the_advice(vm: Mac
     since = len(vm.module_events())
     vm.drop(FILE, dummy(5, "write"))
     bus.wait_for_condition("dummy", "reload-pending")
+    assert bus.module("dummy", "Message").startswith("numdummies was loaded as '3', wanted '5'; ")
     assert 'on_parameter_change = "reload" lets kmodd do that' in bus.module("dummy", "Message")
     assert bus.call("Plan") == bus.call("Reconcile") == []
     assert changes(vm, since) == []
@@ -132,6 +133,7 @@ def test_reload_takes_managed_holders_out_first_and_brings_them_back(vm: Machine
         ("add", "nf_conntrack_ftp"),
         ("add", "nf_nat_ftp"),
     ]
+    assert "warning: unload" not in vm.log()
 
 
 def test_reload_killed_after_the_holder_brings_both_back(vm: Machine) -> None:
