@@ -7,7 +7,9 @@ file that somebody else put there.
 import asyncio
 import logging
 import os
+import stat
 from collections.abc import Awaitable, Callable, Collection
+from errno import ELOOP, ENXIO
 from pathlib import Path
 
 from kmodd.core.draft import Evidence
@@ -120,10 +122,19 @@ def _lost(rendered: Rendered, restraint: Restraint) -> Collection[ModuleName]:
 
 
 def _read(path: Path) -> str | None:
-    """Text of a regular file, None where there is none. Raises OSError."""
+    """Text of a regular file, None where there is nothing, "" for anything else. Raises OSError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
-    with os.fdopen(descriptor, "rb") as file:
-        return file.read(_MOST_BYTES).decode("utf-8", "replace")
+    except OSError as error:
+        if error.errno in (ELOOP, ENXIO):  # a link, a socket
+            return ""
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return ""
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(_MOST_BYTES).decode("utf-8", "replace")
+    finally:
+        os.close(descriptor)
