@@ -3,6 +3,13 @@
 import os
 from pathlib import Path
 
+LAST_WORD = "zz-kmodd.conf"
+
+
+def last_word(modprobe_file: str) -> str:
+    """Path of the second file that kmodd generates, beside the first (core/modprobe_conf.py)."""
+    return os.path.join(os.path.dirname(modprobe_file), LAST_WORD)
+
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode: int = 0o600) -> None:
     """Replace ``path`` by rename(2). ``durable``: on disk before it returns. Raises OSError.

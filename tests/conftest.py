@@ -6,11 +6,13 @@ import threading
 from asyncio import runners
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
-from tests.support.debian_packages import PackageFiles, fetch, listed
+if TYPE_CHECKING:
+    from tests.support.debian_packages import PackageFiles
 
 # How long an example takes says something about the machine, nothing about kmodd.
 settings.register_profile("kmodd", deadline=None)
@@ -28,8 +30,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="session")
-def debian_packages() -> tuple[PackageFiles, ...]:
+def debian_packages() -> "tuple[PackageFiles, ...]":
     """The packages in tests/support/debian-packages.txt; downloaded once for a machine."""
+    from tests.support.debian_packages import fetch, listed  # noqa: PLC0415  tests/unit/test_guards.py
+
     return fetch([package.name for package in listed()])
 
 

@@ -5,9 +5,8 @@ from collections.abc import Callable, Iterator
 from kmodd.config.cycles import Edge, find_cycles
 from kmodd.config.fragment import TABLE
 from kmodd.config.issues import Code, Contradiction, joined
-from kmodd.config.merge import Merged, is_conditional, names_in, state_of
-from kmodd.config.requirements import conflicts_with_required, denied_but_required
-from kmodd.model import Desired
+from kmodd.config.merge import Merged, is_lasting, names_in
+from kmodd.config.requirements import conflicts_with_required, denied_but_required, replaced_but_required
 
 MAX_MODULES = 10_000
 
@@ -21,6 +20,7 @@ def find_contradictions(merged: Merged) -> Iterator[Contradiction]:
         denied_but_required,
         conflicts_with_required,
         _replaced_but_loaded,
+        replaced_but_required,
     )
     for check in checks:
         yield from check(merged)
@@ -64,9 +64,7 @@ def _edges(merged: Merged) -> Iterator[Edge]:
 
 def _replaced_but_loaded(merged: Merged) -> Iterator[Contradiction]:
     """One key unloads it, another keeps it loaded: without conditions that would never come to rest."""
-    lasting = {
-        name for name, rows in merged.items() if state_of(rows) is Desired.LOADED and not is_conditional(rows)
-    }
+    lasting = {name for name, rows in merged.items() if is_lasting(rows)}
     for name in sorted(lasting):
         for other in lasting.intersection(names_in(merged[name], "replaces")):
             ours = merged[name]["replaces"].source.location

@@ -33,12 +33,14 @@ class Code(StrEnum):
     BAD_VALUE = "bad-value"
     BAD_NAME = "bad-name"
     DUPLICATE = "duplicate"
+    NAMES_ITSELF = "names-itself"
     TOO_MANY_ERRORS = "too-many-errors"
     # Each file is right and together they are not.
     DENIED_BUT_REQUIRED = "denied-but-required"
     ORDER_CYCLE = "order-cycle"
     CONFLICTS_WITH_REQUIRED = "conflicts-with-required"
     REPLACED_BUT_LOADED = "replaced-but-loaded"
+    REPLACED_BUT_REQUIRED = "replaced-but-required"
     READY_INCOMPLETE = "ready-incomplete"
     TOO_MANY_MODULES = "too-many-modules"
     # What became of a refused file, and of what kmodd remembers (warnings).

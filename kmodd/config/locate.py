@@ -6,6 +6,7 @@ and 1.0 does not is found here too: tomli takes it from 2.4 on, and a file must 
 
 import re
 from bisect import bisect_right
+from typing import NamedTuple
 
 import tomli
 
@@ -38,6 +39,16 @@ class Misplaced(Exception):
         self.offset = offset
         self.message = message
         self.too_deep = too_deep
+
+
+class Repetition(NamedTuple):
+    """A statement that comes too late: what it names, what is there before it, and where both stand."""
+
+    path: KeyPath
+    is_header: bool
+    place: tuple[int, int]
+    before: KeyPath
+    first: tuple[int, int]
 
 
 class Places:
@@ -80,6 +91,15 @@ def locate(text: str) -> Places:
     return Places(text, scanner.keys, scanner.values)
 
 
+def repetition(text: str, offset: int) -> Repetition | None:
+    """What tomli refuses at ``offset`` for something before it, None if there is none; raises Misplaced."""
+    try:
+        _Repetitions(text, offset).document()
+    except _Repeated as repeated:
+        return repeated.repetition
+    return None
+
+
 class _Scanner:
     """One pass over the text; ``keys`` and ``values`` map paths to offsets."""
 
@@ -101,6 +121,7 @@ class _Scanner:
 
     def _header(self) -> KeyPath:
         """``[table]`` or ``[[array of tables]]``; the path of what follows."""
+        begin = self.pos
         brackets = 2 if self.text.startswith("[[", self.pos) else 1
         self.pos += brackets
         *above, (name, offset) = self._dotted_key()
@@ -109,6 +130,7 @@ class _Scanner:
         for part, start in above:
             path = self._enter((*path, part), start)
         path = (*path, name)
+        self._stated(path, offset, begin)
         return self._append(path, offset) if brackets == 2 else self._enter(path, offset)
 
     def _enter(self, path: KeyPath, offset: int) -> KeyPath:
@@ -126,7 +148,7 @@ class _Scanner:
 
     def _assignment(self, table: KeyPath) -> None:
         """``key = value``, dotted or not, in ``table``."""
-        path = table
+        path, begin, offset = table, self.pos, self.pos
         for part, offset in self._dotted_key():
             path = (*path, part)
             self._note(path, offset)
@@ -134,6 +156,10 @@ class _Scanner:
         self._next(_BLANKS)
         self.values[path] = self.pos
         self._value(path)
+        self._stated(path, offset, begin)
+
+    def _stated(self, path: KeyPath, offset: int, begin: int) -> None:
+        """A statement has been read: its path, where the last key stands, where it begins."""
 
     def _dotted_key(self) -> list[tuple[str, int]]:
         """Parts of a key with their offsets; stands behind the blanks after it then."""
@@ -234,6 +260,34 @@ class _Scanner:
         """The first place of a path; a table can be opened in parts."""
         self.keys.setdefault(path, offset)
         self.values.setdefault(path, offset)
+
+
+class _Repeated(Exception):
+    """The statement was found that tomli refuses."""
+
+    def __init__(self, found: Repetition | None) -> None:
+        super().__init__()
+        self.repetition = found
+
+
+class _Repetitions(_Scanner):
+    """Reads up to the statement that ends at ``refused``, before which tomli accepts everything."""
+
+    def __init__(self, text: str, refused: int) -> None:
+        super().__init__(text)
+        self._refused = refused
+
+    def _stated(self, path: KeyPath, offset: int, begin: int) -> None:
+        if not begin < self._refused <= self.pos:
+            return
+        lines = line_starts(self.text)
+        for length in range(len(path), 0, -1):
+            first = self.keys.get(path[:length], begin)
+            if first < begin:
+                is_header = self.text[begin] == "["
+                place, earlier = line_and_column(lines, offset), line_and_column(lines, first)
+                raise _Repeated(Repetition(path, is_header, place, path[:length], earlier))
+        raise _Repeated(None)
 
 
 def _too_deep(offset: int) -> Misplaced:

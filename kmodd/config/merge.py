@@ -58,6 +58,11 @@ def is_conditional(rows: Rows) -> bool:
     return any(key.startswith("when.") and row.value for key, row in rows.items())
 
 
+def is_lasting(rows: Rows) -> bool:
+    """Whether the module is to be loaded whatever the facts are."""
+    return state_of(rows) is Desired.LOADED and not is_conditional(rows)
+
+
 def _replace(rows: dict[str, Row], later: Rows) -> None:
     """Put in the rows of a later file; each remembers the one that it replaces, but for the table itself."""
     for key, row in later.items():

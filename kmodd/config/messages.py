@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from kmodd.config.issues import Code, error
 from kmodd.config.locate import KeyPath
 from kmodd.config.reading import Parsed
-from kmodd.config.schema import Table, known_keys
-from kmodd.config.toml_text import toml_key
+from kmodd.config.schema import SettingsTable, Table, known_keys
+from kmodd.config.toml_text import dotted
 from kmodd.config.values import toml_type
 from kmodd.shown import Issue
 
@@ -44,12 +44,6 @@ def issues_of(parsed: Parsed, root: type[Table], refused: ValidationError) -> li
     return issues
 
 
-def dotted(path: KeyPath) -> str:
-    """A key path as one would write it in TOML, with the index of array elements in brackets."""
-    parts = [f"[{part}]" if isinstance(part, int) else f".{toml_key(part)}" for part in path]
-    return "".join(parts).removeprefix(".")
-
-
 def did_you_mean(word: str, known: tuple[str, ...]) -> str:
     """A hint: the nearest of ``known``, or all of them."""
     nearest = get_close_matches(word, known, n=1)
@@ -79,7 +73,8 @@ def _finding(root: type[Table], path: KeyPath, detail: "ErrorDetails") -> tuple[
         expected, hint = _EXPECTED[kind]
         hint = f'write ["{given[:60]}"]' if kind == "tuple_type" and isinstance(given, str) else hint
         return Code.WRONG_TYPE, f"must be {expected}, not {toml_type(given)}", hint
-    return Code.BAD_VALUE, detail["msg"].replace("Input should", "must", 1), "see kmodd.d(5)"
+    manual = "kmodd.toml(5)" if root is SettingsTable else "kmodd.d(5)"
+    return Code.BAD_VALUE, detail["msg"].replace("Input should", "must", 1), f"see {manual}"
 
 
 def _path(tables: Any, place: KeyPath) -> KeyPath:

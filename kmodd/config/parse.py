@@ -7,7 +7,7 @@ from pydantic import ValidationError
 from kmodd.config.fragment import TABLE, Document, Fragment, Row, Rows
 from kmodd.config.issues import Code, error
 from kmodd.config.locate import KeyPath
-from kmodd.config.messages import dotted, issues_of
+from kmodd.config.messages import issues_of
 from kmodd.config.reading import Invalid, Parsed, parse_toml
 from kmodd.config.schema import (
     DeviceTable,
@@ -18,11 +18,13 @@ from kmodd.config.schema import (
     Table,
     WhenTable,
 )
-from kmodd.config.toml_text import toml_text
+from kmodd.config.toml_text import dotted, toml_text
 from kmodd.model import Settings
 from kmodd.names import ModuleName, module_name
 from kmodd.shown import Issue, Source
 
+# Keys of a module's table that name other modules.
+_LISTS = frozenset(("after", "before", "requires", "wants", "conflicts", "replaces"))
 _Root = TypeVar("_Root", bound=Table)
 
 
@@ -53,11 +55,11 @@ def _validate(document: Document, root: type[_Root]) -> tuple[Parsed, _Root]:
 
 
 class _Flattening:
-    """Valid tables -> rows. Two spellings of one name show only here."""
+    """Valid tables -> rows. Two spellings of one name, and a module in its own lists, show only here."""
 
     def __init__(self, parsed: Parsed) -> None:
         self._parsed = parsed
-        self._duplicates: list[Issue] = []
+        self._issues: list[Issue] = []
 
     def modules(self, table: FileTable) -> dict[ModuleName, Rows]:
         """Rows of every module that the file names; raises Invalid."""
@@ -68,8 +70,8 @@ class _Flattening:
             if name in modules:
                 self._duplicate(path, name)
             modules[name] = self._rows(path, self._parsed.tables["module"][key], module)
-        if self._duplicates:
-            raise Invalid(*self._duplicates)
+        if self._issues:
+            raise Invalid(*sorted(self._issues, key=lambda issue: issue.location))
         return modules
 
     def _rows(self, path: KeyPath, raw: dict[str, Any], module: ModuleTable) -> dict[str, Row]:
@@ -82,8 +84,19 @@ class _Flattening:
                     table: WhenTable | ReadyTable | None = getattr(module, key)
                     rows.update(self._subtable((*path, key), given, table))
                 case _:
-                    rows[key] = self._row((*path, key), key, given, _unique(getattr(module, key)))
+                    value = getattr(module, key)
+                    if key in _LISTS:
+                        self._check_names((*path, key), value)
+                    rows[key] = self._row((*path, key), key, given, _unique(value))
         return rows
+
+    def _check_names(self, path: KeyPath, names: tuple[ModuleName, ...]) -> None:
+        """A module has no order, and no other tie, with itself."""
+        own = module_name(str(path[1]))
+        for index, name in enumerate(names):
+            if name == own:
+                message = f"'{dotted((*path, index))}' names the module itself"
+                self._refuse(Code.NAMES_ITSELF, message, "take it out", (*path, index))
 
     def _parameters(self, path: KeyPath, raw: dict[str, Any], texts: dict[str, str]) -> dict[str, Row]:
         """``-`` and ``_`` are one letter in a parameter's name too (kernel/params.c, parameq)."""
@@ -111,9 +124,12 @@ class _Flattening:
         return Row(value, Source(key, toml_text(given), location))
 
     def _duplicate(self, path: KeyPath, name: str) -> None:
-        location = self._parsed.document.at(self._parsed.places.key(path))
         message = f"'{dotted(path)}' is given twice: '-' and '_' are one letter"
-        self._duplicates.append(error(Code.DUPLICATE, message, f"write both under '{name}'", location))
+        self._refuse(Code.DUPLICATE, message, f"write both under '{name}'", path)
+
+    def _refuse(self, code: Code, message: str, hint: str, path: KeyPath) -> None:
+        location = self._parsed.document.at(self._parsed.places.key(path))
+        self._issues.append(error(code, message, hint, location))
 
 
 def _unique(value: object) -> object:

@@ -8,11 +8,13 @@ import tomli
 from kmodd.config.fragment import Document
 from kmodd.config.issues import Code, error, place
 from kmodd.config.locate import MAX_DEPTH, Misplaced, Places, line_and_column, line_starts, locate
+from kmodd.config.syntax import HINT, finding
 from kmodd.shown import Issue
 
 # Before tomli 2.3 the time for a dotted key grew with the square of its parts; none of ours has many.
 _PART = r"""\.[ \t]*+(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+"""
 _LONG_KEY = re.compile(rf"(?:{_PART}){{{2 * MAX_DEPTH}}}")
+_DIGITS = re.compile("[0-9][0-9_]{4000}")
 
 
 class Parsed(NamedTuple):
@@ -51,24 +53,21 @@ def parse_toml(document: Document) -> Parsed:
         tables = tomli.loads(document.text)
         return Parsed(document, tables, locate(document.text))
     except tomli.TOMLDecodeError as bad:
-        where = (bad.lineno, bad.colno)
-        raise _invalid(document, Code.SYNTAX, _sentence(bad.msg), where) from None
+        found = finding(document.text, bad)
+        raise Invalid(error(Code.SYNTAX, found.message, found.hint, document.at(found.place))) from None
     except Misplaced as bad:
         code = Code.TOO_DEEP if bad.too_deep else Code.SYNTAX
         where = line_and_column(line_starts(document.text), bad.offset)
         raise _invalid(document, code, bad.message, where) from None
     except RecursionError:
         raise _invalid(document, Code.TOO_DEEP, "arrays and tables nest too deep", (0, 0)) from None
-    except ValueError as bad:
+    except ValueError:
         # Python's own limit for the digits of a number (sys.set_int_max_str_digits).
-        raise _invalid(document, Code.SYNTAX, _sentence(str(bad)), (0, 0)) from None
+        digits = _DIGITS.search(document.text)
+        where = line_and_column(line_starts(document.text), digits.start() if digits else 0)
+        raise _invalid(document, Code.SYNTAX, "this number has thousands of digits", where) from None
 
 
 def _invalid(document: Document, code: Code, message: str, where: tuple[int, int]) -> Invalid:
-    hint = "files are TOML 1.0 (toml.io)" if code is Code.SYNTAX else "nothing here needs that"
+    hint = HINT if code is Code.SYNTAX else "nothing here needs that"
     return Invalid(error(code, message, hint, document.at(where)))
-
-
-def _sentence(message: str) -> str:
-    """tomli's message as one of ours."""
-    return f"not TOML: {message[:1].lower()}{message[1:]}"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from kmodd.config.issues import Code, Contradiction, joined
-from kmodd.config.merge import Merged, is_conditional, names_in, state_of
+from kmodd.config.merge import Merged, is_conditional, is_lasting, names_in, state_of
 from kmodd.model import Desired
 from kmodd.names import ModuleName
 from kmodd.shown import Location
@@ -25,7 +25,7 @@ class Requirement(NamedTuple):
 
 
 def denied_but_required(merged: Merged) -> Iterator[Contradiction]:
-    """A module that is never to be there, and a loaded one that needs it."""
+    """A module that is never to be there, and one that needs it and is always to be loaded."""
     pullers = _pullers(merged)
     for name, rows in merged.items():
         if state_of(rows) not in _ABSENT or is_conditional(rows):
@@ -54,6 +54,21 @@ def conflicts_with_required(merged: Merged) -> Iterator[Contradiction]:
                     yield Contradiction(Code.CONFLICTS_WITH_REQUIRED, message, _HINT, places)
 
 
+def replaced_but_required(merged: Merged) -> Iterator[Contradiction]:
+    """A module that is unloaded for one, and needed by another: that would never come to rest."""
+    pullers = _pullers(merged)
+    for name, rows in merged.items():
+        if not is_lasting(rows):
+            continue
+        for other in names_in(rows, "replaces"):
+            place = rows["replaces"].source.location
+            for chain in _chains_up(merged, pullers, other):
+                if name not in {requirement.puller for requirement in chain}:
+                    message = f"{joined([*map(str, chain)])}, but {name} replaces {other} ({place})"
+                    places = (*(requirement.place for requirement in chain), place)
+                    yield Contradiction(Code.REPLACED_BUT_REQUIRED, message, _HINT, places)
+
+
 def _pullers(merged: Merged) -> dict[ModuleName, list[Requirement]]:
     """Module -> what requires it."""
     pullers: dict[ModuleName, list[Requirement]] = {}
@@ -72,7 +87,7 @@ def _requirements(merged: Merged, name: ModuleName) -> Iterator[Requirement]:
 def _chains_up(
     merged: Merged, pullers: dict[ModuleName, list[Requirement]], denied: ModuleName
 ) -> Iterator[list[Requirement]]:
-    """Shortest chain from each loaded module down to ``denied``; nobody loads the ones between by itself."""
+    """Shortest chain from each lasting module down to ``denied``; what is between may never be loaded."""
     below: dict[ModuleName, Requirement] = {}
     queue = [denied]
     for name in queue:
@@ -81,10 +96,10 @@ def _chains_up(
             if puller in below or puller == denied:
                 continue
             below[puller] = requirement
-            if state_of(merged[puller]) is Desired.AUTO:
-                queue.append(puller)
-            elif state_of(merged[puller]) is Desired.LOADED:
+            if is_lasting(merged[puller]):
                 yield _walk_down(below, puller, denied)
+            elif state_of(merged[puller]) not in _ABSENT:
+                queue.append(puller)
 
 
 def _walk_down(below: dict[ModuleName, Requirement], start: ModuleName, end: ModuleName) -> list[Requirement]:

@@ -4,10 +4,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from kmodd.config import shapes
 from kmodd.config.issues import Code
 from kmodd.config.values import (
     AbsolutePath,
-    AttributeKey,
+    Attributes,
     Conditions,
     ConfPath,
     DmiConditions,
@@ -15,9 +16,9 @@ from kmodd.config.values import (
     Glob,
     ModuleKey,
     ModuleNames,
-    ParameterKey,
-    ParameterText,
+    Parameters,
     PathConditions,
+    Properties,
     Text,
     one_or_more,
     refuse,
@@ -37,8 +38,8 @@ class DeviceTable(Table):
     modalias: Glob = ""
     subsystem: Glob = ""
     driver: Glob = ""
-    properties: dict[Glob, Text] = Field(default_factory=dict)
-    attributes: dict[AttributeKey, Text] = Field(default_factory=dict)
+    properties: Properties = Field(default_factory=dict)
+    attributes: Attributes = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _asks_for_something(self) -> Self:
@@ -54,10 +55,11 @@ class DeviceTable(Table):
         return DeviceMatch(self.modalias, self.subsystem, self.driver, properties, attributes)
 
 
+Device = Annotated[DeviceTable, Field(json_schema_extra={"minProperties": 1})]
 Devices = Annotated[
-    tuple[DeviceTable, ...],
+    tuple[Device, ...],
     Field(strict=False),
-    BeforeValidator(one_or_more, json_schema_input_type=DeviceTable | list[DeviceTable]),
+    BeforeValidator(one_or_more, json_schema_input_type=Device | list[Device]),
 ]
 
 
@@ -77,7 +79,7 @@ class ReadyTable(Table):
     """``ready``: what must appear after loading before dependants go on."""
 
     path_exists: AbsolutePath = ""
-    device: DeviceTable | None = None
+    device: Device | None = None
     timeout: Duration = Ready().timeout_s
 
 
@@ -85,7 +87,7 @@ class ModuleTable(Table):
     """``[module.NAME]`` of kmodd.d(5)."""
 
     state: Annotated[Desired, Field(strict=False)] = Desired.LOADED
-    parameters: dict[ParameterKey, ParameterText] = Field(default_factory=dict)
+    parameters: Parameters = Field(default_factory=dict)
     on_parameter_change: Annotated[ParameterPolicy, Field(strict=False)] = ParameterPolicy.WRITE
     after: ModuleNames = ()
     before: ModuleNames = ()
@@ -100,10 +102,13 @@ class ModuleTable(Table):
     reason: Text = ""
 
 
+Modules = Annotated[dict[ModuleKey, ModuleTable], Field(json_schema_extra=shapes.named(shapes.MODULE))]
+
+
 class FileTable(Table):
     """A whole drop-in."""
 
-    module: dict[ModuleKey, ModuleTable] = Field(default_factory=dict)
+    module: Modules = Field(default_factory=dict)
 
 
 class SettingsTable(Table):

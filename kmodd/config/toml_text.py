@@ -4,6 +4,8 @@ import json
 import re
 from datetime import date, datetime, time
 
+from kmodd.config.locate import KeyPath
+
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -27,6 +29,12 @@ def toml_text(value: object) -> str:
 def toml_key(key: str) -> str:
     """A key, in quotes where it needs them."""
     return key if _BARE_KEY.fullmatch(key) else _string(key)
+
+
+def dotted(path: KeyPath) -> str:
+    """A key path as one would write it in TOML, with the index of array elements in brackets."""
+    parts = [f"[{part}]" if isinstance(part, int) else f".{toml_key(part)}" for part in path]
+    return "".join(parts).removeprefix(".")
 
 
 def _string(value: str) -> str:

@@ -4,9 +4,10 @@ import math
 import re
 from typing import Annotated, NoReturn
 
-from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from kmodd.config import shapes
 from kmodd.config.issues import Code
 from kmodd.names import MAX_LENGTH, ModuleName, is_module_name, is_parameter_name, module_name
 
@@ -62,6 +63,13 @@ def seconds(value: object) -> float:
     if not 0 < duration_s <= _LONGEST_S:
         refuse(Code.BAD_VALUE, f'cannot be "{value}"', 'the shortest is "1ms", the longest "168h"')
     return duration_s
+
+
+def duration_text(duration_s: float) -> str:
+    """A duration of whole milliseconds as one would write it."""
+    duration_ms = round(duration_s * 1000)
+    sizes_ms = {unit: round(size_s * 1000) for unit, size_s in reversed(_UNITS_S.items())}
+    return next(f"{duration_ms // size}{unit}" for unit, size in sizes_ms.items() if not duration_ms % size)
 
 
 def one_or_more(value: object) -> object:
@@ -134,6 +142,8 @@ def _attribute(value: str) -> str:
 
 
 def _condition(value: str) -> str:
+    if value.startswith("!!"):
+        refuse(Code.BAD_VALUE, 'begins with two "!"', 'one "!" negates, and nothing negates twice')
     if not value.removeprefix("!").strip():
         refuse(Code.BAD_VALUE, "is empty", "leave the key out")
     return _printable(value)
@@ -151,7 +161,8 @@ def _path_condition(value: str) -> str:
 
 
 def _dmi_condition(value: str) -> str:
-    if not value.removeprefix("!").partition("=")[1]:
+    field, equals, _ = value.removeprefix("!").partition("=")
+    if not field or not equals:
         refuse(Code.BAD_VALUE, "must be a field and a glob", 'for example "sys_vendor=LENOVO"')
     return _condition(value)
 
@@ -162,23 +173,41 @@ def _conf_path(value: str) -> str:
     return _path(value)
 
 
-Duration = Annotated[float, BeforeValidator(seconds, json_schema_input_type=str)]
-Text = Annotated[str, AfterValidator(_printable)]
-Glob = Annotated[str, AfterValidator(_not_empty)]
+Duration = Annotated[float, BeforeValidator(seconds), WithJsonSchema(shapes.DURATION)]
+Text = Annotated[str, AfterValidator(_printable), WithJsonSchema(shapes.TEXT)]
+Glob = Annotated[str, AfterValidator(_not_empty), WithJsonSchema(shapes.GLOB)]
 ModuleKey = Annotated[str, AfterValidator(_module_key)]
-ModuleNames = Annotated[tuple[Annotated[str, AfterValidator(_module)], ...], Field(strict=False)]
-ParameterKey = Annotated[str, AfterValidator(_parameter_key)]
-ParameterText = Annotated[
-    str, BeforeValidator(parameter_text, json_schema_input_type=_SCALARS | list[_SCALARS])
+ModuleNames = Annotated[
+    tuple[Annotated[str, AfterValidator(_module)], ...], Field(strict=False), WithJsonSchema(shapes.MODULES)
 ]
-AttributeKey = Annotated[str, AfterValidator(_attribute)]
-AbsolutePath = Annotated[str, AfterValidator(_path)]
-ConfPath = Annotated[str, AfterValidator(_conf_path)]
-_Listed = BeforeValidator(one_or_more, json_schema_input_type=str | list[str])
-Conditions = Annotated[tuple[Annotated[str, AfterValidator(_condition)], ...], Field(strict=False), _Listed]
+Parameters = Annotated[
+    dict[Annotated[str, AfterValidator(_parameter_key)], Annotated[str, BeforeValidator(parameter_text)]],
+    WithJsonSchema(shapes.PARAMETERS),
+]
+Properties = Annotated[
+    dict[Annotated[str, AfterValidator(_not_empty)], Text], WithJsonSchema(shapes.PROPERTIES)
+]
+Attributes = Annotated[
+    dict[Annotated[str, AfterValidator(_attribute)], Text], WithJsonSchema(shapes.ATTRIBUTES)
+]
+AbsolutePath = Annotated[str, AfterValidator(_path), WithJsonSchema(shapes.PATH)]
+ConfPath = Annotated[str, AfterValidator(_conf_path), WithJsonSchema(shapes.CONF_PATH)]
+_Listed = BeforeValidator(one_or_more)
+Conditions = Annotated[
+    tuple[Annotated[str, AfterValidator(_condition)], ...],
+    Field(strict=False),
+    _Listed,
+    WithJsonSchema(shapes.CONDITIONS),
+]
 PathConditions = Annotated[
-    tuple[Annotated[str, AfterValidator(_path_condition)], ...], Field(strict=False), _Listed
+    tuple[Annotated[str, AfterValidator(_path_condition)], ...],
+    Field(strict=False),
+    _Listed,
+    WithJsonSchema(shapes.PATH_CONDITIONS),
 ]
 DmiConditions = Annotated[
-    tuple[Annotated[str, AfterValidator(_dmi_condition)], ...], Field(strict=False), _Listed
+    tuple[Annotated[str, AfterValidator(_dmi_condition)], ...],
+    Field(strict=False),
+    _Listed,
+    WithJsonSchema(shapes.DMI_CONDITIONS),
 ]

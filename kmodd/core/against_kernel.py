@@ -6,6 +6,7 @@ from enum import StrEnum
 from kmodd.core.explain import COMMAND_LINE, INSTALL, Setting, said_elsewhere, settings
 from kmodd.core.parameter_types import EVERYWHERE, wanted_instead
 from kmodd.core.parameters import equal, same_name
+from kmodd.files import LAST_WORD
 from kmodd.model import Declaration, Desired, ModuleInfo, Parameter
 from kmodd.names import ModuleName, printable
 from kmodd.shown import Issue, Location, Severity, Source
@@ -123,7 +124,9 @@ def _overridden(declared: _Declared, info: ModuleInfo, rows: Iterable[Source]) -
     others = {setting.parameter: setting for setting in settings(rows)}
     for parameter in declared.it.parameters:
         other = others.get(same_name(parameter.name))
-        if other is None or equal(types.get(other.parameter, ""), parameter.value, other.value):
+        if other is None or not _has_last_word(other):
+            continue
+        if equal(types.get(other.parameter, ""), parameter.value, other.value):
             continue
         key = f"parameters.{parameter.name}"
         message = (
@@ -131,6 +134,12 @@ def _overridden(declared: _Declared, info: ModuleInfo, rows: Iterable[Source]) -
             f'"{other.value[:40]}", and that is what modprobe and udev load it with'
         )
         yield _warning(KernelCode.OVERRIDDEN_ELSEWHERE, message, "take it out there", declared.place(key))
+
+
+def _has_last_word(other: Setting) -> bool:
+    """Whether it comes after what kmodd generates, which else outdoes it (core/modprobe_conf.py)."""
+    file = other.said.location.file
+    return other.said.key == COMMAND_LINE or file.rpartition("/")[2] > LAST_WORD
 
 
 def _installed(declared: _Declared, rows: Iterable[Source]) -> Iterator[Issue]:

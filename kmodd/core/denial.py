@@ -21,8 +21,9 @@ def absent(draft: Draft, module: DesiredModule) -> Verdict:
         return Verdict(
             Condition.DENIED, f"this kernel has no such module, and modprobe would refuse it{barred}"
         )
-    names = "its name" if proof.checked <= 1 else f"its name and {proof.checked - 1} aliases"
-    return Verdict(Condition.DENIED, f"not in the kernel, and refused by {names}{barred}")
+    aliases = proof.checked - 1
+    more = f" and {aliases} alias{'' if aliases == 1 else 'es'}" if aliases > 0 else ""
+    return Verdict(Condition.DENIED, f"not in the kernel, and refused by its name{more}{barred}")
 
 
 def builtin_denied(draft: Draft, module: DesiredModule) -> Verdict:

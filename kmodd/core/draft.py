@@ -111,7 +111,7 @@ class Draft:
         self.verdicts: dict[ModuleName, Verdict] = {}
         self.reachable: set[ModuleName] = set()
         self.unsettled: set[ModuleName] = set()
-        self.coming = set(memory.in_flight)
+        self.coming = {n for n, flight in memory.in_flight.items() if flight.kind is not ActionKind.WRITE}
         self.leaving = {n for n, flight in memory.in_flight.items() if flight.kind is ActionKind.UNLOAD}
         self.wakes: list[int] = []
         self.asks: set[ModuleName] = set()
@@ -146,7 +146,8 @@ class Draft:
     def add(self, step: Step) -> None:
         """Put a step at the end."""
         self.steps.append(step)
-        self.coming.add(step.module)
+        if step.kind is not ActionKind.WRITE:
+            self.coming.add(step.module)
         if step.kind is ActionKind.UNLOAD:
             self.leaving.add(step.module)
         if step.owed:

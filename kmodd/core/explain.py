@@ -35,6 +35,17 @@ def provenance(
     return (*declared, *said_elsewhere(info, command_line))
 
 
+def mentioned(command_line: Iterable[str]) -> frozenset[str]:
+    """Modules that the kernel's command line has something to say about; for who asks for many of them."""
+    names: set[str] = set()
+    for word in command_line:
+        key, _, value = word.partition("=")
+        if key in _LISTS:
+            names.update(map(same_name, value.split(",")))
+        names.add(same_name(key.partition(".")[0]))
+    return frozenset(names)
+
+
 def said_elsewhere(info: ModuleInfo, command_line: Iterable[str]) -> tuple[Source, ...]:
     """Lines of modprobe.d that are not kmodd's, and words of the kernel's command line, about one module."""
     return (

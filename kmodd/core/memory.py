@@ -61,7 +61,7 @@ class LoadRecord(NamedTuple):
 
 
 class Success(NamedTuple):
-    """Actions of one kind on a module that each succeeded and did not hold, the last one included.
+    """How often an action of one kind on a module was done and did not hold, the last time included.
 
     Times are CLOCK_MONOTONIC; ``next_us``: not done once more before then.
     """

@@ -1,14 +1,15 @@
-"""The generated file of modprobe.d: what everybody else in the system has to obey (modprobe.d(5)).
+"""The generated files of modprobe.d: what everybody else in the system has to obey (modprobe.d(5)).
 
-Its name sorts first, because of several softdep or install lines of a module the first one counts. A module
-with softdeps loses its install command in libkmod (libkmod-module.c, __kmod_module_fill_softdep), so a denied
-one gets an empty softdep line before all others.
+The first one's name sorts first, because of several softdep or install lines of a module the first counts. A
+module with softdeps loses its install command in libkmod (libkmod-module.c, __kmod_module_fill_softdep), so a
+denied one gets an empty softdep line before all others. Of several options the kernel takes the last, so what
+somebody else sets otherwise is said again in a file whose name sorts last.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from typing import Final, NamedTuple
 
-from kmodd.core.parameters import assignment
+from kmodd.core.parameters import assignment, same_name, split_options
 from kmodd.core.resolve import DesiredModule, DesiredState
 from kmodd.model import Desired, ModuleInfo
 from kmodd.names import ModuleName
@@ -18,9 +19,10 @@ REFUSAL: Final = "/bin/false"
 
 
 class Rendered(NamedTuple):
-    """The file's text, "" for no file; ``options`` as libkmod has to read them back, by module."""
+    """Both files' texts, "" for no file; ``options`` as libkmod has to read them back, by module."""
 
     text: str = ""
+    last_text: str = ""
     denied: tuple[ModuleName, ...] = ()
     options: Mapping[ModuleName, str] = {}
 
@@ -36,8 +38,12 @@ def render(desired: DesiredState, left_out: Collection[ModuleName] = ()) -> Rend
     lines = [
         line for name in sorted(desired.modules) for line in _lines(desired, name, options.get(name, ""))
     ]
-    text = "\n".join((HEADER, *lines, "")) if lines else ""
-    return Rendered(text, denied, options)
+    last = [_options_line(n, text) for n, text in options.items() if _is_contradicted(desired, n)]
+    return Rendered(_file(lines), _file(last), denied, options)
+
+
+def _file(lines: list[str]) -> str:
+    return "\n".join((HEADER, *lines, "")) if lines else ""
 
 
 def _lines(desired: DesiredState, name: ModuleName, options: str) -> Iterator[str]:
@@ -48,9 +54,21 @@ def _lines(desired: DesiredState, name: ModuleName, options: str) -> Iterator[st
         yield f"install {name} {REFUSAL}"
         yield f"softdep {name} pre:"
     if options:
-        yield f"options {name} {_escaped(options)}"
+        yield _options_line(name, options)
     if not module.to_remove and not module.skipped:
         yield from _softdep(module, desired)
+
+
+def _options_line(name: ModuleName, options: str) -> str:
+    return f"options {name} {_escaped(options)}"
+
+
+def _is_contradicted(desired: DesiredState, name: ModuleName) -> bool:
+    """Whether others set one of its parameters to something else."""
+    wanted = {same_name(p.name): p.value for p in desired.modules[name].parameters}
+    info = desired.infos.get(name) or ModuleInfo(name)
+    words = (word.partition("=") for word in split_options(info.options))
+    return any(wanted.get(same_name(key), value) not in (value, value.strip('"')) for key, _, value in words)
 
 
 def _softdep(module: DesiredModule, desired: DesiredState) -> Iterator[str]:

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 
 from kmodd.core.draft import ObservedModules, Plan, Verdict
-from kmodd.core.explain import provenance
+from kmodd.core.explain import mentioned, provenance
 from kmodd.core.memory import Memory
 from kmodd.core.resolve import DesiredModule, DesiredState
-from kmodd.model import Desired, Facts, ModuleInfo, ObservedModule
+from kmodd.model import Declaration, Desired, Facts, ModuleInfo, ObservedModule
 from kmodd.names import ModuleName
-from kmodd.shown import Condition, DaemonState, Issue, ModuleState, ModuleStatus, Severity
+from kmodd.shown import Condition, DaemonState, Issue, ModuleState, ModuleStatus, Severity, Source
 
 Statuses = Mapping[ModuleName, ModuleStatus]
 
@@ -32,6 +32,7 @@ def module_statuses(
     desired: DesiredState, observed: ObservedModules, plan: Plan, memory: Memory, clock_offset_us: int
 ) -> dict[ModuleName, ModuleStatus]:
     """Status of every managed module; ``clock_offset_us`` is CLOCK_REALTIME less CLOCK_MONOTONIC."""
+    mentions = mentioned(desired.facts.command_line)
     return {
         name: _status(
             module,
@@ -41,6 +42,7 @@ def module_statuses(
             memory,
             clock_offset_us,
             desired.facts,
+            said_elsewhere=name in mentions,
         )
         for name, module in desired.modules.items()
     }
@@ -50,7 +52,7 @@ def unmanaged_status(info: ModuleInfo, seen: ObservedModule | None, facts: Facts
     """Status of a module that no file names."""
     verdict = Verdict(Condition.NOT_MANAGED, "no file names it")
     bare = DesiredModule(info.name, Desired.AUTO)
-    return _status(bare, info, seen, verdict, Memory(), 0, facts)
+    return _status(bare, info, seen, verdict, Memory(), 0, facts, said_elsewhere=True)
 
 
 def informed(status: ModuleStatus, info: ModuleInfo, facts: Facts) -> ModuleStatus:
@@ -88,6 +90,8 @@ def _status(
     memory: Memory,
     clock_offset_us: int,
     facts: Facts,
+    *,
+    said_elsewhere: bool,
 ) -> ModuleStatus:
     declaration = module.declaration
     attempt = memory.attempts.get(module.name)
@@ -122,8 +126,15 @@ def _status(
         failure_count=attempt.failures if attempt else 0,
         next_retry_us=retry_us + clock_offset_us if retry_us else 0,
         kernel_messages=attempt.messages if attempt else record.messages if record else (),
-        sources=provenance(declaration, info, facts.command_line),
+        sources=_sources(declaration, info, facts if said_elsewhere else None),
     )
+
+
+def _sources(declaration: Declaration | None, info: ModuleInfo, facts: Facts | None) -> tuple[Source, ...]:
+    """Provenance, made for what has more than its own file's say only."""
+    if facts is None and not info.conf_lines and not (declaration and declaration.replaced):
+        return declaration.sources if declaration else ()
+    return provenance(declaration, info, facts.command_line if facts else ())
 
 
 def _matches(info: ModuleInfo, facts: Facts) -> bool:

@@ -15,6 +15,8 @@ def guarded(draft: Draft, module: DesiredModule) -> Verdict:
     if module.name in draft.verdicts:
         return draft.verdicts[module.name]  # it goes and comes with one that is reloaded
     seen = draft.observed.get(module.name)
+    if module.name in draft.leaving and module.name in draft.verdicts:
+        return draft.verdicts[module.name]
     good = Verdict(Condition.IN_SYNC, "left to others; kmodd guards its parameters")
     if module.unmet:
         good = Verdict(Condition.CONDITION_UNMET, module.unmet)

@@ -15,6 +15,7 @@ from kmodd.daemon.log import fields
 from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
 from kmodd.daemon.places import Places
+from kmodd.daemon.planner import Planner
 from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.snapshot import Snapshot, summary
 from kmodd.daemon.store import MemoryStore
@@ -75,9 +76,8 @@ class Daemon:
         store = MemoryStore(runtime / "loads.json")
         executor = Executor(group, loader, reader, store, self._executor_changed)
         restrainer = ModprobeFile(loader, places.config.state_dir / "modprobe-file")
-        self.reconciler = Reconciler(
-            self._compile, survey, store, executor, restrainer, loader, self._trigger, self
-        )
+        planner = Planner(store, restrainer, loader)
+        self.reconciler = Reconciler(self._compile, survey, store, executor, planner, self._trigger, self)
         self.reconciler.kernel_release = reader.release()
         self._bus = BusLink(places.bus, Facade(self.reconciler, loader))
 

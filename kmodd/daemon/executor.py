@@ -15,6 +15,7 @@ from kmodd.core.draft import Step
 from kmodd.core.memory import Attempt, LoadRecord, judge_load, judge_unload, judge_write
 from kmodd.core.parameters import shown_of
 from kmodd.daemon.chance import chance
+from kmodd.daemon.clock import now_us
 from kmodd.daemon.log import fields
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import KmoddError
@@ -110,7 +111,7 @@ class Executor:
         timer = asyncio.get_running_loop().call_later(step.timeout_s, self._is_slow, step.module)
         self._running[step.module] = _Running(step, timer)
         self._busy += 1
-        self._store.begin(step.module, step.kind, _now_us())
+        self._store.begin(step.module, step.kind, now_us())
         self._group.create_task(self._run(step), name=f"{step.kind} {step.module}")
 
     def _is_slow(self, module: ModuleName) -> None:
@@ -125,7 +126,7 @@ class Executor:
         outcome, attempt = self._judge(step, report, before)
         self._store.end(step.module, attempt)
         if outcome is Outcome.DONE:
-            self._store.succeed(step.module, step.kind, _now_us(), chance())
+            self._store.succeed(step.module, step.kind, now_us(), chance())
         self._tell(step, outcome, attempt)
         self._ended(self._running.pop(step.module))
         self._settle(step, outcome)
@@ -162,11 +163,11 @@ class Executor:
         after = modules.get(step.module)
         previous = self._store.attempt(step.module)
         if step.kind is ActionKind.UNLOAD:
-            return judge_unload(previous, report, after, _now_us(), chance())
+            return judge_unload(previous, report, after, now_us(), chance())
         if step.kind is ActionKind.WRITE:
             return self._judge_write(step, report)
         moved = before != self._instances(step.needs) or not all(map(_is_live, map(modules.get, step.needs)))
-        outcome, attempt = judge_load(previous, report, after, _now_us(), chance(), needs_moved=moved)
+        outcome, attempt = judge_load(previous, report, after, now_us(), chance(), needs_moved=moved)
         if outcome is Outcome.DONE and after is not None and not report.lost:
             self._remember(step, report, after)
         return outcome, attempt
@@ -174,7 +175,7 @@ class Executor:
     def _judge_write(self, step: Step, report: Report) -> tuple[Outcome, Attempt | None]:
         """A builtin takes parameters too, and /proc/modules does not list it."""
         previous, instance = self._store.attempt(step.module), self._reader.instance(step.module)
-        outcome, attempt = judge_write(previous, report, _now_us(), chance(), gone=not instance)
+        outcome, attempt = judge_write(previous, report, now_us(), chance(), gone=not instance)
         if outcome is Outcome.DONE:
             with self._keeping(step.module):
                 self._store.remember_write(step.module, instance, step.parameters, self._shown(step))
@@ -189,7 +190,7 @@ class Executor:
             _log.warning("cannot keep what kmodd did with %s: %s", module, error.strerror)
 
     def _remember(self, step: Step, report: Report, after: ObservedModule) -> None:
-        offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - _now_us()
+        offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - now_us()
         duration_us = report.finished_us - report.started_us
         loaded_us = report.finished_us + offset_us
         instance = self._reader.instance(after.name)
@@ -200,7 +201,7 @@ class Executor:
             duration_us,
             report.messages,
             self._shown(step),
-            (*report.stages, Stage("verify", _now_us() - report.finished_us)),
+            (*report.stages, Stage("verify", now_us() - report.finished_us)),
         )
         with self._keeping(step.module):
             self._store.remember_load(step.module, record)
@@ -230,8 +231,3 @@ class Executor:
 def _is_live(module: ObservedModule | None) -> bool:
     """Whether its symbols can be used; one that is on its way out still has its directory."""
     return module is not None and module.state is ModuleState.LOADED
-
-
-def _now_us() -> int:
-    """The loop's clock, which is CLOCK_MONOTONIC."""
-    return round(asyncio.get_running_loop().time() * 1e6)

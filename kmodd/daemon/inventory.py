@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.files import write_atomically
+from kmodd.files import last_word, write_atomically
 from kmodd.kernel.ports import Loader
 from kmodd.model import ConfLine, ModuleInfo, Settings
 from kmodd.names import ModuleName
@@ -82,6 +82,7 @@ class Inventory:
 
     def _stamp_now(self) -> str:
         """Changes with every index of the module tree and every file of modprobe.d."""
+        ours = (self._generated, last_word(self._generated))
         marks = [str(self._tree), *(_mark(self._tree / name) for name in _INDEXES)]
         for directory in self._modprobe_dirs:
             try:
@@ -89,7 +90,7 @@ class Inventory:
             except OSError:
                 continue
             paths = (Path(directory, name) for name in names)
-            marks += [_mark(path) for path in paths if str(path) != self._generated]
+            marks += [_mark(path) for path in paths if str(path) not in ours]
         return "\n".join(marks)
 
 

@@ -1,14 +1,14 @@
-"""Keeps the generated file of modprobe.d as desired, and has it proved with libkmod what it comes to.
+"""Keeps the generated files of modprobe.d as desired, and has it proved with libkmod what they come to.
 
-It is written only when its text changes, taken away when there is nothing to say, and never written over a
-file that somebody else put there.
+A file is written only when its text changes, taken away when there is nothing to say, and never written over
+one that somebody else put there.
 """
 
 import asyncio
 import logging
 import os
 import stat
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable
 from errno import ELOOP, ENXIO
 from pathlib import Path
 
@@ -16,12 +16,12 @@ from kmodd.core.draft import Evidence
 from kmodd.core.modprobe_conf import HEADER, Rendered, render
 from kmodd.core.resolve import DesiredState
 from kmodd.errors import KmoddError
-from kmodd.files import write_atomically
+from kmodd.files import last_word, write_atomically
 from kmodd.kernel.ports import Loader
 from kmodd.model import Restraint
 from kmodd.names import ModuleName, printable
 
-Runner = Callable[..., Awaitable[None]]
+Runner = Callable[..., Awaitable[bool]]
 
 _MODE = 0o644
 _MOST_BYTES = 4 << 20
@@ -39,86 +39,113 @@ class ModprobeFile:
         self._in_thread = in_thread
         self._desired: DesiredState | None = None
         self._path = ""
+        self._wanted: Rendered | None = None
+        self._left_out: frozenset[ModuleName] = frozenset()
         self.evidence = Evidence(problem="the modprobe.d file is not written yet")
         """What is proved of the file as it is now."""
         self.problem = ""
         """Why the file is not as it should be, "" if it is."""
 
-    async def apply(self, desired: DesiredState, path: str, *, anew: bool, enforce: bool) -> Evidence:
-        """Make the file at ``path`` say what is desired, and prove it; ``anew``: others may have changed it.
+    async def apply(
+        self, desired: DesiredState, path: str, *, look: bool, changed: bool, enforce: bool
+    ) -> Evidence:
+        """Make the file at ``path`` say what is desired, and prove it.
 
-        Nothing is raised: what cannot be done is the evidence's problem.
+        ``look``: somebody may have touched it; ``changed``: other files of modprobe.d or the module tree are
+        others. Nothing is raised: what cannot be done is the evidence's problem.
         """
         if not enforce:
-            self._desired = None
+            self._desired = self._wanted = None
             self.evidence = Evidence(
                 problem="kmodd only reports (enforce is off): no file keeps others from it"
             )
-        elif anew or desired is not self._desired or path != self._path:
+        elif look or changed or desired is not self._desired or path != self._path:
+            if changed or path != self._path:
+                self._wanted = None
             self._desired, self._path = desired, path
             self.evidence = await self._renew(desired, Path(path))
         return self.evidence
 
     async def _renew(self, desired: DesiredState, path: Path) -> Evidence:
+        """Write, and prove what is not proved already."""
+        wanted = render(desired)
+        if wanted != self._wanted:
+            self._left_out = frozenset()
         self.problem = ""
         try:
-            return await self._prove(desired, path, await self._write(render(desired), path))
+            written = await self._write(render(desired, self._left_out) if self._left_out else wanted, path)
+            if wanted == self._wanted and not written:
+                return self.evidence
+            self._wanted = None
+            evidence = await self._prove(desired, path, wanted)
         except KmoddError as error:
+            self._desired = None  # the next pass tries again
             return Evidence(problem=f"it cannot be proved: {error}")
         except OSError as error:
+            self._desired = None
             self.problem = f"{path} cannot be written: {error.strerror}"
-            self._desired = None  # tried again with every pass
             return Evidence(problem=self.problem)
+        self._wanted = wanted
+        return evidence
 
-    async def _write(self, rendered: Rendered, path: Path) -> Rendered:
-        await self._in_thread(self._replace, rendered, path)
-        return rendered
+    async def _write(self, rendered: Rendered, path: Path) -> bool:
+        return await self._in_thread(self._replace, rendered, path)
 
     async def _prove(self, desired: DesiredState, path: Path, rendered: Rendered) -> Evidence:
         """Read back with libkmod; options that it reads differently are taken out, and that is said."""
         if not (rendered.denied or rendered.options):
             return Evidence()
         restraint = await self._loader.restraint(rendered.denied, rendered.options)
-        lost = _lost(rendered, restraint)
-        if lost:
-            names = ", ".join(sorted(lost))
+        self._left_out = _lost(rendered, restraint)
+        if self._left_out:
+            names = ", ".join(sorted(self._left_out))
             _log.warning("the parameters of %s do not survive modprobe.d and are left out of %s", names, path)
-            await self._write(render(desired, lost), path)
+            await self._write(render(desired, self._left_out), path)
         return Evidence(restraint.proofs)
 
-    def _replace(self, rendered: Rendered, path: Path) -> None:
-        """In a thread: the file as rendered. Raises OSError, KmoddError for what is not ours."""
-        self._forget_other_place(path)
-        found = _read(path)
-        if found is not None and not found.startswith(HEADER):
-            raise FileExistsError(0, "somebody else's file is there")
-        if not rendered.text:
-            if found is not None:
-                path.unlink()
-                _log.info("removed %s: there is nothing to say", path)
-        elif found != rendered.text:
-            path.parent.mkdir(mode=0o755, exist_ok=True)
-            write_atomically(path, rendered.text.encode(), mode=_MODE, durable=True)
-            _log.info("wrote %s", path)
+    def _replace(self, rendered: Rendered, path: Path) -> bool:
+        """In a thread: the files as rendered; whether that changed any. Raises OSError."""
+        self._forget_other_place(path, used=bool(rendered.text))
+        first, last = _replace(path, rendered.text), Path(last_word(str(path)))
+        # Where the setting has it named like the last one, there is only one, and that is last too.
+        return first if last == path else _replace(last, rendered.last_text) or first
 
-    def _forget_other_place(self, path: Path) -> None:
+    def _forget_other_place(self, path: Path, *, used: bool) -> None:
         """The setting may have named another file before: what stands there is ours to take away."""
         before = _read(self._note)
-        if before == str(path):
+        if before == str(path) or not (before or used):
             return
-        if before and (_read(Path(before)) or "").startswith(HEADER):
-            os.unlink(before)
+        for old in (before, last_word(before)) if before else ():
+            if (_read(Path(old)) or "").startswith(HEADER):
+                os.unlink(old)
         self._note.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self._note, str(path).encode())
 
 
-def _lost(rendered: Rendered, restraint: Restraint) -> Collection[ModuleName]:
+def _replace(path: Path, text: str) -> bool:
+    """Make ``path`` a file with this text, or none for ""; whether that changed it. Raises OSError."""
+    found = _read(path)
+    if found is not None and not found.startswith(HEADER):
+        raise FileExistsError(0, "somebody else's file is there")
+    if not text:
+        if found is not None:
+            path.unlink()
+            _log.info("removed %s: there is nothing to say", path)
+        return found is not None
+    if found != text:
+        path.parent.mkdir(mode=0o755, exist_ok=True)
+        write_atomically(path, text.encode(), mode=_MODE, durable=True)
+        _log.info("wrote %s", path)
+    return found != text
+
+
+def _lost(rendered: Rendered, restraint: Restraint) -> frozenset[ModuleName]:
     """Modules whose options libkmod reads otherwise than they were meant."""
-    return {
+    return frozenset(
         name
         for name, options in rendered.options.items()
         if restraint.options.get(name, "").split() != printable(options).split()
-    }
+    )
 
 
 def _read(path: Path) -> str | None:

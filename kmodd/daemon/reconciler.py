@@ -7,22 +7,23 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable
 from typing import Protocol, TypeVar
 
 from kmodd.core.diagnose import Retry
-from kmodd.core.draft import Evidence, Plan
+from kmodd.core.draft import Plan
 from kmodd.core.memory import Memory, overtaken
-from kmodd.core.plan import make_plan
-from kmodd.core.resolve import DesiredState, with_needs
+from kmodd.core.resolve import with_needs
 from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
+from kmodd.daemon.clock import now_us
 from kmodd.daemon.executor import Executor
+from kmodd.daemon.planner import Planner
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings, default_parallel
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import EVERYTHING, NOTHING, Look, Trigger
-from kmodd.model import Catalog, Facts, ModuleInfo, Settings, User
+from kmodd.model import Catalog, Facts, ModuleInfo, Settings
 from kmodd.names import ModuleName
 from kmodd.shown import DaemonState, ModuleStatus, OutcomeRow, Severity
 
@@ -53,23 +54,6 @@ class Surveyor(Protocol):
         """What the module's file says too."""
 
 
-class Restrainer(Protocol):
-    """What keeps everybody else to what is desired (modprobe_file.ModprobeFile)."""
-
-    evidence: Evidence
-    problem: str
-
-    async def apply(self, desired: DesiredState, path: str, *, anew: bool, enforce: bool) -> Evidence:
-        """Write what is to be written, and prove it; never raises."""
-
-
-class Attributor(Protocol):
-    """Who finds out what uses a module (ports.Loader)."""
-
-    async def users(self, names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
-        """What uses each of ``names`` and is no module. Raises LOADER_LOST."""
-
-
 class Audience(Protocol):
     """Who is told what a pass came to."""
 
@@ -89,8 +73,7 @@ class Reconciler:
         survey: Surveyor,
         store: MemoryStore,
         executor: Executor,
-        restrainer: Restrainer,
-        attributor: Attributor,
+        planner: Planner,
         trigger: Trigger,
         audience: Audience,
     ) -> None:
@@ -98,8 +81,7 @@ class Reconciler:
         self._survey = survey
         self._store = store
         self._executor = executor
-        self._restrainer = restrainer
-        self._attributor = attributor
+        self._planner = planner
         self._trigger = trigger
         self._audience = audience
         self.snapshot = Snapshot()
@@ -147,6 +129,7 @@ class Reconciler:
         """One full pass, carried out; what came of each action. What is slow is not waited for."""
         future: asyncio.Future[tuple[OutcomeRow, ...]] = asyncio.get_running_loop().create_future()
         self._asked_to_finish.append(future)
+        self._store.forget_successes()  # who asks wants it done now, however often it was undone
         self._trigger.notify(Look(full=True, all_devices=True))
         return await future
 
@@ -155,10 +138,11 @@ class Reconciler:
         async with self._surveying:
             # Not before: with a catalog of yesterday the survey would stop listening to today's devices.
             catalog = self.snapshot.catalog
+            ends = self._store.ends
             findings = await self._survey.look(catalog, Look(full=True), self._store.memory)
             # A survey tells of a new device or tree once: what follows from that must not be lost here.
             self._forget(catalog, findings, asked=False)
-            return await self._make_plan(findings, self._restrainer.evidence)
+            return await self._planner.plan(findings, ends)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
         """Status of a module that no file names; shown while it is in the kernel, None if it is not."""
@@ -200,12 +184,13 @@ class Reconciler:
         async with self._surveying:
             # A copy: what is asked for from here on is the next pass's.
             included = frozenset(self._included)
+            ends = self._store.ends
             findings = await self._survey.look(catalog, look, self._store.memory, included)
             self._store.look(findings.observed, findings.desired.present)
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
             enforce = catalog.settings.enforce and findings.desired.enforce
-            evidence = await self._restrain(catalog.settings, look, findings, enforce=enforce)
-            plan = await self._make_plan(findings, evidence)
+            await self._planner.restrain(catalog.settings, look, findings, enforce=enforce)
+            plan = await self._planner.plan(findings, ends)
             self._settle(findings, plan)
             self._apply(catalog.settings)
             self._executor.replace(plan.steps if enforce else ())
@@ -248,34 +233,9 @@ class Reconciler:
             self._store.forget_failures(frozenset((Retry.EVENT,)), needed)
         self._store.forget_failures(frozenset(Retry), overtaken(self._store.memory, findings.observed))
 
-    async def _restrain(
-        self, settings: Settings, look: Look, findings: Findings, *, enforce: bool
-    ) -> Evidence:
-        """Have everybody else kept to what is desired before anything is done about it."""
-        anew = look.full or look.config or findings.tree_changed
-        return await self._restrainer.apply(
-            findings.desired, settings.modprobe_file, anew=anew, enforce=enforce
-        )
-
-    async def _make_plan(self, findings: Findings, evidence: Evidence) -> Plan:
-        """A plan; made once more where it asks who uses a module."""
-        plan = self._planned(findings, evidence)
-        if not plan.asks:
-            return plan
-        try:
-            users = await self._attributor.users(plan.asks)
-        except KmoddError as error:
-            _log.warning("who uses %s cannot be found out: %s", ", ".join(sorted(plan.asks)), error)
-            return plan
-        return self._planned(findings, evidence._replace(users=users))
-
-    def _planned(self, findings: Findings, evidence: Evidence) -> Plan:
-        memory = self._store.memory
-        return make_plan(findings.desired, findings.order, findings.observed, memory, _now_us(), evidence)
-
     def _settle(self, findings: Findings, plan: Plan) -> None:
         """What the plan says about the memory that it was made from."""
-        self._store.wait_for(plan.waits, findings.observed, _now_us())
+        self._store.wait_for(plan.waits, findings.observed, now_us())
         if plan.mended:
             self._store.forget_failures(frozenset(Retry), plan.mended)
 
@@ -287,9 +247,9 @@ class Reconciler:
         self, catalog: Catalog, findings: Findings, plan: Plan, included: frozenset[ModuleName]
     ) -> None:
         old = self.snapshot
-        offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - _now_us()
+        offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - now_us()
         statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
-        problem = str(self._not_compiled or "") or findings.problem or self._restrainer.problem
+        problem = str(self._not_compiled or "") or findings.problem or self._planner.problem
         if problem and problem != old.problem:
             _log.error("%s", problem)
         self._included &= findings.observed.keys()
@@ -362,8 +322,3 @@ def _refuse(futures: Iterable[asyncio.Future[T]], error: KmoddError) -> None:
     for future in futures:
         if not future.done():
             future.set_exception(error)
-
-
-def _now_us() -> int:
-    """The loop's clock, which is CLOCK_MONOTONIC."""
-    return round(asyncio.get_running_loop().time() * 1e6)

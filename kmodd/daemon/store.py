@@ -28,6 +28,9 @@ class MemoryStore:
         self._path = path
         self._attempts: dict[ModuleName, Attempt] = {}
         self._in_flight: dict[ModuleName, Flight] = {}
+        self._ends: dict[ModuleName, tuple[int, Flight]] = {}
+        self.ends = 0
+        """How many actions have ended well: tells before and after where a clock may not."""
         self._successes: Successes = {}
         self._waits: dict[ModuleName, Wait] = {}
         kept = _read(path)
@@ -58,11 +61,18 @@ class MemoryStore:
 
     def end(self, module: ModuleName, attempt: Attempt | None) -> None:
         """It is over; ``attempt`` is the failure that it left, None for success."""
-        self._in_flight.pop(module, None)
+        flight = self._in_flight.pop(module, None)
+        if flight is not None and attempt is None:
+            self._ends[module] = (self.ends, flight)
+            self.ends += 1
         if attempt is None:
             self._attempts.pop(module, None)
         else:
             self._attempts[module] = attempt
+
+    def ended_since(self, ends: int) -> dict[ModuleName, Flight]:
+        """What has ended well since ``self.ends`` was this."""
+        return {module: flight for module, (number, flight) in self._ends.items() if number >= ends}
 
     def succeed(self, module: ModuleName, kind: ActionKind, now_us: int, chance: float) -> None:
         """Something of ours was done; if it does not hold, it is not done again at once.
@@ -96,10 +106,11 @@ class MemoryStore:
         """What the kernel shows settles what is owed; ``present``: modules whose device is there."""
         back = {n for n in self._owed if n in observed and observed[n].state is ModuleState.LOADED}
         back -= self._in_flight.keys()
-        fresh = set(present) - self._met
-        if back or fresh:
+        # Without device and module there is nothing left to follow.
+        met = {name for name in self._met if name in observed} | set(present)
+        if back or met != self._met:
             self._owed -= back
-            self._met |= fresh
+            self._met = met
             with suppress(OSError):  # the next one that must be kept tells of it
                 self._write()
 

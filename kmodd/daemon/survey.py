@@ -173,7 +173,9 @@ class Survey:
         while desired.unknown:
             await self._inventory.complete(desired.unknown, with_parameters)
             desired = resolve(catalog, facts, self._inventory.infos, history)
-        issues = kernel_issues(catalog.declarations, desired.infos, facts.command_line)
+        # Without a module tree nothing is known, and that is said once.
+        infos = {} if self._inventory.problem else desired.infos
+        issues = kernel_issues(catalog.declarations, infos, facts.command_line)
         self._resolved = _Resolved(catalog, facts, history, desired, order(desired), issues)
         return self._resolved
 

@@ -21,18 +21,17 @@ class FileHints:
     """Watches what the last ``follow`` named; belongs to the running event loop."""
 
     def __init__(self, notify: Callable[[Look], None], sys_root: str = "/sys") -> None:
-        """Raises FAILED: no inotify."""
         self._notify = notify
         self._sys_root = sys_root
         self._instances: dict[ModuleName, int] = {}
         self._modules: dict[str, ModuleName] = {}
         self._paths: dict[str, bool] = {}
-        self._watcher = FileWatcher(self._changed)
+        self._watcher: FileWatcher | None = None
 
     def follow(self, instances: Mapping[ModuleName, int], paths: Iterable[str]) -> None:
         """Watch the parameters of these instances of modules, and whether ``paths`` exist.
 
-        What happens from now on is heard; look at what is there after this call.
+        What happens from now on is heard; look at what is there after this call. Raises FAILED: no inotify.
         """
         wanted = {path for path in paths if not path.startswith(SILENT)}
         if instances == self._instances and wanted == self._paths.keys():
@@ -42,11 +41,14 @@ class FileHints:
         self._paths = {path: os.path.exists(path) for path in wanted}
         directories = {os.path.dirname(path) or "/" for path in wanted}
         interests = dict.fromkeys(sorted(directories), Interest.FILES)
+        if self._watcher is None:
+            self._watcher = FileWatcher(self._changed)
         self._watcher.want(interests | dict.fromkeys(self._modules, Interest.VALUES))
 
     def close(self) -> None:
         """Stop watching."""
-        self._watcher.close()
+        if self._watcher is not None:
+            self._watcher.close()
 
     def _changed(self, directories: frozenset[str]) -> None:
         written = frozenset(name for path, name in self._modules.items() if path in directories)

@@ -8,13 +8,38 @@ from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel.attribution import Crowd, without_others
 from kmodd.kernel.process import LoaderProcess, Lost
 from kmodd.kernel.roots import Roots
-from kmodd.kernel.wire import LOAD, LOOKUP, PARAMETERS, UNLOAD, WRITE, Answer, LineRow, ModuleRow, Places
-from kmodd.model import ConfLine, LoadRequest, ModuleInfo, Report, Request, UnloadRequest, WriteRequest
+from kmodd.kernel.rows import module_info, proof
+from kmodd.kernel.wire import (
+    LOAD,
+    LOOKUP,
+    PARAMETERS,
+    RESTRAINT,
+    SYMBOLS,
+    UNLOAD,
+    USERS,
+    WRITE,
+    Answer,
+    Places,
+    RestraintRow,
+)
+from kmodd.model import (
+    LoadRequest,
+    ModuleInfo,
+    Proof,
+    Report,
+    Request,
+    Restraint,
+    Symbols,
+    UnloadRequest,
+    User,
+    WriteRequest,
+)
 from kmodd.names import ModuleName
-from kmodd.shown import Location, Stage
+from kmodd.shown import Stage
 
 # Names in one request: 256 of 55 bytes, twice, stay within a packet.
 _CHUNK: Final = 256
+_PROOFS_CHUNK: Final = 16  # each takes up to a second
 _READING_HINT: Final = "see that every file of modprobe.d and of the module tree can be read at once"
 
 
@@ -71,7 +96,7 @@ class LoaderClient:
                 "modprobe_file": self.modprobe_file,
             }
             rows = (await self._ask(LOOKUP, body))["modules"]
-            found.update((ModuleName(row["name"]), _module_info(row)) for row in rows)
+            found.update((ModuleName(row["name"]), module_info(row)) for row in rows)
         return found
 
     async def parameters(self, modules: Iterable[ModuleName]) -> Mapping[ModuleName, Mapping[str, str]]:
@@ -85,10 +110,45 @@ class LoaderClient:
             found.update((name, texts[name]) for name in chunk)
         return found
 
+    async def restraint(self, denied: Iterable[ModuleName], rendered: Iterable[ModuleName]) -> Restraint:
+        """What the generated file comes to: proofs for ``denied``, options for ``rendered``.
+
+        Raises NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST.
+        """
+        proofs: dict[ModuleName, Proof] = {}
+        options: dict[ModuleName, str] = {}
+        for chunk in _chunks(denied, _PROOFS_CHUNK):
+            rows = (await self._restrain(chunk, []))["proofs"]
+            proofs.update((ModuleName(row["module"]), proof(row)) for row in rows)
+        for chunk in _chunks(rendered):
+            texts = (await self._restrain([], chunk))["options"]
+            options.update((name, texts[name]) for name in chunk)
+        return Restraint(proofs, options)
+
+    async def users(self, names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
+        """What uses each of ``names`` and is no module, as far as it can be found out. Raises LOADER_LOST."""
+        found: dict[ModuleName, tuple[User, ...]] = {}
+        for chunk in _chunks(names):
+            rows = (await self._ask(USERS, {"names": chunk}))["users"]
+            found.update((name, tuple(User(*row) for row in rows[name])) for name in chunk)
+        return found
+
+    async def symbols(self, name: ModuleName) -> Symbols:
+        """Symbols of one module's file.
+
+        Raises NOT_FOUND, NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST, and FAILED for a damaged file.
+        """
+        row = (await self._ask(SYMBOLS, {"module": name}))["symbols"]
+        return Symbols(tuple((symbol, by) for symbol, by in row["needed"]), tuple(row["exported"]))
+
     async def close(self) -> None:
         """End the loader and reap it; never waits for its children. A later request starts another."""
         if self._process is not None:
             await self._process.close()
+
+    async def _restrain(self, denied: list[ModuleName], rendered: list[ModuleName]) -> RestraintRow:
+        body = {"denied": denied, "rendered": rendered, "modprobe_file": self.modprobe_file}
+        return (await self._ask(RESTRAINT, body))["restraint"]
 
     async def _ask(self, verb: bytes, body: dict[str, Any]) -> Answer:
         answer = await self._running().ask(verb, body)
@@ -104,9 +164,9 @@ class LoaderClient:
         return self._process
 
 
-def _chunks(names: Iterable[ModuleName]) -> Iterator[list[ModuleName]]:
+def _chunks(names: Iterable[ModuleName], size: int = _CHUNK) -> Iterator[list[ModuleName]]:
     ordered = list(dict.fromkeys(names))
-    return (ordered[start : start + _CHUNK] for start in range(0, len(ordered), _CHUNK))
+    return (ordered[start : start + size] for start in range(0, len(ordered), size))
 
 
 def _change(request: Request) -> tuple[bytes, dict[str, Any]]:
@@ -126,38 +186,3 @@ def _checked(answer: Answer) -> Answer:
     if failure is not None:
         raise KmoddError(ErrorKind[failure["kind"]], failure["message"], failure["hint"])
     return answer
-
-
-def _module_info(row: ModuleRow) -> ModuleInfo:
-    """The row as the rest of kmodd knows it."""
-    return ModuleInfo(
-        name=ModuleName(row["name"]),
-        path=row["path"],
-        builtin=row["builtin"],
-        alias_of=_names(row["alias_of"]),
-        dependencies=_names(row["dependencies"]),
-        softdeps_before=_names(row["softdeps_before"]),
-        softdeps_after=_names(row["softdeps_after"]),
-        options=row["options"],
-        install_command=row["install_command"],
-        remove_command=row["remove_command"],
-        blacklisted=row["blacklisted"],
-        has_modinfo=row["has_modinfo"],
-        parameter_types=tuple((name, kind) for name, kind in row["parameter_types"]),
-        version=row["version"],
-        srcversion=row["srcversion"],
-        vermagic=row["vermagic"],
-        signer=row["signer"],
-        aliases=tuple(row["aliases"]),
-        similar=_names(row["similar"]),
-        conf_lines=_conf_lines(row["conf_lines"]),
-    )
-
-
-def _conf_lines(rows: list[LineRow]) -> tuple[ConfLine, ...]:
-    return tuple(ConfLine(Location(row["file"], row["line"]), row["text"]) for row in rows)
-
-
-def _names(names: list[str]) -> tuple[ModuleName, ...]:
-    """The child has checked them and made them canonical."""
-    return tuple(map(ModuleName, names))

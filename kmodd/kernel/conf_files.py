@@ -11,9 +11,11 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from kmodd.files import last_word
 from kmodd.kernel import patterns
 from kmodd.kernel.libkmod import text
 from kmodd.kernel.modprobe_d import FILE_LIMIT, Line, Lines, parse
+from kmodd.kernel.reading import read_bounded
 from kmodd.kernel.wire import LineRow, Places
 
 # modprobe.d(5). kmod 30 does not know /usr/lib, which is the same directory wherever it matters.
@@ -42,29 +44,38 @@ class ConfFiles:
                 self._chosen.setdefault(name, f"{directory}/{name}")
         self._generated_name = os.path.basename(places.modprobe_file)
         self._generated = os.path.realpath(places.modprobe_file) if places.modprobe_file else ""
+        self._ours = {self._generated, last_word(self._generated)} if self._generated else set()
 
     @property
     def all(self) -> tuple[str, ...]:
         """Every file that is read, in order."""
-        ordered = sorted(self._chosen.items(), key=lambda item: os.fsencode(item[0]))
-        return tuple(path for _, path in ordered if _is_regular(path))
+        return _in_order(self._chosen.values())
+
+    def all_and(self, path: str) -> tuple[str, ...]:
+        """``all`` with one more file, at the place that its base name gives it."""
+        return _in_order((*self._chosen.values(), path))
 
     @property
     def of_others(self) -> tuple[str, ...]:
-        """``all`` without the file that kmodd generates, under whichever name it is found.
+        """``all`` without what kmodd generates, under whichever name it is found.
 
         A file of the same name in another directory counts if it hides kmodd's, and not while it is hidden.
         """
         return tuple(path for path in self.all if not self.is_generated(path))
 
     def is_generated(self, path: str) -> bool:
-        """Whether this is the file that kmodd generates."""
-        return os.path.realpath(path) == self._generated
+        """Whether this is a file that kmodd generates."""
+        return os.path.realpath(path) in self._ours
 
     def hiding(self) -> str:
         """The file that takes the place of the generated one; "" if there is none."""
         path = self._chosen.get(self._generated_name, "")
         return "" if not path or self.is_generated(path) else path
+
+    @property
+    def generated(self) -> str:
+        """The file that kmodd generates, whether it exists or not; "" for none."""
+        return self._generated
 
     def _names(self, directory: str) -> Iterator[str]:
         """Base names of what libkmod would take for files. A link that leads nowhere counts for nothing.
@@ -89,26 +100,16 @@ def _mode(path: str) -> int:
         return 0
 
 
-def _is_regular(path: str) -> bool:
-    return stat.S_ISREG(_mode(path))
+def _in_order(paths: Iterable[str]) -> tuple[str, ...]:
+    """The regular files among ``paths``, by their base names as strcmp(3) compares them."""
+    ordered = sorted(paths, key=lambda path: os.fsencode(os.path.basename(path)))
+    return tuple(path for path in ordered if stat.S_ISREG(_mode(path)))
 
 
 def read_lines(paths: Iterable[str]) -> Lines:
     """What the files say, in their order; a file that cannot be read says nothing, here as in libkmod."""
-    return Lines((line for path in paths for line in _lines_of(path)), patterns.matches)
-
-
-def _lines_of(path: str) -> Iterable[Line]:
-    # O_NONBLOCK, because it may have become a FIFO since it was looked at.
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
-        return ()
-    try:
-        with open(fd, "rb", buffering=0) as file:
-            return list(parse(file.read(FILE_LIMIT + 1) or b"", path))
-    except OSError:
-        return ()
+    lines = (line for path in paths for line in parse(read_bounded(path, FILE_LIMIT + 1), path))
+    return Lines(lines, patterns.matches)
 
 
 def line_row(line: Line) -> LineRow:

@@ -235,8 +235,8 @@ class Module:
         def note(handle: int | None, runs_command: bool, _options: bytes | None) -> None:
             # Nothing may be raised in here: ctypes would print it and go on.
             name, path = library.kmod_module_get_name(handle), library.kmod_module_get_path(handle)
-            command = library.kmod_module_get_install_commands(handle) if runs_command else None
-            actions.append(Action(text(name), text(path), runs_command, text(command)))
+            command = (runs_command and library.kmod_module_get_install_commands(handle)) or b""
+            actions.append(Action(text(name), text(path), runs_command, text(command.replace(b"\t", b" "))))
 
         # Both are alive until the call returns, which is all that libkmod needs. Without the second, a
         # libkmod whose dry run runs commands would hand them to a shell.

@@ -23,7 +23,8 @@ from typing import Final, NamedTuple
 
 from kmodd.errors import ErrorKind
 from kmodd.kernel.kmsg import KernelLog
-from kmodd.kernel.operations import LOGGED, Tools, carry_out
+from kmodd.kernel.operations import LOGGED, carry_out
+from kmodd.kernel.tools import Tools
 from kmodd.kernel.wire import (
     PACKET_LIMIT,
     Answer,

@@ -108,10 +108,14 @@ def _underscores(name: bytes) -> bytes | None:
 
 
 def softdeps(argument: bytes) -> Softdeps:
-    """Names before and after; words in front of the first "pre:" or "post:" say nothing."""
+    """Names before and after; words in front of the first "pre:" or "post:" say nothing.
+
+    With one blank in front, and no more than one, libkmod does not know the first word (kmod 30 to 34).
+    """
     names: dict[bytes, list[bytes]] = {b"": [], b"pre:": [], b"post:": []}
     mode = b""
-    for word in argument.split():
+    unknown = argument[:1].isspace() and not argument[1:2].isspace()
+    for word in argument.split()[unknown:]:
         if word in (b"pre:", b"post:"):
             mode = word
         else:

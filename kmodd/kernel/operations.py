@@ -10,28 +10,17 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from kmodd.errors import ErrorKind, KmoddError
-from kmodd.kernel import inventory, sysfs
+from kmodd.errors import KmoddError
+from kmodd.kernel import sysfs
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.libkmod import Context, Library
-from kmodd.kernel.wire import (
-    LOAD,
-    LOOKUP,
-    PARAMETERS,
-    UNLOAD,
-    WRITE,
-    Answer,
-    Failure,
-    Places,
-    ReportRow,
-    Request,
-)
-from kmodd.names import ModuleName, is_module_name, is_parameter_name, printable
+from kmodd.kernel.questions import QUESTIONS
+from kmodd.kernel.tools import Tools, checked_name, checked_parameter
+from kmodd.kernel.wire import LOAD, UNLOAD, WRITE, Answer, Failure, ReportRow, Request
+from kmodd.names import ModuleName
 
 # Verbs whose child listens to the kernel log, and takes as long as the kernel does.
 LOGGED = frozenset((LOAD, UNLOAD, WRITE))
-
-
 _READ_SIZE = 2**17
 
 
@@ -55,37 +44,13 @@ class Stages:
         self._name = ""
 
 
-class Tools:
-    """What the server has ready for its children."""
-
-    def __init__(self, places: Places) -> None:
-        self.places = places
-        self._library: Library | None = None
-
-    def library(self) -> Library:
-        """libkmod, opened at the first call that succeeds. Raises NO_LIBKMOD."""
-        if self._library is None:
-            self._library = Library()
-        return self._library
-
-    def prepare(self) -> None:
-        """Open libkmod before the fork where that is possible; if not, each child tries again and says so."""
-        try:
-            self.library()
-        except KmoddError:
-            return
-
-
 def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
     """Do what ``request`` asks for. Raises ValueError for a request that is none."""
     body = json.loads(request.body)
+    question = QUESTIONS.get(request.verb)
     try:
-        if request.verb == LOOKUP:
-            places = tools.places._replace(modprobe_file=body["modprobe_file"])
-            names, with_modinfo = body["names"], frozenset(body["with_modinfo"])
-            return Answer(modules=inventory.look_up(tools.library(), places, names, with_modinfo))
-        if request.verb == PARAMETERS:
-            return Answer(parameters={name: _parameters(name, tools.places) for name in body["names"]})
+        if question is not None:
+            return question(body, tools)
         return Answer(report=_timed(_change(request.verb, body, tools), log))
     except KmoddError as error:
         return Answer(failure=Failure(kind=error.kind.name, message=error.message, hint=error.hint))
@@ -93,10 +58,10 @@ def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
 
 def _change(verb: bytes, body: dict[str, Any], tools: Tools) -> Callable[[Stages], int]:
     """The change as a call that returns an errno; everything that can be prepared is."""
-    name = _checked_name(body["module"])
+    name = checked_name(body["module"])
     if verb == WRITE:
         directory = f"{sysfs.module_directory(tools.places.sys, name)}/parameters"
-        values = [(f"{directory}/{_checked_parameter(key)}", value) for key, value in body["parameters"]]
+        values = [(f"{directory}/{checked_parameter(key)}", value) for key, value in body["parameters"]]
         return lambda _stages: write_parameters(values)
     library = tools.library()
     if verb == UNLOAD:
@@ -177,20 +142,3 @@ def write_parameter(path: str, value: str) -> int:
         return error.errno or errno.EIO
     finally:
         os.close(fd)
-
-
-def _parameters(name: str, places: Places) -> dict[str, str]:
-    return sysfs.read_parameters(places.sys, _checked_name(name))
-
-
-def _checked_name(name: str) -> ModuleName:
-    """``name``, which is going to be part of a path and of a system call."""
-    if not is_module_name(name):
-        raise KmoddError(ErrorKind.INVALID_ARGUMENT, f"{printable(name[:80])!r} is not a module name")
-    return ModuleName(name)
-
-
-def _checked_parameter(name: str) -> str:
-    if not is_parameter_name(name):
-        raise KmoddError(ErrorKind.INVALID_ARGUMENT, f"{printable(name[:80])!r} is not a parameter name")
-    return name

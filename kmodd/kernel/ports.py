@@ -61,4 +61,4 @@ class Loader(Protocol):
         """What uses each of ``names`` and is no module, as far as it can be found out. Raises LOADER_LOST."""
 
     async def symbols(self, name: ModuleName) -> Symbols:
-        """Symbols of one module's file. Raises NOT_FOUND, NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST."""
+        """Symbols of one module's file. Raises NOT_FOUND, FAILED, and as lookup."""

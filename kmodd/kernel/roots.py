@@ -7,7 +7,7 @@ class Roots(NamedTuple):
     """Directories and files that the kernel side reads and writes.
 
     ``module_tree`` is what libkmod is to take for /lib/modules/RELEASE and ``modprobe_dirs`` for its
-    directories of modprobe.d files; None leaves both to libkmod.
+    directories of modprobe.d files, highest first; None means the usual ones.
     """
 
     proc: str = "/proc"

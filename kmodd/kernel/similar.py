@@ -6,12 +6,13 @@ Imported by the loader: nothing heavy in here.
 from functools import cached_property
 from typing import Final
 
+from kmodd.kernel.reading import read_bounded
 from kmodd.names import is_module_name
 
 _LIST_LIMIT: Final = 2**24
 _ANSWERS_LIMIT: Final = 3
-# One comparison with all names of a distribution's kernel takes some 20 ms.
-_QUESTIONS_LIMIT: Final = 32
+# A comparison with the names of a distribution's kernel takes 20 to 90 ms.
+_QUESTIONS_LIMIT: Final = 8
 
 
 class SimilarNames:
@@ -41,8 +42,4 @@ class SimilarNames:
 
 
 def _lines(path: str) -> list[str]:
-    try:
-        with open(path, "rb") as file:
-            return file.read(_LIST_LIMIT).decode("utf-8", "replace").splitlines()
-    except OSError:
-        return []
+    return read_bounded(path, _LIST_LIMIT).decode("utf-8", "replace").splitlines()

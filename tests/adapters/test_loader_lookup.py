@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.kernel import loader, operations
+from kmodd.kernel import loader, tools
 from kmodd.kernel.kmsg import KernelLog
-from kmodd.kernel.operations import Tools, carry_out
+from kmodd.kernel.operations import carry_out
 from kmodd.kernel.roots import Roots
-from kmodd.kernel.wire import LOAD, LOOKUP, PARAMETERS, UNLOAD, WRITE, Places, Request
+from kmodd.kernel.tools import Tools
+from kmodd.kernel.wire import LOAD, LOOKUP, PARAMETERS, RESTRAINT, UNLOAD, USERS, WRITE, Places, Request
 from kmodd.model import ModuleInfo
 from kmodd.names import ModuleName
 from tests.adapters.loader_fixture import Sandbox, children_of, running, settled
@@ -103,7 +104,10 @@ def test_a_tree_that_comes_later_is_found_and_a_change_is_seen(tmp_path: Path) -
     assert asyncio.run(scenario()) == [ErrorKind.NO_MODULE_TREE, False, "n=1"]
 
 
-@pytest.mark.parametrize(("verb", "limits"), [(LOOKUP, [30]), (PARAMETERS, [30]), (LOAD, []), (WRITE, [])])
+@pytest.mark.parametrize(
+    ("verb", "limits"),
+    [(LOOKUP, [30]), (PARAMETERS, [30]), (RESTRAINT, [30]), (USERS, [30]), (LOAD, []), (WRITE, [])],
+)
 def test_reading_has_an_end_and_a_change_takes_what_it_takes(
     verb: bytes, limits: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -166,8 +170,8 @@ def _no_library() -> object:
 def test_without_libkmod_each_child_says_so_and_the_server_lives(
     monkeypatch: pytest.MonkeyPatch, verb: bytes, body: bytes
 ) -> None:
-    monkeypatch.setattr(operations, "Library", _no_library)
-    tools = Tools(Places())
-    tools.prepare()
-    answer = carry_out(Request(1, verb, body), tools, KernelLog(None))
+    monkeypatch.setattr(tools, "Library", _no_library)
+    own = Tools(Places())
+    own.prepare()
+    answer = carry_out(Request(1, verb, body), own, KernelLog(None))
     assert answer == {"failure": {"kind": "NO_LIBKMOD", "message": "none here", "hint": "install it"}}

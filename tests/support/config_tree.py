@@ -3,6 +3,7 @@
 import os
 import tomllib
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,13 @@ def settle_modes(root: Path) -> None:
 def make(recipe: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Make what ``recipe`` (a TOML table of tables: what, path -> how) says; skips where only root could.
 
-    ``[limit]`` lowers limits instead, so that a case can stay small.
+    ``[limit]`` lowers limits instead, so that a case can stay small; ``[needs]`` names packages, with the
+    oldest version with which a case can be run.
     """
     tables: dict[str, dict[str, Any]] = tomllib.loads(recipe.read_text()) if recipe.exists() else {}
+    for package, oldest in tables.pop("needs", {}).items():
+        if _numbers(version(package)) < _numbers(oldest):
+            pytest.skip(f"{package} is older than {oldest}")
     for name, value in tables.pop("limit", {}).items():
         monkeypatch.setattr(name, value)
     for what, entries in tables.items():
@@ -56,6 +61,10 @@ def make(recipe: Path, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             path = root / name
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             _MAKERS[what](path, how)
+
+
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(".") if part.isdecimal()]
 
 
 def _owner(path: Path, uid: int) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.inventory import Inventory
 from kmodd.daemon.modprobe_file import ModprobeFile
+from kmodd.daemon.planner import Planner
 from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
@@ -83,9 +84,8 @@ class SimulatedDaemon:
         self.loader.modprobe_file = str(self.modprobe_file)
         self.catalog = Catalog(settings=Settings(modprobe_file=str(self.modprobe_file)))
         restrainer = ModprobeFile(self.loader, path / "modprobe-file", _at_once)
-        self.reconciler = Reconciler(
-            self._compile, survey, self.store, executor, restrainer, self.loader, self.trigger, self
-        )
+        planner = Planner(self.store, restrainer, self.loader)
+        self.reconciler = Reconciler(self._compile, survey, self.store, executor, planner, self.trigger, self)
         self._task = group.create_task(self.reconciler.run())
 
     async def _compile(self) -> Catalog:
@@ -152,9 +152,9 @@ class SimulatedDaemon:
         return {name: status.condition for name, status in self.snapshot.statuses.items()}
 
 
-async def _at_once(work: Callable[..., None], *arguments: object) -> None:
+async def _at_once(work: Callable[..., bool], *arguments: object) -> bool:
     """On a loop whose time is virtual nothing can wait for a thread."""
-    work(*arguments)
+    return work(*arguments)
 
 
 def _roots(path: Path) -> Roots:

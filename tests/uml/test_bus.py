@@ -44,7 +44,7 @@ def test_5_every_method_of_the_manager(vm: Machine) -> None:
     assert bus.call("Plan") == []
     assert bus.call("Reconcile") == []
     assert bus.call("GetModule", "s", "dummy") == module_path("dummy")
-    assert bus.call("Explain", "s", "dummy") == [
+    assert bus.call("Explain", "s", "dummy")[:2] == [
         ["parameters.numdummies", "2", 2, "/etc/kmodd.d/40-dummy.toml"],
         ["state", '"loaded"', 1, "/etc/kmodd.d/40-dummy.toml"],
     ]
@@ -106,7 +106,7 @@ def test_5_object_manager_with_300_modules(vm: Machine) -> None:
     )
     objects = json.loads(answer.check().stdout)["data"][0]
     assert set(objects) == {module_path(name) for name in names}
-    assert all(len(interfaces[MODULE]) == 25 for interfaces in objects.values())
+    assert all(len(interfaces[MODULE]) == 28 for interfaces in objects.values())
     tree = vm.busctl("--list", "tree", BUS_NAME).check().stdout.split()
     assert {module_path(name) for name in names} <= set(tree)
 

@@ -114,13 +114,14 @@ def test_what_was_replaced_is_remembered_oldest_first(paths: ConfigPaths) -> Non
     two = drop(paths.directories[0], "20.toml", "[module.loop]\nparameters.a = 2\n")
     drop(paths.directories[0], "30.toml", '[module.loop]\nstate = "denied"\nparameters.a = 2\n')
     drop(paths.directories[1], "30.toml", '[module.loop]\nreason = "hidden"\n')
-    (declaration,) = compile_catalog(paths).declarations
+    catalog = compile_catalog(paths)
+    (declaration,) = catalog.declarations
     assert declaration.replaced == (
         Source("parameters.a", "1", Location(str(one), 3, 12)),
         Source("parameters.a", "2", Location(str(two), 2, 12)),
         Source("state", '"auto"', Location(str(one), 2, 1)),
     )
-    assert read_catalog(paths.catalog) == compile_catalog(paths)
+    assert read_catalog(paths.catalog) == catalog
 
 
 def test_what_is_left_is_what_was_compiled(paths: ConfigPaths) -> None:

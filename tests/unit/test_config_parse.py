@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from kmodd.config.fragment import Document, Fragment
 from kmodd.config.merge import declare, merge
-from kmodd.config.messages import did_you_mean, dotted
+from kmodd.config.messages import did_you_mean
 from kmodd.config.parse import parse_fragment, parse_settings
 from kmodd.config.reading import Invalid, decode
 from kmodd.config.schema import ModuleTable, SettingsTable
-from kmodd.config.toml_text import toml_text
+from kmodd.config.toml_text import dotted, toml_text
 from kmodd.model import (
     Declaration,
     Desired,

@@ -82,7 +82,25 @@ def _found(text: str) -> list[str]:
             '[module.x]\nstate = "denied"\nwhen.kernel = []\n[module.y]\nrequires = ["x"]',
             ["denied-but-required"],
         ),
-        ('[module.x]\nstate = "denied"\nrequires = ["x"]', ["order-cycle"]),
+        ('[module.x]\nstate = "denied"\n[module.y]\nrequires = ["x"]\nwhen.kernel = "<6"', []),
+        (
+            '[module.x]\nstate = "denied"\n[module.y]\nrequires = ["x"]\nwhen.kernel = "<6"\n'
+            '[module.z]\nrequires = ["y"]',
+            ["denied-but-required"],
+        ),
+        ('[module.a]\nreplaces = ["b"]\n[module.c]\nrequires = ["b"]', ["replaced-but-required"]),
+        (
+            '[module.a]\nreplaces = ["b"]\n[module.b]\nstate = "auto"\n[module.d]\nstate = "auto"\n'
+            'requires = ["b"]\n[module.c]\nrequires = ["d"]',
+            ["replaced-but-required"],
+        ),
+        ('[module.a]\nreplaces = ["b"]\n[module.c]\nwants = ["b"]', []),
+        ('[module.a]\nreplaces = ["b"]\n[module.c]\nrequires = ["b"]\nwhen.kernel = ">=6"', []),
+        ('[module.a]\nreplaces = ["b"]\nstate = "auto"\n[module.c]\nrequires = ["b"]', []),
+        (
+            '[module.a]\nreplaces = ["b"]\nrequires = ["b"]\n[module.c]\nrequires = ["a"]',
+            ["conflicts-with-required"],
+        ),
         ('[module.a]\nwants = ["b"]\n[module.b]\nwants = ["a"]', []),
         ('[module.a]\nbefore = ["b"]\n[module.b]\nbefore = ["a"]', ["order-cycle"]),
         ('[module.a]\nrequires = ["b"]\nafter = ["b"]', []),
@@ -100,13 +118,17 @@ def test_what_contradicts_and_what_does_not(text: str, codes: list[str]) -> None
 
 
 _MODULES = st.sampled_from("abcd")
+_LISTS = st.sampled_from(["after", "before", "requires", "conflicts", "replaces"])
 _LINES = st.one_of(
-    st.builds("{} = [{!r}]".format, st.sampled_from(["after", "before", "requires", "conflicts"]), _MODULES),
+    st.builds("{} = [{!r}]".format, _LISTS, _MODULES),
     st.builds("state = {!r}".format, st.sampled_from(["loaded", "denied", "auto"])),
 )
 _TEXTS = st.builds(
     lambda module, lines: "\n".join(
-        [f"[module.{module}]", *{line.split()[0]: line for line in lines}.values()]
+        [
+            f"[module.{module}]",
+            *{line.split()[0]: line for line in lines if f"[{module!r}]" not in line}.values(),
+        ]
     ),
     _MODULES,
     st.lists(_LINES, max_size=3),

@@ -11,6 +11,7 @@ from kmodd.names import ModuleName, module_name
 from kmodd.shown import Location
 
 FILE, CONF = "/etc/kmodd.d/a.toml", "/etc/modprobe.d/other.conf"
+LAST = "/etc/modprobe.d/zzz.conf"  # after what kmodd generates
 
 
 def declarations(text: str) -> list[Declaration]:
@@ -138,9 +139,9 @@ IPV6 = ModuleInfo(ALIAS, alias_of=(ModuleName("ipv6"),))
         ),
         (
             "[module.dummy]\nparameters.numdummies = 3",
-            (DUMMY._replace(conf_lines=info("x", "options dummy numdummies=5").conf_lines),),
+            (DUMMY._replace(conf_lines=(ConfLine(Location(LAST, 1), "options dummy numdummies=5"),)),),
             "warning overridden-elsewhere 2:12: 'module.dummy.parameters.numdummies' is 3, but "
-            f'{CONF}:1 sets it to "5", and that is what modprobe and udev load it with (take it out there)',
+            f'{LAST}:1 sets it to "5", and that is what modprobe and udev load it with (take it out there)',
         ),
         (
             "[module.dummy]",
@@ -153,6 +154,11 @@ IPV6 = ModuleInfo(ALIAS, alias_of=(ModuleName("ipv6"),))
 )
 def test_what_is_told(text: str, infos: tuple[ModuleInfo, ...], line: str) -> None:
     assert told(text, *infos) == [line]
+
+
+def test_what_stands_before_the_last_generated_file_is_outdone() -> None:
+    lines = info("dummy", "options dummy numdummies=5", numdummies="int")
+    assert told("[module.dummy]\nparameters.numdummies = 3", lines) == []
 
 
 def test_the_command_line_has_the_last_word() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from errno import ENOSPC, EROFS
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from kmodd.names import ModuleName
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import planned
 from tests.support.simulated import SimulatedLoader
-from tests.support.simulated_kernel import SimulatedKernel, module
+from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule, module
 
 CARD, DRIVER = ModuleName("card"), ModuleName("driver")
 DENY = Declaration(DRIVER, Desired.DENIED)
@@ -44,16 +44,29 @@ class Place:
         """As after a restart: nothing is remembered but what is on the disk."""
         self.file = ModprobeFile(self.loader, self.note, self._in_thread)
 
-    async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
-        work(*arguments)
+    async def _in_thread(self, work: Callable[..., bool], *arguments: object) -> bool:
+        return work(*arguments)
 
     def desired(self, *declarations: Declaration) -> DesiredState:
         return planned(self.kernel, declarations).desired
 
-    def apply(self, *declarations: Declaration, anew: bool = True, enforce: bool = True) -> Evidence:
+    def apply(
+        self,
+        *declarations: Declaration,
+        look: bool = True,
+        changed: bool = False,
+        enforce: bool = True,
+    ) -> Evidence:
         self.loader.modprobe_file = str(self.path)
         desired = self.desired(*declarations)
-        return asyncio.run(self.file.apply(desired, str(self.path), anew=anew, enforce=enforce))
+        return self.apply_as_it_is(desired, look=look, changed=changed, enforce=enforce)
+
+    def apply_as_it_is(
+        self, desired: DesiredState, *, look: bool = False, changed: bool = False, enforce: bool = True
+    ) -> Evidence:
+        return asyncio.run(
+            self.file.apply(desired, str(self.path), look=look, changed=changed, enforce=enforce)
+        )
 
     def lines(self) -> list[str]:
         """Lines after the header, which has to be there."""
@@ -113,11 +126,11 @@ def test_it_is_written_only_when_its_text_changes(place: Place, writes: list[Pat
 def test_between_two_looks_at_everything_it_is_left_alone(place: Place) -> None:
     place.apply(DENY)
     desired = place.desired(DENY)
-    asyncio.run(place.file.apply(desired, str(place.path), anew=False, enforce=True))
+    place.apply_as_it_is(desired)
     place.path.write_text("")
-    asked = len(place.loader.restraints)
-    asyncio.run(place.file.apply(desired, str(place.path), anew=False, enforce=True))
-    assert len(place.loader.restraints) == asked
+    place.apply_as_it_is(desired)
+    assert place.path.read_text() == ""
+    assert place.file.evidence.proofs
 
 
 @pytest.mark.parametrize("spoil", [lambda path: path.unlink(), lambda path: path.write_text(f"{HEADER}\n#")])
@@ -126,6 +139,19 @@ def test_what_others_did_to_it_is_mended(place: Place, spoil: Callable[[Path], N
     spoil(place.path)
     place.apply(DENY)
     assert place.lines() == DENIAL
+
+
+def test_it_is_proved_anew_when_something_has_changed_and_only_then(place: Place) -> None:
+    place.apply(DENY)
+    place.apply(DENY)
+    place.apply(DENY, look=False)
+    assert len(place.loader.restraints) == 1
+    place.loader.open_ways[DRIVER] = ("driver",)
+    assert place.apply(DENY, changed=True).proofs[DRIVER].open_ways, "another file of modprobe.d"
+    place.path.unlink()
+    place.loader.open_ways = {}
+    assert not place.apply(DENY).proofs[DRIVER].open_ways, "the file itself"
+    assert len(place.loader.restraints) == 3
 
 
 @pytest.mark.parametrize("umask", [0o077, 0o000, 0o777])
@@ -158,8 +184,34 @@ def test_without_enforcing_nothing_is_touched(place: Place) -> None:
     evidence = place.apply(DENY, enforce=False)
     assert not place.path.exists()
     assert evidence.problem == "kmodd only reports (enforce is off): no file keeps others from it"
-    place.apply(DENY, anew=False)
+    place.apply(DENY, look=False)
     assert place.lines() == DENIAL
+
+
+def contradicted() -> Iterator[SimulatedModule]:
+    """Others set a parameter of it to something else."""
+    yield module("card", options="text=theirs", text=KernelParameter("charp"))
+    yield module("driver")
+
+
+def test_what_others_set_otherwise_is_said_again_in_a_file_that_comes_last(place: Place) -> None:
+    place.kernel.tree |= {entry.name: entry for entry in contradicted()}
+    place.apply(DENY, with_text("x"))
+    last = place.path.with_name("zz-kmodd.conf")
+    assert last.read_text().splitlines() == [HEADER, "options card text=x"]
+    assert place.lines() == ["options card text=x", *DENIAL]
+    place.apply(DENY, with_text("theirs"))
+    assert not last.exists()
+    assert place.lines() == ["options card text=theirs", *DENIAL]
+
+
+def test_a_first_file_with_the_name_of_the_last_is_both(place: Place) -> None:
+    place.kernel.tree |= {entry.name: entry for entry in contradicted()}
+    place.path = place.path.with_name("zz-kmodd.conf")
+    for declarations in ((DENY, with_text("x")), (DENY, with_text("theirs"))):
+        place.apply(*declarations)
+        assert place.lines()[-3:] == DENIAL
+        assert os.listdir(place.path.parent) == ["zz-kmodd.conf"]
 
 
 def _mine(path: Path) -> None:
@@ -207,7 +259,7 @@ def test_it_is_tried_again_with_every_pass_and_the_problem_ends(place: Place) ->
     place.apply(DENY)
     assert place.file.problem
     place.path.unlink()
-    evidence = place.apply(DENY, anew=False)
+    evidence = place.apply(DENY, look=False)
     assert not place.file.problem
     assert evidence.proofs
     assert place.lines() == DENIAL
@@ -239,7 +291,7 @@ def _full(_: int) -> None:
 
 def test_the_setting_moves_it_and_takes_the_old_one_away(place: Place) -> None:
     place.apply(DENY)
-    old, place.path = place.path, place.path.with_name("zz-kmodd.conf")
+    old, place.path = place.path, place.path.with_name("50-kmodd.conf")
     place.start()
     place.apply(DENY)
     assert not old.exists()

@@ -36,6 +36,21 @@ def test_an_action_from_beginning_to_end(tmp_path: Path) -> None:
     assert store.attempt(A) is None
 
 
+def test_what_has_ended_well_is_told_by_number_not_by_time(tmp_path: Path) -> None:
+    store = MemoryStore(tmp_path / "loads.json")
+    for module in (A, B):
+        store.begin(module, ActionKind.LOAD, 5)
+    store.end(A, None)
+    between = store.ends
+    assert not store.ended_since(between)
+    store.end(B, attempt(Retry.CHANGE))
+    assert not store.ended_since(between), "a failure stands by itself"
+    store.begin(A, ActionKind.WRITE, 5)
+    store.end(A, None)
+    assert store.ended_since(between) == {A: Flight(ActionKind.WRITE, 5)}
+    assert not store.ended_since(store.ends)
+
+
 def test_a_memory_does_not_change_any_more(tmp_path: Path) -> None:
     store = MemoryStore(tmp_path / "loads.json")
     before = store.memory
@@ -81,8 +96,10 @@ def test_what_is_owed_is_paid_when_it_is_seen_in_the_kernel_again(tmp_path: Path
 def test_a_device_that_has_gone_was_met_all_the_same(tmp_path: Path) -> None:
     store = MemoryStore(tmp_path / "loads.json")
     store.look({}, {A})
-    store.look({}, ())
+    store.look({A: ObservedModule(A, ModuleState.LOADED)}, ())
     assert store.memory.met == {A}
+    store.look({}, ())
+    assert not store.memory.met, "neither device nor module: nothing to follow any more"
 
 
 def test_a_look_that_changes_nothing_writes_nothing(tmp_path: Path) -> None:

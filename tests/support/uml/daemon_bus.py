@@ -42,6 +42,14 @@ class Bus:
         """Wait until a module has a condition."""
         self.vm.wait_for(property_is(module_path(module), MODULE, "Condition", condition))
 
+    def wait_for_text(self, module: str, name: str, pattern: str) -> None:
+        """Wait until ``pattern`` (regular expression) is found in the JSON of a module's property."""
+        self.vm.wait_for(CommandPrints(_get(module_path(module), MODULE, name), pattern))
+
+    def wait_for_message(self, module: str, pattern: str) -> None:
+        """Wait until a module's message says something."""
+        self.wait_for_text(module, "Message", pattern)
+
     def wait_for_state(self, state: str) -> None:
         """Wait until the manager is in a state."""
         self.vm.wait_for(property_is(MANAGER_PATH, MANAGER, "State", state))
@@ -51,11 +59,13 @@ class Bus:
         self.vm.wait_for(property_is(MANAGER_PATH, MANAGER, "Converged", "true"))
 
     def _property(self, path: str, interface: str, name: str) -> Any:
-        answer = self.vm.busctl("--json=short", "get-property", BUS_NAME, path, interface, name)
-        return json.loads(answer.check().stdout)["data"]
+        return json.loads(self.vm.run(*_get(path, interface, name)).check().stdout)["data"]
 
 
 def property_is(path: str, interface: str, name: str, value: str) -> CommandPrints:
     """A property reads as ``value`` (text or boolean)."""
-    argv = ("busctl", "--json=short", "get-property", BUS_NAME, path, interface, name)
-    return CommandPrints(argv, rf'"data":"?{value}"?\}}')
+    return CommandPrints(_get(path, interface, name), rf'"data":"?{value}"?\}}')
+
+
+def _get(path: str, interface: str, name: str) -> tuple[str, ...]:
+    return "busctl", "--json=short", "get-property", BUS_NAME, path, interface, name

@@ -44,16 +44,19 @@ class Baseline:
     def __init__(self) -> None:
         self._modules: frozenset[str] = frozenset()
         self._services: frozenset[int] = frozenset()
+        self._mounts: tuple[str, ...] = ()
 
     def mark(self) -> None:
-        """Remember modules and processes as they are now, with the modules in that nothing can remove."""
+        """Remember modules, mounts and processes as they are now; what nothing can remove is loaded first."""
         subprocess.run(["/sbin/modprobe", "--all", "--quiet", *_PERMANENT], check=False)
+        self._mounts = _mounts()
         self._modules = frozenset(_loaded())
         self._services = frozenset(_pids()) - {1, os.getpid()}
 
     def reset(self) -> list[str]:
         """Go back; the modules that could not be removed."""
         _end(self._strangers())
+        self._unmount()
         clear_configuration()
         _unplug_everything()
         return self._remove_new_modules()
@@ -66,6 +69,12 @@ class Baseline:
             for process in processes.scan()
             if process.pid not in known and process.parent not in self._services
         ]
+
+    def _unmount(self) -> None:
+        """What was mounted since, the last one first, and every swap."""
+        subprocess.run(["/sbin/swapoff", "--all"], check=False)
+        for target in reversed(_mounts()[len(self._mounts) :]):
+            subprocess.run(["/bin/umount", target], capture_output=True, check=False)
 
     def _remove_new_modules(self) -> list[str]:
         """Rounds, because a holder may stand anywhere in the list and udev may still have a device open."""
@@ -83,6 +92,11 @@ def _loaded() -> list[str]:
     """Names in /proc/modules, the one loaded last first; [] for a kernel without modules."""
     listing = Path("/proc/modules")
     return [line.split()[0] for line in listing.read_text().splitlines()] if listing.exists() else []
+
+
+def _mounts() -> tuple[str, ...]:
+    """Mount points in the order of mounting; the test's are behind those that were there (proc_mounts(5))."""
+    return tuple(line.split()[1] for line in Path("/proc/mounts").read_text().splitlines())
 
 
 def _pids() -> list[int]:

@@ -1,0 +1,80 @@
+"""From findings to a plan: others are kept to what is desired, and who is in the way is found out."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from kmodd.core.draft import Evidence, Plan
+from kmodd.core.plan import make_plan
+from kmodd.core.resolve import DesiredState
+from kmodd.daemon.clock import now_us
+from kmodd.daemon.store import MemoryStore
+from kmodd.daemon.survey import Findings
+from kmodd.errors import KmoddError
+from kmodd.events.trigger import Look
+from kmodd.model import Settings, User
+from kmodd.names import ModuleName
+
+_log = logging.getLogger(__name__)
+
+
+class Restrainer(Protocol):
+    """What keeps everybody else to what is desired (modprobe_file.ModprobeFile)."""
+
+    evidence: Evidence
+    problem: str
+
+    async def apply(
+        self, desired: DesiredState, path: str, *, look: bool, changed: bool, enforce: bool
+    ) -> Evidence:
+        """Write what is to be written, and prove it; never raises."""
+
+
+class Attributor(Protocol):
+    """Who finds out what uses a module (ports.Loader)."""
+
+    async def users(self, names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
+        """What uses each of ``names`` and is no module. Raises LOADER_LOST."""
+
+
+class Planner:
+    """Makes plans from findings, the memory of this boot, and what it has looked into for them."""
+
+    def __init__(self, store: MemoryStore, restrainer: Restrainer, attributor: Attributor) -> None:
+        self._store = store
+        self._restrainer = restrainer
+        self._attributor = attributor
+
+    @property
+    def problem(self) -> str:
+        """Why others cannot be kept to what is desired, "" if they can."""
+        return self._restrainer.problem
+
+    async def restrain(self, settings: Settings, look: Look, findings: Findings, *, enforce: bool) -> None:
+        """Have everybody else kept to what is desired, before anything is done about it."""
+        await self._restrainer.apply(
+            findings.desired,
+            settings.modprobe_file,
+            look=look.full or look.config,
+            changed=findings.tree_changed,
+            enforce=enforce,
+        )
+
+    async def plan(self, findings: Findings, ends: int) -> Plan:
+        """A plan; made once more where it asks who uses a module. ``ends``: the store's, before surveying."""
+        evidence = self._restrainer.evidence
+        plan = self._planned(findings, evidence, ends)
+        if not plan.asks:
+            return plan
+        try:
+            users = await self._attributor.users(plan.asks)
+        except KmoddError as error:
+            _log.warning("who uses %s cannot be found out: %s", ", ".join(sorted(plan.asks)), error)
+            return plan
+        return self._planned(findings, evidence._replace(users=users), ends)
+
+    def _planned(self, findings: Findings, evidence: Evidence, ends: int) -> Plan:
+        """What ended since the survey began counts as under way: its outcome has not been looked at."""
+        memory, ended = self._store.memory, self._store.ended_since(ends)
+        memory = memory._replace(in_flight={**ended, **memory.in_flight})
+        return make_plan(findings.desired, findings.order, findings.observed, memory, now_us(), evidence)

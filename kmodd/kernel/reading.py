@@ -1,0 +1,36 @@
+"""Files that others wrote, read with a bound and without waiting for anybody.
+
+Imported by the loader: nothing heavy in here.
+"""
+
+import os
+from collections.abc import Iterator
+from typing import Final
+
+_CHUNK: Final = 2**18
+
+
+def read_bounded(path: str, limit: int) -> bytes:
+    """At most ``limit`` bytes of a file; nothing of one that cannot be read, and of a FIFO what is in it."""
+    return b"".join(chunks(path, limit))
+
+
+def chunks(path: str, limit: int, size: int = _CHUNK) -> Iterator[bytes]:
+    """As ``read_bounded``, in parts of at most ``size`` bytes."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError:
+        return
+    try:
+        while limit > 0 and (chunk := _read(fd, min(size, limit))):
+            limit -= len(chunk)
+            yield chunk
+    finally:
+        os.close(fd)
+
+
+def _read(fd: int, size: int) -> bytes:
+    try:
+        return os.read(fd, size)
+    except OSError:
+        return b""
