@@ -9,7 +9,7 @@ import logging
 import os
 import stat
 from collections.abc import Awaitable, Callable
-from errno import ELOOP
+from errno import ELOOP, ENXIO
 from pathlib import Path
 
 from kmodd.core.draft import Evidence
@@ -114,8 +114,10 @@ class ModprobeFile:
 
         What stands at another place goes last, so that nothing is open in between.
         """
-        first = _replace(path, rendered.text)
-        changed = _replace(Path(last_word(str(path))), rendered.last_text) or first
+        changed, last = _replace(path, rendered.text), Path(last_word(str(path)))
+        # Where the setting has it named like the last one, there is only one, and that is last too.
+        if last != path:
+            changed = _replace(last, rendered.last_text) or changed
         try:
             self._forget_other_place(path, used=bool(rendered.text))
         except OSError as error:
@@ -176,7 +178,9 @@ def _read(path: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise FileExistsError(0, "a link is there") if error.errno == ELOOP else error from None
+        if error.errno in (ELOOP, ENXIO):
+            raise FileExistsError(0, "a link or a socket is there") from None
+        raise
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             raise FileExistsError(0, "what is there is no regular file")

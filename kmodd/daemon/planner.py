@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from kmodd.core.draft import Evidence, Plan
-from kmodd.core.memory import Flight
 from kmodd.core.plan import make_plan
 from kmodd.core.resolve import DesiredState
 from kmodd.daemon.clock import now_us
@@ -67,10 +66,10 @@ class Planner:
             enforce=enforce,
         )
 
-    async def plan(self, findings: Findings, began_us: int) -> Plan:
-        """A plan; made once more where it asks who uses a module. ``began_us``: when the survey began."""
+    async def plan(self, findings: Findings, ends: int) -> Plan:
+        """A plan; made once more where it asks who uses a module. ``ends``: the store's, before surveying."""
         evidence = self._restrainer.evidence
-        plan = self._planned(findings, evidence, began_us)
+        plan = self._planned(findings, evidence, ends)
         if not plan.asks:
             return plan
         try:
@@ -78,12 +77,10 @@ class Planner:
         except KmoddError as error:
             _log.warning("who uses %s cannot be found out: %s", ", ".join(sorted(plan.asks)), error)
             return plan
-        return self._planned(findings, evidence._replace(users=users), began_us)
+        return self._planned(findings, evidence._replace(users=users), ends)
 
-    def _planned(self, findings: Findings, evidence: Evidence, began_us: int) -> Plan:
+    def _planned(self, findings: Findings, evidence: Evidence, ends: int) -> Plan:
         """What ended since the survey began counts as under way: its outcome has not been looked at."""
-        memory = self._store.memory
-        done = ((*key, success.done_us) for key, success in memory.successes.items())
-        ended = {name: Flight(kind, done_us) for name, kind, done_us in done if done_us >= began_us}
+        memory, ended = self._store.memory, self._store.ended_since(ends)
         memory = memory._replace(in_flight={**ended, **memory.in_flight})
         return make_plan(findings.desired, findings.order, findings.observed, memory, now_us(), evidence)

@@ -150,12 +150,12 @@ class Reconciler:
         async with self._surveying:
             # Not before: with a catalog of yesterday the survey would stop listening to today's devices.
             catalog = self.snapshot.catalog
-            began_us = now_us()
+            ends = self._store.ends
             findings = await self._survey.look(catalog, Look(full=True), self._store.memory, self._store.busy)
             # A survey tells of a new device or tree once: what follows from that must not be lost here.
             self._forget(catalog, findings, asked=False)
             self._tree_changed |= findings.tree_changed
-            return await self._planner.plan(findings, began_us)
+            return await self._planner.plan(findings, ends)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
         """Status of a module that no file names; shown while it is in the kernel, None if it is not.
@@ -202,8 +202,7 @@ class Reconciler:
         async with self._surveying:
             # A copy: what is asked for from here on is the next pass's.
             included = frozenset(self._included)
-            began_us = now_us()
-            memory, busy = self._store.memory, self._store.busy
+            ends, memory, busy = self._store.ends, self._store.memory, self._store.busy
             findings = await self._survey.look(catalog, look, memory, busy, included)
             unwanted = [name for name, module in findings.desired.modules.items() if module.to_remove]
             self._store.look(findings.observed, findings.desired.present, unwanted)
@@ -212,7 +211,7 @@ class Reconciler:
             self._tree_changed = False
             enforce = self._enforces(catalog.settings, findings.desired)
             await self._planner.restrain(catalog.settings, look, findings, enforce=enforce)
-            plan = await self._planner.plan(findings, began_us)
+            plan = await self._planner.plan(findings, ends)
             self._settle(findings, plan)
             self._apply(catalog.settings)
             self._executor.replace(plan.steps if enforce else ())

@@ -28,6 +28,9 @@ class MemoryStore:
         self._path = path
         self._attempts: dict[ModuleName, Attempt] = {}
         self._in_flight: dict[ModuleName, Flight] = {}
+        self._ends: dict[ModuleName, tuple[int, Flight]] = {}
+        self.ends = 0
+        """How many actions have ended well: tells before and after where a clock may not."""
         self._successes: Successes = {}
         self._waits: dict[ModuleName, Wait] = {}
         kept = _read(path)
@@ -63,11 +66,18 @@ class MemoryStore:
 
     def end(self, module: ModuleName, attempt: Attempt | None) -> None:
         """It is over; ``attempt`` is the failure that it left, None for success."""
-        self._in_flight.pop(module, None)
+        flight = self._in_flight.pop(module, None)
+        if flight is not None and attempt is None:
+            self._ends[module] = (self.ends, flight)
+            self.ends += 1
         if attempt is None:
             self._attempts.pop(module, None)
         else:
             self._attempts[module] = attempt
+
+    def ended_since(self, ends: int) -> dict[ModuleName, Flight]:
+        """What has ended well since ``self.ends`` was this."""
+        return {module: flight for module, (number, flight) in self._ends.items() if number >= ends}
 
     def succeed(self, module: ModuleName, kind: ActionKind, now_us: int, chance: float) -> None:
         """Something of ours was done; if it does not hold, it is not done again at once.

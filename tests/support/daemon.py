@@ -81,6 +81,7 @@ class SimulatedDaemon:
         self.trigger = Trigger(0.1, TokenBucket(rate_hz=1e6, burst=1_000_000))
         executor = Executor(group, self.loader, self.kernel, self.store, self._changed)
         self.modprobe_file = path / "00-kmodd.conf"
+        self.loader.modprobe_file = str(self.modprobe_file)
         self.catalog = Catalog(settings=Settings(modprobe_file=str(self.modprobe_file)))
         restrainer = ModprobeFile(self.loader, path / "modprobe-file", _at_once)
         planner = Planner(self.store, restrainer, self.loader)
@@ -119,6 +120,15 @@ class SimulatedDaemon:
         self.trigger.notify(look)
         await self.second()
 
+    async def until(self, happened: Callable[[], bool], most_s: float = 3600.0) -> None:
+        """Let time pass, in small steps, until something has happened."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + most_s
+        while not happened():
+            assert loop.time() < end, "it did not happen"
+            await asyncio.sleep(0.05)
+            await settle()
+
     async def second(self) -> None:
         """Let a second pass."""
         await asyncio.sleep(1.0)
@@ -156,12 +166,12 @@ def _roots(path: Path) -> Roots:
     return Roots(proc=str(proc), sys=str(path / "sys"))
 
 
-def play(path: Path, scenario: Scenario) -> None:
+def play(path: Path, scenario: Scenario, modules: Iterable[SimulatedModule] = TREE) -> None:
     """Run a scenario in a daemon of its own, whose files lie in ``path``."""
 
     async def whole() -> None:
         async with asyncio.TaskGroup() as group:
-            daemon = SimulatedDaemon(group, path, TREE)
+            daemon = SimulatedDaemon(group, path, modules)
             await scenario(daemon)
             daemon.stop()
 

@@ -101,7 +101,7 @@ def looked(found: Planned, memory: Memory, now_us: int = NOW_US) -> Memory:
     return memory._replace(
         attempts={name: attempt for name, attempt in memory.attempts.items() if name not in over},
         owed=memory.owed - back,
-        met=memory.met | found.desired.present,
+        met=(memory.met & observed.keys()) | found.desired.present,
         waits=waits,
     )
 

@@ -52,6 +52,8 @@ class SimulatedLoader:
         self.open_ways: dict[ModuleName, tuple[str, ...]] = {}
         """Denied modules that libkmod would load all the same."""
         self.known_users: dict[ModuleName, tuple[User, ...]] = {}
+        self.asked: list[frozenset[ModuleName]] = []
+        """Modules whose users somebody wanted to know, call by call."""
         self.restraints: list[tuple[tuple[ModuleName, ...], tuple[ModuleName, ...]]] = []
         self.lookup_s = 0.0
         """How long the module tree takes to answer."""
@@ -85,7 +87,8 @@ class SimulatedLoader:
     async def users(self, names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
         """What a test has said."""
         self._refuse()
-        return {name: self.known_users.get(name, ()) for name in names}
+        self.asked.append(frozenset(names))
+        return {name: self.known_users.get(name, ()) for name in self.asked[-1]}
 
     async def symbols(self, name: ModuleName) -> Symbols:
         """None: no simulated module has a file."""
