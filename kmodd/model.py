@@ -293,7 +293,8 @@ class Report(NamedTuple):
 
     ``error`` is an errno, the first one of several writes, 0 for success. ``lost`` says that the child ended
     (or the loader did) without a word. Times are CLOCK_MONOTONIC microseconds; ``stages`` are the parts of a
-    load, in order; ``messages`` is what the kernel logged meanwhile, escaped.
+    load, in order; ``shown`` is what parameters read as at once after they were set, before others had a
+    chance; ``messages`` is what the kernel logged meanwhile, escaped.
     """
 
     error: int = 0
@@ -302,3 +303,4 @@ class Report(NamedTuple):
     finished_us: int = 0
     stages: tuple[Stage, ...] = ()
     messages: tuple[str, ...] = ()
+    shown: Mapping[str, str] = EMPTY

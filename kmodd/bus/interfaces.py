@@ -63,6 +63,10 @@ class Manager(Protocol):
         """Status of a managed or present module, which is among modules() from then on; raises NOT_FOUND."""
 
     @property
+    def enforcing(self) -> bool:
+        """Whether kmodd changes anything, or only reports."""
+
+    @property
     def security(self) -> Security:
         """What the kernel permits at all."""
 
@@ -188,6 +192,7 @@ MANAGER = Interface(
         Property("Converged", "b", lambda bound: bound.manager.converged),
         Property("Paused", "b", lambda bound: bound.manager.paused),
         Property("KernelRelease", "s", lambda bound: printable(bound.manager.kernel_release), constant=True),
+        Property("Enforcing", "b", lambda bound: bound.manager.enforcing),
         Property("Lockdown", "s", lambda bound: bound.manager.security.lockdown),
         Property("SignaturesEnforced", "b", lambda bound: bound.manager.security.signatures_enforced),
         Property("ModulesDisabled", "b", lambda bound: bound.manager.security.modules_disabled),

@@ -32,6 +32,7 @@ class Overview(NamedTuple):
     converged: bool = False
     paused: bool = False
     kernel_release: str = ""
+    enforcing: bool = True
     lockdown: str = ""
     signatures_enforced: bool = False
     modules_disabled: bool = False
@@ -71,6 +72,7 @@ OVERVIEW: Mapping[str, Wire] = {
     "converged": Wire("Converged", "b"),
     "paused": Wire("Paused", "b"),
     "kernel_release": Wire("KernelRelease", "s"),
+    "enforcing": Wire("Enforcing", "b"),
     "lockdown": Wire("Lockdown", "s"),
     "signatures_enforced": Wire("SignaturesEnforced", "b"),
     "modules_disabled": Wire("ModulesDisabled", "b"),

@@ -110,7 +110,7 @@ def _built_for(module: ModuleStatus) -> list[Cell]:
 
 def _failures(module: ModuleStatus) -> str:
     if not module.failure_count:
-        return ""
+        return f"none; done again {time_text(module.next_retry_us)}" if module.next_retry_us else ""
     retry = (
         f"next attempt {time_text(module.next_retry_us)}" if module.next_retry_us else "no further attempt"
     )

@@ -40,7 +40,8 @@ def _dashboard(overview: Overview, rows: tuple[Row, ...], style: Style) -> Itera
     wrong = [row for row in rows if not in_order(row.condition)]
     right = [row for row in rows if in_order(row.condition)]
     state = paint(overview.state, tone, style)
-    yield f"{dot(tone, style)} kmodd is {state}: {_count(rows, wrong)}"
+    refused = ", and files have errors" if overview.state == DaemonState.DEGRADED and not wrong else ""
+    yield f"{dot(tone, style)} kmodd is {state}: {_count(rows, wrong)}{refused}"
     yield _details(overview)
     yield from _section("Configuration", _issues(overview.config_issues, style), style)
     yield from _section("Not as declared", columns(map(_short, wrong), style, 2) if wrong else [], style)
@@ -56,6 +57,7 @@ def _count(rows: tuple[Row, ...], wrong: list[Row]) -> str:
 
 def _details(overview: Overview) -> str:
     paused = ", enforcement is paused" if overview.paused else ""
+    paused += "" if overview.enforcing else ", only reporting (enforce is off)"
     kernel = printable(overview.kernel_release)
     return (
         f"  version {printable(overview.version)}, kernel {kernel}, generation {overview.generation}{paused}"

@@ -7,6 +7,7 @@ from kmodd.config.fragment import TABLE
 from kmodd.config.issues import Code, Contradiction, joined
 from kmodd.config.merge import Merged, is_lasting, names_in
 from kmodd.config.requirements import conflicts_with_required, denied_but_required, replaced_but_required
+from kmodd.model import WhenGone
 
 MAX_MODULES = 10_000
 
@@ -16,6 +17,7 @@ def find_contradictions(merged: Merged) -> Iterator[Contradiction]:
     checks: tuple[Callable[[Merged], Iterator[Contradiction]], ...] = (
         _too_many,
         _incomplete_ready,
+        _incomplete_when_gone,
         _order_cycles,
         denied_but_required,
         conflicts_with_required,
@@ -41,6 +43,15 @@ def _incomplete_ready(merged: Merged) -> Iterator[Contradiction]:
             hint = "add ready.path_exists or ready.device"
             places = (rows["ready.timeout"].source.location,)
             yield Contradiction(Code.READY_INCOMPLETE, message, hint, places)
+
+
+def _incomplete_when_gone(merged: Merged) -> Iterator[Contradiction]:
+    for name, rows in merged.items():
+        unloads = "when_gone" in rows and rows["when_gone"].value is WhenGone.UNLOAD
+        if unloads and not ("when.device" in rows and rows["when.device"].value):
+            message = f"'when_gone' of {name} has no device to go: it is about when.device alone"
+            places = (rows["when_gone"].source.location,)
+            yield Contradiction(Code.WHEN_GONE_INCOMPLETE, message, "add when.device, or take it out", places)
 
 
 def _order_cycles(merged: Merged) -> Iterator[Contradiction]:

@@ -42,6 +42,7 @@ class Code(StrEnum):
     REPLACED_BUT_LOADED = "replaced-but-loaded"
     REPLACED_BUT_REQUIRED = "replaced-but-required"
     READY_INCOMPLETE = "ready-incomplete"
+    WHEN_GONE_INCOMPLETE = "when-gone-incomplete"
     TOO_MANY_MODULES = "too-many-modules"
     # What became of a refused file, and of what kmodd remembers (warnings).
     LAST_GOOD_USED = "last-good-used"

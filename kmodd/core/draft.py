@@ -27,6 +27,7 @@ class Step(NamedTuple):
 
     ``needs`` are all modules without which it cannot succeed, also those that are there already.
     ``parameters`` are what is in force after it. ``owed``: an unload that is to be followed by a load.
+    ``refcount``: an unload's, when it was planned.
     """
 
     module: ModuleName
@@ -40,6 +41,7 @@ class Step(NamedTuple):
     timeout_s: float = SLOW_S
     needs: tuple[ModuleName, ...] = ()
     owed: bool = False
+    refcount: int = 0
 
     @property
     def row(self) -> ActionRow:
@@ -82,6 +84,13 @@ class Plan(NamedTuple):
     asks: frozenset[ModuleName] = frozenset()
     waits: frozenset[ModuleName] = frozenset()
     mended: frozenset[ModuleName] = frozenset()
+
+
+def only_reported(plan: Plan) -> Plan:
+    """``plan`` where nothing of it is carried out: its verdicts say so."""
+    told = {step.module: plan.verdicts[step.module] for step in plan.steps if step.module in plan.verdicts}
+    changed = {n: v._replace(message=f"{v.message}; but kmodd only reports") for n, v in told.items()}
+    return plan._replace(verdicts={**plan.verdicts, **changed})
 
 
 class Draft:
@@ -136,7 +145,9 @@ class Draft:
 
     def returns(self, name: ModuleName) -> bool:
         """Whether a module is out only to be loaded again; what fails at that has lost its place."""
-        return name in self.owed and name not in self.memory.attempts
+        module = self.desired.modules.get(name)
+        is_wanted = module is not None and not module.to_remove
+        return name in self.owed and name not in self.memory.attempts and is_wanted
 
     def is_live(self, name: ModuleName) -> bool:
         """Whether a module is in the kernel and its init has ended."""
@@ -163,6 +174,10 @@ class Draft:
         attempt = self.memory.attempts.get(name)
         if attempt is not None and attempt.kind is kind and not self._is_due(attempt.next_retry_us):
             return Verdict(attempt.condition, attempt.message)
+        return self.put_off(name, kind)
+
+    def put_off(self, name: ModuleName, kind: ActionKind) -> Verdict | None:
+        """As ``held_back``, for an action that has nothing to do with one that failed."""
         success = self.memory.successes.get((name, kind))
         if success is not None and not self._is_due(success.next_us):
             return Verdict(

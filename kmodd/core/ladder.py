@@ -9,6 +9,7 @@ from kmodd.core.parameters import assignment, same_name
 from kmodd.core.reload import plan_reload
 from kmodd.core.resolve import DesiredModule
 from kmodd.model import Declaration, ObservedModule, Parameter, ParameterPolicy, WriteRequest
+from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, Condition, Drift
 
 
@@ -27,7 +28,16 @@ class Gap(NamedTuple):
         """The difference in words."""
         if self.drift:
             return ", ".join(f"{d.parameter} is {d.found!r}, wanted {d.wanted!r}" for d in self.drift)
+        if self.record is not None and self.record.loaded_us:
+            return ", ".join(map(self._loaded_otherwise, self.unproven))
         return f"cannot be read back and was not set by kmodd: {', '.join(p.name for p in self.unproven)}"
+
+    def _loaded_otherwise(self, wanted: Parameter) -> str:
+        """What kmodd itself loaded it with, which nobody can have changed since."""
+        given = {p.name: p.value for p in self.record.parameters} if self.record else {}
+        if wanted.name in given:
+            return f"{wanted.name} was loaded as {given[wanted.name]!r}, wanted {wanted.value!r}"
+        return f"it was loaded without {wanted.name}, wanted {wanted.value!r}"
 
     def verdict(self, addition: str = "", condition: Condition | None = None) -> Verdict:
         """The difference as it stands, with what is to be said of it."""
@@ -60,7 +70,7 @@ def _unwritable(draft: Draft, declaration: Declaration, gap: Gap, rest: tuple[Pa
         return plan_reload(draft, gap.seen, gap.verdict())
     if not gap.drift and not (gap.record and gap.record.loaded_us):
         return gap.verdict()  # whoever loaded it may have set them; of a load of its own kmodd would know
-    advice = 'they are taken when it is loaded; on_parameter_change = "reload" lets kmodd do that'
+    advice = 'parameters are taken at a load only; on_parameter_change = "reload" lets kmodd do that'
     return gap.verdict(advice, Condition.RELOAD_PENDING)
 
 
@@ -87,7 +97,7 @@ def _written_by(rest: Iterable[Parameter], seen: ObservedModule | None) -> tuple
 
 
 def _write(draft: Draft, module: DesiredModule, gap: Gap, parameters: tuple[Parameter, ...]) -> Verdict:
-    held = draft.held_back(module.name, ActionKind.WRITE)
+    parameters, held = _allowed(draft, module.name, parameters)
     if held is not None:
         return gap.verdict(held.message)
     detail = " ".join(map(assignment, parameters))
@@ -97,3 +107,18 @@ def _write(draft: Draft, module: DesiredModule, gap: Gap, parameters: tuple[Para
     )
     draft.add(Step(module.name, ActionKind.WRITE, request, gap.text, detail, parameters))
     return gap.verdict("to be written")
+
+
+def _allowed(
+    draft: Draft, name: ModuleName, parameters: tuple[Parameter, ...]
+) -> tuple[tuple[Parameter, ...], Verdict | None]:
+    """Which of them may be written now, and else what keeps all of them from it.
+
+    One that the module does not take is no reason to leave the others as somebody has set them.
+    """
+    held = draft.held_back(name, ActionKind.WRITE)
+    attempt = draft.memory.attempts.get(name)
+    if held is None or attempt is None or not attempt.untaken:
+        return parameters, held
+    others = tuple(p for p in parameters if p not in attempt.untaken)
+    return others, draft.put_off(name, ActionKind.WRITE) if others else held

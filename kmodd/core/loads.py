@@ -1,7 +1,7 @@
 """A module that is to be in the kernel: its verdict, and the step that brings it there."""
 
 from kmodd.core.draft import OTHERS_BUSY_US, Draft, Step, Verdict
-from kmodd.core.obstacles import obstacle
+from kmodd.core.obstacles import beside_a_rival, obstacle
 from kmodd.core.parameters import options_string
 from kmodd.core.readiness import awaited
 from kmodd.core.resolve import DesiredModule, strong_needs
@@ -35,7 +35,7 @@ def _usable(draft: Draft, module: DesiredModule, seen: ObservedModule | None, go
     waiting = awaited(draft, module)
     if waiting is None:
         draft.reachable.add(module.name)
-    verdict = compared(draft, module, seen, good)
+    verdict = compared(draft, module, seen, beside_a_rival(draft, module) or good)
     if waiting is None:
         return verdict
     return waiting if verdict is good else verdict._replace(message=f"{verdict.message}; {waiting.message}")

@@ -3,7 +3,7 @@
 It is never a source of status: a load record only counts while the kernel shows the same instance.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from errno import ENOENT
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from kmodd.core.diagnose import (
     unload_failure,
     write_failure,
 )
+from kmodd.core.parameters import drifted
 from kmodd.model import ObservedModule, Parameter, Report
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY, ActionKind, Condition, ModuleState, Outcome, Stage
@@ -31,7 +32,9 @@ HOLD_US = 60_000_000
 class Attempt(NamedTuple):
     """A failure that stands: what was tried, what came of it, and when it is tried again.
 
-    ``next_retry_us`` is CLOCK_MONOTONIC; 0 means not by the clock.
+    ``next_retry_us`` is CLOCK_MONOTONIC; 0 means not by the clock. ``untaken``: parameters of a write that
+    were not seen to be taken. ``refcount``: with how many references a module was in use when it was to be
+    taken out, its holders' among them.
     """
 
     kind: ActionKind
@@ -42,6 +45,8 @@ class Attempt(NamedTuple):
     next_retry_us: int = 0
     error: int = 0
     messages: tuple[str, ...] = ()
+    untaken: tuple[Parameter, ...] = ()
+    refcount: int = 0
 
 
 class LoadRecord(NamedTuple):
@@ -158,18 +163,31 @@ def judge_load(
 
 
 def judge_unload(
-    previous: Attempt | None, report: Report, after: ObservedModule | None, now_us: int, chance: float
+    previous: Attempt | None,
+    report: Report,
+    after: ObservedModule | None,
+    now_us: int,
+    chance: float,
+    *,
+    refcount: int = 0,
 ) -> tuple[Outcome, Attempt | None]:
-    """What an unload came to; in use is ``blocked``, not failed."""
+    """What an unload came to; in use is ``blocked``, not failed. ``refcount``: when it was planned."""
     if after is None:
         return (Outcome.UNCHANGED if report.error else Outcome.DONE), None
     diagnosis = _diagnosis(report, unload_failure)
     outcome = Outcome.BLOCKED if diagnosis.condition is Condition.IN_USE else Outcome.FAILED
-    return outcome, _attempt(ActionKind.UNLOAD, diagnosis, previous, report, now_us, chance)
+    attempt = _attempt(ActionKind.UNLOAD, diagnosis, previous, report, now_us, chance)
+    return outcome, attempt._replace(refcount=refcount if outcome is Outcome.BLOCKED else 0)
 
 
 def judge_write(
-    previous: Attempt | None, report: Report, now_us: int, chance: float, *, gone: bool
+    previous: Attempt | None,
+    report: Report,
+    now_us: int,
+    chance: float,
+    *,
+    gone: bool,
+    written: Iterable[Parameter] = (),
 ) -> tuple[Outcome, Attempt | None]:
     """What a write came to by itself; whether the values hold is seen later (core/ladder.py)."""
     if gone:
@@ -177,7 +195,16 @@ def judge_write(
     if not (report.error or report.lost):
         return Outcome.DONE, None
     diagnosis = LOST if report.lost else write_failure(report.error)
-    return Outcome.FAILED, _attempt(ActionKind.WRITE, diagnosis, previous, report, now_us, chance)
+    attempt = _attempt(ActionKind.WRITE, diagnosis, previous, report, now_us, chance)
+    return Outcome.FAILED, attempt._replace(untaken=_untaken(written, report.shown))
+
+
+def _untaken(written: Iterable[Parameter], shown: Mapping[str, str]) -> tuple[Parameter, ...]:
+    """Those that do not read as they were written right afterwards, or cannot be read."""
+    wanted = tuple(written)
+    drifts, unreadable = drifted(wanted, shown, {})
+    names = {*(drift.parameter for drift in drifts), *unreadable}
+    return tuple(parameter for parameter in wanted if parameter.name in names)
 
 
 def _diagnosis(report: Report, failure: Callable[[int], Diagnosis]) -> Diagnosis:

@@ -45,15 +45,26 @@ def _foreign_command(info: ModuleInfo) -> str:
 
 
 def _rival(draft: Draft, module: DesiredModule) -> Verdict | None:
-    """``conflicts``: whoever is in the kernel, or comes first, stays."""
+    """``conflicts``: whoever is in the kernel, or comes first, stays, a reload included."""
     rivals = sorted(draft.rivals.get(module.name, ()))
     present = tuple(other for other in rivals if draft.is_in(other))
-    returning = tuple(other for other in rivals if draft.returns(other))
+    is_owed = module.name in draft.memory.owed
+    returning = () if is_owed else tuple(other for other in rivals if draft.returns(other))
     if not (present or returning):
         return None
     where = "is in the kernel" if present else "is being loaded again"
     names = present or returning
     return Verdict(Condition.CONFLICT, f"it conflicts with {', '.join(names)}, and that {where}", (), names)
+
+
+def beside_a_rival(draft: Draft, module: DesiredModule) -> Verdict | None:
+    """Somebody has loaded both of two that conflict: nothing is taken out for that, and it is said."""
+    rivals = tuple(other for other in sorted(draft.rivals.get(module.name, ())) if draft.is_live(other))
+    present = tuple(other for other in rivals if other not in draft.leaving)
+    if not present:
+        return None
+    message = f"it conflicts with {', '.join(present)}, and both are in the kernel"
+    return Verdict(Condition.CONFLICT, message, (), present)
 
 
 def _not_replaced(draft: Draft, module: DesiredModule) -> Verdict | None:

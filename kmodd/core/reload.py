@@ -2,7 +2,7 @@
 
 from kmodd.core.draft import Draft, Step, Verdict
 from kmodd.core.resolve import DesiredModule, strong_needs
-from kmodd.core.users import at_work, references
+from kmodd.core.users import at_work, references, serves
 from kmodd.model import Desired, ObservedModule, UnloadRequest
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, Condition, ModuleState
@@ -21,9 +21,11 @@ def plan_reload(draft: Draft, seen: ObservedModule, gap: Verdict) -> Verdict:
     blockers = tuple(dict.fromkeys(text for name in chain for text in _blockers(draft, name)))
     if blockers:
         draft.look_again(seen.name)
-        return _pending(Condition.RELOAD_PENDING, gap, f"a reload waits for {', '.join(blockers)}", blockers)
+        waits = f"a reload waits for {', '.join(blockers)}{serves(draft, seen.name)}"
+        return _pending(Condition.RELOAD_PENDING, gap, waits, blockers)
     for name in chain:
-        held = draft.held_back(name, ActionKind.UNLOAD)
+        # What is not to be loaded yet would only be out for so long.
+        held = draft.held_back(name, ActionKind.UNLOAD) or draft.held_back(name, ActionKind.LOAD)
         if held is not None:
             return _pending(Condition.RELOAD_PENDING, gap, held.message, ())
     for name in chain:
@@ -34,11 +36,18 @@ def plan_reload(draft: Draft, seen: ObservedModule, gap: Verdict) -> Verdict:
             reason = f"to be loaded again after {seen.name}"
             draft.verdicts[name] = Verdict(Condition.LOADING, f"it is {reason}")
         draft.withdraw(name)
-        strong = tuple(holder for holder in draft.observed[name].holders if holder in draft.leaving)
-        draft.add(Step(name, ActionKind.UNLOAD, UnloadRequest(name), reason, strong=strong, owed=True))
+        draft.add(_out(draft, draft.observed[name], reason))
         draft.reachable.discard(name)
         draft.unsettled.add(name)
     return _pending(Condition.LOADING, gap, "it is being reloaded", ())
+
+
+def _out(draft: Draft, seen: ObservedModule, reason: str) -> Step:
+    strong = tuple(holder for holder in seen.holders if holder in draft.leaving)
+    request = UnloadRequest(seen.name)
+    return Step(
+        seen.name, ActionKind.UNLOAD, request, reason, strong=strong, owed=True, refcount=seen.refcount
+    )
 
 
 def _pending(condition: Condition, gap: Verdict, why: str, blockers: tuple[str, ...]) -> Verdict:

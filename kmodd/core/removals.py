@@ -4,7 +4,7 @@ from kmodd.core.denial import absent, builtin_denied
 from kmodd.core.draft import OTHERS_BUSY_US, SLOW_S, Draft, Step, Verdict
 from kmodd.core.order import Order
 from kmodd.core.resolve import DesiredModule
-from kmodd.core.users import at_work, references
+from kmodd.core.users import at_work, references, serves
 from kmodd.model import Desired, ObservedModule, UnloadRequest
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, Condition, ModuleState
@@ -58,7 +58,7 @@ def _unload(draft: Draft, module: DesiredModule, seen: ObservedModule, order: Or
     users = _foreign_users(draft, module, seen)
     if users:
         draft.look_again(seen.name)
-        return Verdict(stuck, f"in use by {', '.join(users)}", blockers=users)
+        return Verdict(stuck, f"in use by {', '.join(users)}{serves(draft, seen.name)}", blockers=users)
     held = draft.held_back(module.name, ActionKind.UNLOAD)
     if held is not None:
         return Verdict(stuck, held.message)

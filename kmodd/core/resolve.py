@@ -194,7 +194,8 @@ def _replace(modules: _Modules, infos: Infos) -> None:
     ]
     for name, other in pairs:
         known = modules.get(other) or DesiredModule(other, Desired.AUTO)
-        if known.to_load or known.skipped:
+        is_wanted = known.to_load and not (known.owed and not known.pulled_by)
+        if is_wanted or known.skipped:
             continue
         state = Desired.DENIED if known.desired is Desired.DENIED else Desired.UNLOADED
         modules[other] = known._replace(desired=state, unmet="", replaced_by=(*known.replaced_by, name))

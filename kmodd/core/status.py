@@ -96,7 +96,7 @@ def _status(
     declaration = module.declaration
     attempt = memory.attempts.get(module.name)
     record = memory.record(seen)
-    retry_us = attempt.next_retry_us if attempt else 0
+    retry_us = attempt.next_retry_us if attempt else _put_off_until_us(verdict, module.name, memory)
     shown = seen or ObservedModule(module.name, _absent_state(info))
     return ModuleStatus(
         name=module.name,
@@ -128,6 +128,13 @@ def _status(
         kernel_messages=attempt.messages if attempt else record.messages if record else (),
         sources=_sources(declaration, info, facts if said_elsewhere else None),
     )
+
+
+def _put_off_until_us(verdict: Verdict, name: ModuleName, memory: Memory) -> int:
+    """When what was done and undone is done again (CLOCK_MONOTONIC), 0 for never."""
+    if verdict.condition is not Condition.BACKING_OFF:
+        return 0
+    return max((s.next_us for (module, _), s in memory.successes.items() if module == name), default=0)
 
 
 def _sources(declaration: Declaration | None, info: ModuleInfo, facts: Facts | None) -> tuple[Source, ...]:

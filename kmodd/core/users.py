@@ -12,12 +12,23 @@ def users_of(draft: Draft, seen: ObservedModule) -> tuple[User, ...]:
 
 
 def references(draft: Draft, seen: ObservedModule) -> tuple[str, ...]:
-    """What its refcount comes from, apart from holders: those found, then how many nobody accounts for."""
+    """What its refcount comes from, apart from holders: those found, then how many nobody accounts for.
+
+    While it has holders, the rest may be theirs too (each scheduler takes another reference to ip_vs), and
+    goes with them; what then is left makes the kernel refuse. Where it has, they stay until the count falls.
+    """
     if seen.refcount <= len(seen.holders):
         return ()
     found = [user for user in users_of(draft, seen) if user.references]
     rest = seen.refcount - len(seen.holders) - sum(user.references for user in found)
-    return (*(user.text for user in found), *((f"unattributed: {rest}",) if rest > 0 else ()))
+    is_known = rest <= 0 or (seen.holders and not _has_refused(draft, seen))
+    return (*(user.text for user in found), *(() if is_known else (f"unattributed: {rest}",)))
+
+
+def _has_refused(draft: Draft, seen: ObservedModule) -> bool:
+    """Whether its holders were taken out already, to no avail: it was in use without them."""
+    attempt = draft.memory.attempts.get(seen.name)
+    return attempt is not None and 0 < attempt.refcount <= seen.refcount
 
 
 def at_work(draft: Draft, seen: ObservedModule) -> tuple[str, ...]:
@@ -25,6 +36,8 @@ def at_work(draft: Draft, seen: ObservedModule) -> tuple[str, ...]:
     return tuple(user.text for user in users_of(draft, seen) if user.kind == "interface")
 
 
-def bystanders(draft: Draft, name: ModuleName) -> tuple[str, ...]:
-    """Devices that its drivers serve; they go on without it, so that they are told and block nothing."""
-    return tuple(user.text for user in draft.evidence.users.get(name, ()) if user.kind == "device")
+def serves(draft: Draft, name: ModuleName) -> str:
+    """Devices that its drivers are bound to, for the end of a sentence: they block nothing by themselves, and
+    are often what others use it through."""
+    devices = [user.text for user in draft.evidence.users.get(name, ()) if user.kind == "device"]
+    return f"; it serves {', '.join(devices)}" if devices else ""

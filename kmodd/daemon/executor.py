@@ -20,7 +20,7 @@ from kmodd.daemon.log import fields
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import KmoddError
 from kmodd.kernel.ports import KernelReader, Loader
-from kmodd.model import ObservedModule, Parameter, Report
+from kmodd.model import ObservedModule, Report
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, ModuleState, Outcome, OutcomeRow, Stage
 
@@ -127,6 +127,8 @@ class Executor:
         self._store.end(step.module, attempt)
         if outcome is Outcome.DONE:
             self._store.succeed(step.module, step.kind, now_us(), chance())
+        elif step.owed and outcome is Outcome.UNCHANGED:
+            self._store.disown(step.module)
         self._tell(step, outcome, attempt)
         self._ended(self._running.pop(step.module))
         self._settle(step, outcome)
@@ -163,7 +165,7 @@ class Executor:
         after = modules.get(step.module)
         previous = self._store.attempt(step.module)
         if step.kind is ActionKind.UNLOAD:
-            return judge_unload(previous, report, after, now_us(), chance())
+            return judge_unload(previous, report, after, now_us(), chance(), refcount=step.refcount)
         if step.kind is ActionKind.WRITE:
             return self._judge_write(step, report)
         moved = before != self._instances(step.needs) or not all(map(_is_live, map(modules.get, step.needs)))
@@ -175,10 +177,13 @@ class Executor:
     def _judge_write(self, step: Step, report: Report) -> tuple[Outcome, Attempt | None]:
         """A builtin takes parameters too, and /proc/modules does not list it."""
         previous, instance = self._store.attempt(step.module), self._reader.instance(step.module)
-        outcome, attempt = judge_write(previous, report, now_us(), chance(), gone=not instance)
+        outcome, attempt = judge_write(
+            previous, report, now_us(), chance(), gone=not instance, written=step.parameters
+        )
         if outcome is Outcome.DONE:
+            shown = shown_of(step.parameters, report.shown)
             with self._keeping(step.module):
-                self._store.remember_write(step.module, instance, step.parameters, self._shown(step))
+                self._store.remember_write(step.module, instance, step.parameters, shown)
         return outcome, attempt
 
     @contextmanager
@@ -200,15 +205,11 @@ class Executor:
             loaded_us,
             duration_us,
             report.messages,
-            self._shown(step),
-            (*report.stages, Stage("verify", now_us() - report.finished_us)),
+            shown_of(step.parameters, report.shown),
+            _with_verify(report),
         )
         with self._keeping(step.module):
             self._store.remember_load(step.module, record)
-
-    def _shown(self, step: Step) -> tuple[Parameter, ...]:
-        """What the parameters that were set read as now: the module may have made something else of them."""
-        return shown_of(step.parameters, self._reader.parameters(step.module)) if step.parameters else ()
 
     def _settle(self, step: Step, outcome: Outcome) -> None:
         """Release what waited for ``step``; what strongly needed it is blocked if it failed."""
@@ -226,6 +227,13 @@ class Executor:
             _log.info("%s %s: %s (%s)", step.kind, step.module, outcome, step.reason, extra=marks)
         else:
             _log.warning("%s %s: %s: %s", step.kind, step.module, outcome, attempt.message, extra=marks)
+
+
+def _with_verify(report: Report) -> tuple[Stage, ...]:
+    """The stages of a load; the reading back by the daemon is part of the last one."""
+    stages = {stage.name: stage.duration_us for stage in report.stages}
+    stages["verify"] = stages.get("verify", 0) + now_us() - report.finished_us
+    return tuple(Stage(*each) for each in stages.items())
 
 
 def _is_live(module: ObservedModule | None) -> bool:

@@ -101,6 +101,11 @@ class Facade:
             return await self._loader.symbols(name)
 
     @property
+    def enforcing(self) -> bool:
+        """Whether kmodd changes anything, or only reports."""
+        return self._reconciler.snapshot.enforcing
+
+    @property
     def security(self) -> Security:
         """What the kernel permits at all."""
         return self._reconciler.snapshot.security

@@ -15,7 +15,7 @@ from pathlib import Path
 from kmodd.core.draft import Evidence
 from kmodd.core.modprobe_conf import HEADER, Rendered, render
 from kmodd.core.resolve import DesiredState
-from kmodd.errors import KmoddError
+from kmodd.errors import ErrorKind, KmoddError
 from kmodd.files import last_word, write_atomically
 from kmodd.kernel.ports import Loader
 from kmodd.model import Restraint
@@ -25,6 +25,7 @@ Runner = Callable[..., Awaitable[bool]]
 
 _MODE = 0o644
 _MOST_BYTES = 4 << 20
+_NO_FILE = "what is there is no regular file"
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +46,8 @@ class ModprobeFile:
         """What is proved of the file as it is now."""
         self.problem = ""
         """Why the file is not as it should be, "" if it is."""
+        self.unsettled = False
+        """Whether writing or proving has failed, and no event may tell when it would succeed."""
 
     async def apply(
         self, desired: DesiredState, path: str, *, look: bool, changed: bool, enforce: bool
@@ -56,6 +59,8 @@ class ModprobeFile:
         """
         if not enforce:
             self._desired = self._wanted = None
+            self.unsettled = True
+            self.problem = ""
             self.evidence = Evidence(
                 problem="kmodd only reports (enforce is off): no file keeps others from it"
             )
@@ -71,7 +76,7 @@ class ModprobeFile:
         wanted = render(desired)
         if wanted != self._wanted:
             self._left_out = frozenset()
-        self.problem = ""
+        self.problem, self.unsettled = "", False
         try:
             written = await self._write(render(desired, self._left_out) if self._left_out else wanted, path)
             if wanted == self._wanted and not written:
@@ -79,10 +84,12 @@ class ModprobeFile:
             self._wanted = None
             evidence = await self._prove(desired, path, wanted)
         except KmoddError as error:
-            self._desired = None  # the next pass tries again
+            self._desired = self._wanted = None  # the next pass tries again
+            self.unsettled = error.kind is ErrorKind.LOADER_LOST
             return Evidence(problem=f"it cannot be proved: {error}")
         except OSError as error:
-            self._desired = None
+            self._desired = self._wanted = None
+            self.unsettled = True
             self.problem = f"{path} cannot be written: {error.strerror}"
             return Evidence(problem=self.problem)
         self._wanted = wanted
@@ -104,39 +111,55 @@ class ModprobeFile:
         return Evidence(restraint.proofs)
 
     def _replace(self, rendered: Rendered, path: Path) -> bool:
-        """In a thread: the files as rendered; whether that changed any. Raises OSError."""
-        self._forget_other_place(path, used=bool(rendered.text))
-        first, last = _replace(path, rendered.text), Path(last_word(str(path)))
-        # Where the setting has it named like the last one, there is only one, and that is last too.
-        return first if last == path else _replace(last, rendered.last_text) or first
+        """In a thread: the files as rendered; whether that changed any. Raises OSError.
+
+        What stands at another place goes last, so that nothing is open in between.
+        """
+        changed, last = _replace(path, rendered.text), Path(last_word(str(path)))
+        if last != path:  # the setting may name it: then there is only one, and that comes last anyway
+            changed = _replace(last, rendered.last_text) or changed
+        try:
+            self._forget_other_place(path, used=bool(rendered.text))
+        except OSError as error:
+            self.problem = f"{path} is written, but not that it was ({self._note}): {error.strerror}"
+        return changed
 
     def _forget_other_place(self, path: Path, *, used: bool) -> None:
         """The setting may have named another file before: what stands there is ours to take away."""
-        before = _read(self._note)
+        before = _read(self._note) or ""
         if before == str(path) or not (before or used):
             return
-        for old in (before, last_word(before)) if before else ():
-            if (_read(Path(old)) or "").startswith(HEADER):
-                os.unlink(old)
+        if before.startswith("/") and before.isprintable():
+            for old in {before, last_word(before)} - {str(path), last_word(str(path))}:
+                _take_away(Path(old))
         self._note.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(self._note, str(path).encode())
+        write_atomically(self._note, str(path).encode(), durable=True)
 
 
 def _replace(path: Path, text: str) -> bool:
     """Make ``path`` a file with this text, or none for ""; whether that changed it. Raises OSError."""
+    if not text:
+        return _take_away(path)
     found = _read(path)
     if found is not None and not found.startswith(HEADER):
         raise FileExistsError(0, "somebody else's file is there")
-    if not text:
-        if found is not None:
-            path.unlink()
-            _log.info("removed %s: there is nothing to say", path)
-        return found is not None
     if found != text:
         path.parent.mkdir(mode=0o755, exist_ok=True)
         write_atomically(path, text.encode(), mode=_MODE, durable=True)
         _log.info("wrote %s", path)
     return found != text
+
+
+def _take_away(path: Path) -> bool:
+    """Remove what kmodd has written there; what is somebody else's stays. Raises OSError."""
+    try:
+        is_ours = (_read(path) or "").startswith(HEADER)
+    except FileExistsError:
+        return False
+    if is_ours:
+        path.unlink()
+        _log.info("removed %s: nothing is to be said there any more", path)
+    return is_ours
 
 
 def _lost(rendered: Rendered, restraint: Restraint) -> frozenset[ModuleName]:
@@ -149,18 +172,17 @@ def _lost(rendered: Rendered, restraint: Restraint) -> frozenset[ModuleName]:
 
 
 def _read(path: Path) -> str | None:
-    """Text of a regular file, None where there is nothing, "" for anything else. Raises OSError."""
+    """Text of a file, None where there is none. Raises OSError: FileExistsError for another thing."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if error.errno in (ELOOP, ENXIO):  # a link, a socket
-            return ""
-        raise
+        why = {ELOOP: "a link is there", ENXIO: _NO_FILE}.get(error.errno or 0)
+        raise FileExistsError(0, why) if why else error from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return ""
+            raise FileExistsError(0, _NO_FILE)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(_MOST_BYTES).decode("utf-8", "replace")
     finally:

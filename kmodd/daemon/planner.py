@@ -23,6 +23,7 @@ class Restrainer(Protocol):
 
     evidence: Evidence
     problem: str
+    unsettled: bool
 
     async def apply(
         self, desired: DesiredState, path: str, *, look: bool, changed: bool, enforce: bool
@@ -49,6 +50,11 @@ class Planner:
     def problem(self) -> str:
         """Why others cannot be kept to what is desired, "" if they can."""
         return self._restrainer.problem
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether that is to be tried again after a while, because no event tells when it can be done."""
+        return self._restrainer.unsettled
 
     async def restrain(self, settings: Settings, look: Look, findings: Findings, *, enforce: bool) -> None:
         """Have everybody else kept to what is desired, before anything is done about it."""

@@ -11,9 +11,9 @@ from collections.abc import Awaitable, Callable, Collection, Container, Iterable
 from typing import Protocol, TypeVar
 
 from kmodd.core.diagnose import Retry
-from kmodd.core.draft import Plan
+from kmodd.core.draft import Plan, only_reported
 from kmodd.core.memory import Memory, overtaken
-from kmodd.core.resolve import with_needs
+from kmodd.core.resolve import DesiredState, with_needs
 from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
 from kmodd.daemon.clock import now_us
 from kmodd.daemon.executor import Executor
@@ -29,6 +29,8 @@ from kmodd.shown import DaemonState, ModuleStatus, OutcomeRow, Severity
 
 COMPILER_TRIES = 3
 PAUSE_AFTER_PROBLEM_S = 5.0
+PAUSE_BEFORE_PROOF_S = 60.0
+"""A proof that hangs is given half a minute, and passes wait for it."""
 FATAL = frozenset((ErrorKind.NO_MODULE_SUPPORT, ErrorKind.NO_LIBKMOD))
 """Without these nothing can ever be done here, so a start ends with the sentence."""
 RESYNC = Look(config=True, all_devices=True)
@@ -43,9 +45,17 @@ class Surveyor(Protocol):
     """What reads the world for a pass (survey.Survey)."""
 
     async def look(
-        self, catalog: Catalog, look: Look, memory: Memory, included: Collection[ModuleName] = ()
+        self,
+        catalog: Catalog,
+        look: Look,
+        memory: Memory,
+        busy: Container[ModuleName],
+        included: Collection[ModuleName] = (),
     ) -> Findings:
-        """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too."""
+        """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too.
+
+        Parameters of what is ``busy`` when they would be read are not.
+        """
 
     def present(self) -> Container[ModuleName]:
         """Modules in the kernel."""
@@ -90,8 +100,10 @@ class Reconciler:
         self._surveying = asyncio.Lock()
         self._settled = False
         self._missed = NOTHING
+        self._tree_changed = False
         self._resync_at = math.inf
         self._not_compiled: KmoddError | None = None
+        self._only_reports = ""
         self._asked_to_look: list[asyncio.Future[None]] = []
         self._asked_to_finish: list[asyncio.Future[tuple[OutcomeRow, ...]]] = []
         self._to_finish: list[asyncio.Future[tuple[OutcomeRow, ...]]] = []
@@ -139,15 +151,21 @@ class Reconciler:
             # Not before: with a catalog of yesterday the survey would stop listening to today's devices.
             catalog = self.snapshot.catalog
             ends = self._store.ends
-            findings = await self._survey.look(catalog, Look(full=True), self._store.memory)
+            findings = await self._survey.look(catalog, Look(full=True), self._store.memory, self._store.busy)
             # A survey tells of a new device or tree once: what follows from that must not be lost here.
             self._forget(catalog, findings, asked=False)
+            self._tree_changed |= findings.tree_changed
             return await self._planner.plan(findings, ends)
 
     async def include(self, name: ModuleName) -> ModuleStatus | None:
-        """Status of a module that no file names; shown while it is in the kernel, None if it is not."""
+        """Status of a module that no file names; shown while it is in the kernel, None if it is not.
+
+        Raises what keeps its file from being read, and what kept the pass from being made.
+        """
         if name not in self._survey.present():
             return None
+        async with self._surveying:
+            await self._survey.inform(name)  # or say why that cannot be, to who asks, and to nobody else
         self._included.add(name)
         await self.look_again(Look(modules=frozenset((name,))))
         return self.snapshot.statuses.get(name)
@@ -185,19 +203,33 @@ class Reconciler:
             # A copy: what is asked for from here on is the next pass's.
             included = frozenset(self._included)
             ends = self._store.ends
-            findings = await self._survey.look(catalog, look, self._store.memory, included)
-            self._store.look(findings.observed, findings.desired.present)
+            memory, busy = self._store.memory, self._store.busy
+            findings = await self._survey.look(catalog, look, memory, busy, included)
+            unwanted = [name for name, module in findings.desired.modules.items() if module.to_remove]
+            self._store.look(findings.observed, findings.desired.present, unwanted)
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
-            enforce = catalog.settings.enforce and findings.desired.enforce
+            findings = findings._replace(tree_changed=findings.tree_changed or self._tree_changed)
+            self._tree_changed = False
+            enforce = self._enforces(catalog.settings, findings.desired)
             await self._planner.restrain(catalog.settings, look, findings, enforce=enforce)
             plan = await self._planner.plan(findings, ends)
             self._settle(findings, plan)
             self._apply(catalog.settings)
             self._executor.replace(plan.steps if enforce else ())
+            plan = plan if enforce else only_reported(plan)
             self._show(catalog, findings, plan, included)
         self._wake(catalog.settings, plan, look)
         if self._executor.idle:
             self._finish()
+
+    def _enforces(self, settings: Settings, desired: DesiredState) -> bool:
+        """Whether kmodd may change anything; that it may not is said once, with who says so."""
+        by_file = "" if settings.enforce else "enforce = false in kmodd.toml"
+        why = by_file if desired.enforce else "kmodd.enforce=0 on the kernel command line"
+        if why and why != self._only_reports:
+            _log.warning("kmodd only reports and changes nothing: %s", why)
+        self._only_reports = why
+        return not why
 
     async def _catalog(self, look: Look) -> Catalog:
         """Compiled again where files may have changed; if that fails, the one before stays in force."""
@@ -253,6 +285,7 @@ class Reconciler:
         if problem and problem != old.problem:
             _log.error("%s", problem)
         self._included &= findings.observed.keys()
+        self._included -= included - findings.infos.keys()
         for name in self._included & included - statuses.keys():
             facts = findings.desired.facts
             statuses[name] = unmanaged_status(findings.infos[name], findings.observed[name], facts)
@@ -271,6 +304,7 @@ class Reconciler:
             observed=findings.observed,
             statuses=statuses,
             kernel_issues=findings.issues,
+            enforcing=not self._only_reports,
             security=findings.security,
         )
         if old.problem and not problem:
@@ -288,6 +322,8 @@ class Reconciler:
             times.append(self._resync_at)
         if self._not_compiled is not None:
             times.append(now + PAUSE_AFTER_PROBLEM_S)
+        if self._planner.unsettled:
+            times.append(now + PAUSE_BEFORE_PROOF_S)
         self._trigger.wake_at(min(times, default=None))
 
     def _finish(self) -> None:

@@ -25,6 +25,7 @@ class Snapshot(NamedTuple):
     observed: ObservedModules = EMPTY
     statuses: Statuses = EMPTY
     kernel_issues: tuple[Issue, ...] = ()
+    enforcing: bool = True
     security: Security = Security()
 
     @property
@@ -38,6 +39,8 @@ def summary(snapshot: Snapshot) -> str:
     counts: Mapping[str, int] = _counts(snapshot)
     parts = [f"{number} {condition}" for condition, number in counts.items()]
     text = f"{snapshot.state}: " + (", ".join(parts) or "no modules declared")
+    if not snapshot.enforcing:
+        text += "; only reporting"
     errors = sum(issue.severity == "error" for issue in snapshot.issues)
     if errors:
         text += f"; {errors} {'error' if errors == 1 else 'errors'} in the configuration"

@@ -6,7 +6,7 @@ instance of the module (core/memory.py).
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -50,6 +50,11 @@ class MemoryStore:
             frozenset(self._owed),
             frozenset(self._met),
         )
+
+    @property
+    def busy(self) -> Container[ModuleName]:
+        """Modules on which an action of ours is under way, at whatever moment that is asked."""
+        return self._in_flight.keys()
 
     def attempt(self, module: ModuleName) -> Attempt | None:
         """The failure that stands for ``module``."""
@@ -102,15 +107,28 @@ class MemoryStore:
         self._owed.add(module)
         self._write()
 
-    def look(self, observed: Mapping[ModuleName, ObservedModule], present: Collection[ModuleName]) -> None:
-        """What the kernel shows settles what is owed; ``present``: modules whose device is there."""
+    def disown(self, module: ModuleName) -> None:
+        """``module`` was not taken out by kmodd after all, so it is not for kmodd to bring it back."""
+        self._settle(self._owed - {module}, self._met)
+
+    def look(
+        self,
+        observed: Mapping[ModuleName, ObservedModule],
+        present: Collection[ModuleName],
+        unwanted: Collection[ModuleName] = (),
+    ) -> None:
+        """What the kernel shows settles what is owed, and so does a file that wants it out (``unwanted``).
+
+        ``present``: modules whose device is there.
+        """
         back = {n for n in self._owed if n in observed and observed[n].state is ModuleState.LOADED}
-        back -= self._in_flight.keys()
         # Without device and module there is nothing left to follow.
         met = {name for name in self._met if name in observed} | set(present)
-        if back or met != self._met:
-            self._owed -= back
-            self._met = met
+        self._settle(self._owed - (back - self._in_flight.keys()) - set(unwanted), met)
+
+    def _settle(self, owed: set[ModuleName], met: set[ModuleName]) -> None:
+        if (owed, met) != (self._owed, self._met):
+            self._owed, self._met = owed, met
             with suppress(OSError):  # the next one that must be kept tells of it
                 self._write()
 

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Collection, Container, Iterable, Mapping
+from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from kmodd.core.against_kernel import kernel_issues
@@ -13,6 +14,7 @@ from kmodd.core.order import Order, order
 from kmodd.core.resolve import DesiredState, History, Infos, resolve
 from kmodd.daemon.facts import gather
 from kmodd.daemon.inventory import Inventory
+from kmodd.errors import KmoddError
 from kmodd.events.devices import Presence
 from kmodd.events.hints import SILENT
 from kmodd.events.trigger import Look
@@ -95,6 +97,7 @@ class Survey:
         self._security = Security()
         self._plugged: frozenset[ModuleName] = frozenset()
         self._asked_paths: tuple[Catalog, frozenset[str]] = (Catalog(), frozenset())
+        self._followed: Mapping[ModuleName, int] = {}
         self._last: dict[ModuleName, ObservedModule] = {}
         self._tree_changed = False
         self._undeclared: dict[ModuleName, ObservedModule] = {}
@@ -104,25 +107,34 @@ class Survey:
         return self._reader.modules()
 
     async def look(
-        self, catalog: Catalog, look: Look, memory: Memory, included: Collection[ModuleName] = ()
+        self,
+        catalog: Catalog,
+        look: Look,
+        memory: Memory,
+        busy: Container[ModuleName] = (),
+        included: Collection[ModuleName] = (),
     ) -> Findings:
         """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too.
 
+        ``busy`` is asked when parameters are to be read: while the module tree is, actions begin and end.
         One at a time. Raises KmoddError (see the ports).
         """
         self._inventory.leave_out(catalog.settings.modprobe_file)
         if look.full or look.config:
             self._tree_changed |= self._inventory.refresh()
+        self._follow(self._followed, catalog)
         presence = await self._presence(catalog, look, memory)
         facts = gather(catalog, presence.present, self._roots)
         if look.full:
             self._security = self._reader.security()
         found = await self._resolve(catalog, facts, History(memory.met, memory.owed))
-        await self._inventory.complete(included, frozenset(included))
+        # What is only shown must not keep what is declared from its pass.
+        with suppress(KmoddError):
+            await self._inventory.complete(included, frozenset(included))
         findings = Findings(
             found.desired,
             found.order,
-            self._observe(catalog, found.desired, memory, included, anew=look.full),
+            self._observe(catalog, found.desired, busy, included, anew=look.full),
             self._inventory.infos,
             self._plugged,
             self._tree_changed,
@@ -183,7 +195,7 @@ class Survey:
         self,
         catalog: Catalog,
         desired: DesiredState,
-        memory: Memory,
+        busy: Container[ModuleName],
         included: Collection[ModuleName],
         *,
         anew: bool,
@@ -200,14 +212,16 @@ class Survey:
             if seen is not None:
                 observed[name] = seen._replace(instance=self._reader.instance(name))
         declared = {n for n in here if n in included or _has_parameters(desired, n)} & observed.keys()
-        if self._hints is not None:
-            # Before anything is read, so that whatever is written meanwhile is told.
-            instances = {name: observed[name].instance for name in declared}
-            self._hints.follow(instances, self._paths(catalog))
+        self._follow({name: observed[name].instance for name in declared}, catalog)
         for name in observed.keys() & here:
-            busy = name in memory.in_flight
-            observed[name] = self._detailed(observed[name], declared=name in declared, busy=busy)
+            observed[name] = self._detailed(observed[name], declared=name in declared, busy=name in busy)
         return observed
+
+    def _follow(self, instances: Mapping[ModuleName, int], catalog: Catalog) -> None:
+        """Before anything of it is read, so that whatever changes meanwhile is told."""
+        self._followed = instances
+        if self._hints is not None:
+            self._hints.follow(instances, self._paths(catalog))
 
     def _paths(self, catalog: Catalog) -> frozenset[str]:
         if self._asked_paths[0] is not catalog:

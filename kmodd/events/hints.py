@@ -36,14 +36,17 @@ class FileHints:
         wanted = {path for path in paths if not path.startswith(SILENT)}
         if instances == self._instances and wanted == self._paths.keys():
             return
-        self._instances = dict(instances)
-        self._modules = {f"{self._sys_root}/module/{name}/parameters": name for name in instances}
-        self._paths = {path: os.path.exists(path) for path in wanted}
+        modules = {f"{self._sys_root}/module/{name}/parameters": name for name in instances}
         directories = {os.path.dirname(path) or "/" for path in wanted}
         interests = dict.fromkeys(sorted(directories), Interest.FILES)
         if self._watcher is None:
             self._watcher = FileWatcher(self._changed)
-        self._watcher.want(interests | dict.fromkeys(self._modules, Interest.VALUES))
+        self._watcher.want(interests | dict.fromkeys(modules, Interest.VALUES))
+        self._instances, self._modules = dict(instances), modules
+        before = self._paths
+        self._paths = {path: before.get(path, os.path.exists(path)) for path in wanted}
+        # What has changed by now may be no news to the new watches.
+        self._tell_of_paths()
 
     def close(self) -> None:
         """Stop watching."""
@@ -54,10 +57,10 @@ class FileHints:
         written = frozenset(name for path, name in self._modules.items() if path in directories)
         if written:
             self._notify(Look(parameters=written))
-        if self._have_paths_changed():
-            self._notify(Look(retry=True))
+        self._tell_of_paths()
 
-    def _have_paths_changed(self) -> bool:
+    def _tell_of_paths(self) -> None:
         """Directories such as /run are busy; only the paths that matter are worth a look."""
         before, self._paths = self._paths, {path: os.path.exists(path) for path in self._paths}
-        return before != self._paths
+        if before != self._paths:
+            self._notify(Look(retry=True))

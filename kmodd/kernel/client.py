@@ -78,6 +78,7 @@ class LoaderClient:
             started_us=row["started_us"],
             finished_us=row["finished_us"],
             stages=tuple(Stage(name, duration_us) for name, duration_us in row["stages"]),
+            shown=dict(row["shown"]),
             messages=without_others(row["messages"], request.module, others),
         )
 
@@ -151,7 +152,11 @@ class LoaderClient:
         return (await self._ask(RESTRAINT, body))["restraint"]
 
     async def _ask(self, verb: bytes, body: dict[str, Any]) -> Answer:
-        answer = await self._running().ask(verb, body)
+        try:
+            answer = await self._running().ask(verb, body)
+        except OSError as error:
+            message = f"the loader cannot be asked for a {verb.decode()}: {error.strerror}"
+            raise KmoddError(ErrorKind.LOADER_LOST, message) from error
         if isinstance(answer, Lost):
             raise KmoddError(
                 ErrorKind.LOADER_LOST, f"the loader ended during a {verb.decode()}", _READING_HINT

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from kmodd.errors import KmoddError
 from kmodd.kernel import sysfs
@@ -16,7 +16,7 @@ from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.libkmod import Context, Library
 from kmodd.kernel.questions import QUESTIONS
 from kmodd.kernel.tools import Tools, checked_name, checked_parameter
-from kmodd.kernel.wire import LOAD, UNLOAD, WRITE, Answer, Failure, ReportRow, Request
+from kmodd.kernel.wire import LOAD, UNLOAD, WRITE, Answer, Failure, Places, ReportRow, Request
 from kmodd.names import ModuleName
 
 # Verbs whose child listens to the kernel log, and takes as long as the kernel does.
@@ -44,6 +44,13 @@ class Stages:
         self._name = ""
 
 
+class Done(NamedTuple):
+    """What a change came to: an errno, and for written parameters what each reads as since."""
+
+    error: int
+    shown: tuple[tuple[str, str], ...] = ()
+
+
 def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
     """Do what ``request`` asks for. Raises ValueError for a request that is none."""
     body = json.loads(request.body)
@@ -56,30 +63,44 @@ def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
         return Answer(failure=Failure(kind=error.kind.name, message=error.message, hint=error.hint))
 
 
-def _change(verb: bytes, body: dict[str, Any], tools: Tools) -> Callable[[Stages], int]:
-    """The change as a call that returns an errno; everything that can be prepared is."""
+def _change(verb: bytes, body: dict[str, Any], tools: Tools) -> Callable[[Stages], Done]:
+    """The change as a call; everything that can be prepared is."""
     name = checked_name(body["module"])
     if verb == WRITE:
         directory = f"{sysfs.module_directory(tools.places.sys, name)}/parameters"
-        values = [(f"{directory}/{checked_parameter(key)}", value) for key, value in body["parameters"]]
-        return lambda _stages: write_parameters(values)
+        values = [(checked_parameter(key), value) for key, value in body["parameters"]]
+        return lambda _stages: write_parameters(directory, values)
     library = tools.library()
     if verb == UNLOAD:
-        return lambda _stages: _remove(library, name)
+        return lambda _stages: Done(_remove(library, name))
     if verb == LOAD:
-        return lambda stages: _insert(library, body["path"], body["options"], stages)
+        return lambda stages: _load(library, tools.places, body, stages)
     raise ValueError(f"no such verb: {verb!r}")
 
 
-def _timed(change: Callable[[Stages], int], log: KernelLog) -> ReportRow:
+def _timed(change: Callable[[Stages], Done], log: KernelLog) -> ReportRow:
     started_us = time.monotonic_ns() // 1000
     stages = Stages()
-    error = change(stages)
+    done = change(stages)
     stages.end()
     finished_us = time.monotonic_ns() // 1000
     return ReportRow(
-        error=error, started_us=started_us, finished_us=finished_us, stages=stages.rows, messages=log.texts()
+        error=done.error,
+        started_us=started_us,
+        finished_us=finished_us,
+        stages=stages.rows,
+        shown=list(done.shown),
+        messages=log.texts(),
     )
+
+
+def _load(library: Library, places: Places, body: dict[str, Any], stages: Stages) -> Done:
+    """Insert, and read back at once what the options have made of the parameters."""
+    error = _insert(library, body["path"], body["options"], stages)
+    if error or not body["options"]:
+        return Done(error)
+    stages.begin("verify")
+    return Done(0, tuple(sysfs.read_parameters(places.sys, body["module"]).items()))
 
 
 def _insert(library: Library, path: str, options: str, stages: Stages) -> int:
@@ -120,10 +141,19 @@ def read_into_cache(path: str) -> None:
         os.close(fd)
 
 
-def write_parameters(values: Iterable[tuple[str, str]]) -> int:
-    """Write each value to its path, whatever came of those before; the first errno, 0 if there is none."""
-    errors = [write_parameter(path, value) for path, value in values]
-    return next(filter(None, errors), 0)
+def write_parameters(directory: str, values: Iterable[tuple[str, str]]) -> Done:
+    """Write each value, whatever came of those before; the first errno, and what each reads as.
+
+    Read back at once: what it reads as later may be somebody else's doing, not what the module made of it.
+    """
+    errors, shown = [], []
+    for name, value in values:
+        path = f"{directory}/{name}"
+        errors.append(write_parameter(path, value))
+        text = sysfs.read_attribute(path)
+        if text is not None:
+            shown.append((name, text))
+    return Done(next(filter(None, errors), 0), tuple(shown))
 
 
 def write_parameter(path: str, value: str) -> int:

@@ -88,11 +88,11 @@ def _mounts(proc: str, owners: Owners) -> Iterator[_Use]:
         first = (number, kind) not in seen
         seen.add((number, kind))
         for module, references in owners.of_file_system(kind).items():
-            yield _Use(module, "mount", f"mounted on {place} ({kind})", references * first)
+            yield _Use(module, "mount", f"the mount on {place} ({kind})", references * first)
         # btrfs has numbers of its own making, and its device for a source.
         node = block_node(number) or owners.block(source.removeprefix("/dev/"))
         for module, references in owners.of_node(node).items() if node else ():
-            yield _Use(module, "mount", f"mounted on {place} ({kind} on {source})", references * first)
+            yield _Use(module, "mount", f"the mount on {place} ({kind} on {source})", references * first)
 
 
 def _swaps(proc: str, owners: Owners) -> Iterator[_Use]:
@@ -117,7 +117,7 @@ def _open_nodes(proc: str, owners: Owners) -> Iterator[_Use]:
             for module, references in owners.of_node(node).items() if node else ():
                 name = _plain(read_bounded(f"{proc}/{pid}/comm", 64).removesuffix(b"\n"))
                 path = _target(f"{directory}/{fd}")
-                yield _Use(module, "open", f"open by {name} ({pid}): {path}", references)
+                yield _Use(module, "open", f"{name} (process {pid}), which has {path} open", references)
 
 
 def _node_at(path: str) -> Node | None:
@@ -149,7 +149,7 @@ def _interfaces(sys: str, owners: Owners, driver_name: Callable[[str], str]) -> 
         flags = read_attribute(f"{directory}/{name}/flags") or ""
         if re.fullmatch(r"0x[0-9a-f]{1,8}", flags) and int(flags, 16) & _IFF_UP:
             for module in owners.of_interface(f"{directory}/{name}", driver_name(name)):
-                yield _Use(module, "interface", f"network interface {_plain(os.fsencode(name))} is up")
+                yield _Use(module, "interface", f"network interface {_plain(os.fsencode(name))}, which is up")
 
 
 def _devices(sys: str, module: ModuleName) -> Iterator[_Use]:

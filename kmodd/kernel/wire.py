@@ -56,6 +56,7 @@ class ReportRow(TypedDict):
     started_us: int
     finished_us: int
     stages: list[tuple[str, int]]
+    shown: list[tuple[str, str]]
     messages: list[str]
 
 

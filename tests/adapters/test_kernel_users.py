@@ -39,12 +39,12 @@ def test_a_process_that_has_a_node_open_is_found(tmp_path: Path) -> None:
             found = _users(["mem"], Roots(proc=str(tmp_path)))
         finally:
             process.communicate()
-    assert found == {"mem": (User("open", f"open by cat ({process.pid}): /dev/null", 1),)}
+    assert found == {"mem": (User("open", f"cat (process {process.pid}), which has /dev/null open", 1),)}
 
 
 def test_a_mount_of_this_namespace_is_found_by_its_type() -> None:
     (proc,) = _users(["proc"]).values()
-    assert User("mount", "mounted on /proc (proc)", 1) in proc
+    assert User("mount", "the mount on /proc (proc)", 1) in proc
 
 
 def test_an_alias_leads_from_a_type_to_its_module(tmp_path: Path) -> None:
@@ -80,4 +80,4 @@ def _no_library() -> object:
 def test_without_libkmod_it_finds_what_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "Library", _no_library)
     answer = carry_out(Request(1, USERS, b'{"names": ["proc"]}'), tools.Tools(Places()), KernelLog(None))
-    assert ("mount", "mounted on /proc (proc)", 1) in answer["users"]["proc"]
+    assert ("mount", "the mount on /proc (proc)", 1) in answer["users"]["proc"]

@@ -66,6 +66,7 @@ class FakeManager:
     state: DaemonState = DaemonState.CONVERGED
     converged: bool = True
     paused: bool = False
+    enforcing: bool = True
     kernel_release: str = "6.1.0-test"
     config_issues: tuple[Issue, ...] = ()
     security: Security = field(default_factory=lambda: Security("none"))

@@ -80,6 +80,11 @@ def test_every_argument_has_a_name(bus: PrivateBus) -> None:
             ("s", "module_000"),
             'a(ssus) 1 "parameters.max_loop" "64" 3 "/etc/kmodd.d/40-loop.toml"',
         ),
+        (
+            "Symbols",
+            ("s", "module_000"),
+            'a(ss)as 2 "printk" "" "ip_vs_conn_put" "ip_vs" 1 "own_symbol"',
+        ),
     ],
 )
 def test_call(bus: PrivateBus, member: str, arguments: tuple[str, ...], answer: str) -> None:
@@ -103,6 +108,9 @@ def test_properties_of_the_manager(bus: PrivateBus) -> None:
         assert await manager_property(bus, "Version") == "0.1.0"
         assert await manager_property(bus, "State") == "converged"
         assert await manager_property(bus, "Converged") is True
+        assert await manager_property(bus, "Lockdown") == "none"
+        assert await manager_property(bus, "SignaturesEnforced") is False
+        assert await manager_property(bus, "ModulesDisabled") is False
         assert await manager_property(bus, "ConfigIssues") == [
             ["/etc/kmodd.d/broken.toml", 4, 2, "unknown key 'paramters' [did you mean 'parameters'?]"],
             ["/etc/kmodd.d/broken.toml", 4, 2, "not TOML"],

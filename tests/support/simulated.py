@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import ModuleInfo, Proof, Report, Request, Restraint, Symbols, User
+from kmodd.model import ModuleInfo, Proof, Report, Request, Restraint, Symbols, User, WriteRequest
 from kmodd.names import ModuleName
 from tests.support.simulated_kernel import SimulatedKernel
 
@@ -118,7 +118,9 @@ class SimulatedLoader:
             error = self._kernel.end(request, fault.error)
         if fault.lost or fault.stuck:
             return Report(lost=True)
-        return Report(error, started_us=started_us, finished_us=next(self._clock_us))
+        has_none = error and not isinstance(request, WriteRequest)
+        shown = {} if has_none else self._kernel.parameters(request.module)
+        return Report(error, started_us=started_us, finished_us=next(self._clock_us), shown=shown)
 
     def _fault(self, name: ModuleName) -> Fault:
         faults = self.faults.get(name, [])

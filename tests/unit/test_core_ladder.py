@@ -5,6 +5,7 @@ import errno
 import pytest
 
 from kmodd.core.diagnose import Retry
+from kmodd.core.draft import only_reported
 from kmodd.core.memory import Attempt, Flight, LoadRecord, Memory, judge_write
 from kmodd.model import Declaration, Desired, Parameter, ParameterPolicy, Report, WriteRequest
 from kmodd.names import ModuleName
@@ -111,21 +112,34 @@ def test_what_is_being_taken_out_is_loaded_after_that() -> None:
 
 
 @pytest.mark.parametrize(
-    ("loaded_us", "condition", "advice"),
+    ("given", "loaded_us", "condition", "text"),
     [
-        (7, Condition.RELOAD_PENDING, '; they are taken when it is loaded; on_parameter_change = "reload"'),
-        (0, Condition.UNVERIFIABLE, ""),
+        ("2", 7, Condition.RELOAD_PENDING, "hidden was loaded as '2', wanted '3'; parameters are taken at"),
+        (
+            "",
+            7,
+            Condition.RELOAD_PENDING,
+            "it was loaded without hidden, wanted '3'; parameters are",
+        ),
+        ("2", 0, Condition.UNVERIFIABLE, "cannot be read back and was not set by kmodd: hidden"),
     ],
 )
-def test_an_unreadable_parameter_of_a_load_of_ours_is_known_not_to_be_set(
-    loaded_us: int, condition: Condition, advice: str
+def test_an_unreadable_parameter_of_a_load_of_ours_is_known(
+    given: str, loaded_us: int, condition: Condition, text: str
 ) -> None:
     simulated = kernel("card")
-    record = LoadRecord(simulated.instance(CARD), (Parameter("hidden", "2"),), loaded_us, 0)
+    parameters = (Parameter("hidden", given),) if given else ()
+    record = LoadRecord(simulated.instance(CARD), parameters, loaded_us, 0)
     found = planned(simulated, [declare("card", hidden="3")], memory=Memory(loads={CARD: record}))
-    text = f"cannot be read back and was not set by kmodd: hidden{advice}"
     assert verdict(found, CARD)[0] is condition
     assert verdict(found, CARD)[1].startswith(text)
+
+
+def test_a_plan_that_is_only_reported_says_so() -> None:
+    found = planned(kernel(), [declare("base"), declare("rival")])
+    told = only_reported(found.plan)
+    assert told.steps == found.plan.steps
+    assert told.verdicts[BASE].message == "to be loaded; but kmodd only reports"
 
 
 def test_a_parameter_is_written_under_the_name_that_its_file_has() -> None:

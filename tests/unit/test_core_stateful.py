@@ -240,7 +240,7 @@ class Core(RuleBasedStateMachine):
     def _check_nothing_is_lost(self, found: Planned, before: dict[ModuleName, int]) -> None:
         """Whatever was in and may be is in; nothing is owed, and nothing waits for the clock."""
         assert not self.memory.owed
-        for name, wanted in found.desired.modules.items():
+        for name in found.desired.modules:
             assert name in self.removed or self._is_in(name) or name not in before
             assert found.plan.verdicts[name].condition not in (Condition.LOADING, Condition.BACKING_OFF)
 

@@ -75,10 +75,10 @@ def test_a_file_system_is_known_by_its_name_or_its_alias(machine: Machine) -> No
     )
     machine.aliases = {"fs-ext3": ("ext4",), "fs-fuse": ("fuse",)}
     assert machine.users("f2fs", "ext4", "fuse", "iso_9660") == {
-        "f2fs": [("mount", "mounted on /mnt (f2fs)", 1)],
-        "ext4": [("mount", "mounted on /a b\\c (ext3)", 1)],
-        "fuse": [("mount", "mounted on /home (fuse.sshfs)", 1)],
-        "iso_9660": [("mount", "mounted on /iso (iso-9660)", 1)],
+        "f2fs": [("mount", "the mount on /mnt (f2fs)", 1)],
+        "ext4": [("mount", "the mount on /a b\\c (ext3)", 1)],
+        "fuse": [("mount", "the mount on /home (fuse.sshfs)", 1)],
+        "iso_9660": [("mount", "the mount on /iso (iso-9660)", 1)],
     }
 
 
@@ -101,9 +101,9 @@ def test_a_mount_uses_the_device_it_is_on(machine: Machine) -> None:
     )
     machine.aliases = {"block-major-7-0": ("loop",)}
     assert machine.users("loop")["loop"] == [
-        ("mount", "mounted on /a (f2fs on /dev/loop0)", 1),
-        ("mount", "mounted on /b (f2fs on /dev/loop0p1)", 1),
-        ("mount", "mounted on /c (btrfs on /dev/loop0)", 1),
+        ("mount", "the mount on /a (f2fs on /dev/loop0)", 1),
+        ("mount", "the mount on /b (f2fs on /dev/loop0p1)", 1),
+        ("mount", "the mount on /c (btrfs on /dev/loop0)", 1),
     ]
 
 
@@ -113,7 +113,7 @@ def test_what_lies_under_a_disk_is_used_but_not_counted(machine: Machine) -> Non
     machine.driver("pci0/0:1/host0/0:0:0:0", "sd_mod", "sd")
     machine.driver("pci0/0:1", "ahci", "ahci")
     machine.mounts("36 35 8:1 / / rw - ext4 /dev/sda1 rw")
-    text = "mounted on / (ext4 on /dev/sda1)"
+    text = "the mount on / (ext4 on /dev/sda1)"
     assert machine.users("sd_mod", "ahci") == {
         "sd_mod": [("mount", text, 1)],
         "ahci": [("mount", text, 0)],
@@ -126,14 +126,14 @@ def test_a_driver_that_does_not_name_its_module_is_taken_by_its_own_name(machine
         machine.sys / "devices/pseudo_0/adapter0/driver", machine.sys / "bus/pseudo/drivers/scsi-debug"
     )
     machine.mounts("36 35 8:0 / / rw - ext4 /dev/sda rw")
-    assert machine.users("scsi_debug")["scsi_debug"] == [("mount", "mounted on / (ext4 on /dev/sda)", 1)]
+    assert machine.users("scsi_debug")["scsi_debug"] == [("mount", "the mount on / (ext4 on /dev/sda)", 1)]
 
 
 def test_lines_that_are_no_mounts(machine: Machine) -> None:
     machine.mounts(
         "", "x", "36 35 98:0 / /a rw", " - f2fs", "1 2 x:y / /odd rw - f2fs /dev/q rw", "1 2 3 4 5 - f2fs q"
     )
-    assert machine.users("f2fs")["f2fs"] == [("mount", "mounted on /odd (f2fs)", 1)]
+    assert machine.users("f2fs")["f2fs"] == [("mount", "the mount on /odd (f2fs)", 1)]
 
 
 def test_a_kind_is_bounded_and_the_rest_is_counted(machine: Machine) -> None:
@@ -195,16 +195,16 @@ def test_a_process_with_a_device_node_open(machine: Machine) -> None:
     machine.write(machine.proc / "not-a-process/fd/0", "")
     assert machine.users("softdog", "watchdog", "misc_things") == {
         "softdog": [
-            ("open", "open by cat\\x1b (12): /dev/null", 2),
-            ("open", "open by sh (7): /dev/null", 1),
+            ("open", "cat\\x1b (process 12), which has /dev/null open", 2),
+            ("open", "sh (process 7), which has /dev/null open", 1),
         ],
         "watchdog": [
-            ("open", "open by cat\\x1b (12): /dev/null", 2),
-            ("open", "open by sh (7): /dev/null", 1),
+            ("open", "cat\\x1b (process 12), which has /dev/null open", 2),
+            ("open", "sh (process 7), which has /dev/null open", 1),
         ],
         "misc_things": [
-            ("open", "open by cat\\x1b (12): /dev/null", 0),
-            ("open", "open by sh (7): /dev/null", 0),
+            ("open", "cat\\x1b (process 12), which has /dev/null open", 0),
+            ("open", "sh (process 7), which has /dev/null open", 0),
         ],
     }
 
@@ -242,9 +242,9 @@ def test_an_interface_that_is_up(machine: Machine) -> None:
     machine.drivers = {"dummy0": "dummy", "bond0": "bond", "odd": "dummy"}
     machine.aliases = {"rtnl-link-bond": ("bonding",)}
     assert machine.users("e1000e", "dummy", "bonding") == {
-        "e1000e": [("interface", "network interface eth0 is up", 0)],
-        "dummy": [("interface", "network interface dummy0 is up", 0)],
-        "bonding": [("interface", "network interface bond0 is up", 0)],
+        "e1000e": [("interface", "network interface eth0, which is up", 0)],
+        "dummy": [("interface", "network interface dummy0, which is up", 0)],
+        "bonding": [("interface", "network interface bond0, which is up", 0)],
     }
 
 

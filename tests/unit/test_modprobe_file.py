@@ -174,19 +174,30 @@ FOREIGN: dict[str, Callable[[Path], None]] = {
 }
 
 
+WORDS = {"file": "somebody else's file is there", "link": "a link is there"}
+WORDS["empty"] = WORDS["file"]
+
+
 @pytest.mark.parametrize("kind", FOREIGN)
-@pytest.mark.parametrize("declarations", [(DENY,), ()], ids=["something to say", "nothing"])
-def test_what_somebody_else_put_there_stays(
-    place: Place, kind: str, declarations: tuple[Declaration, ...]
-) -> None:
+def test_what_somebody_else_put_there_stays_and_is_a_problem(place: Place, kind: str) -> None:
     FOREIGN[kind](place.path)
     before = identity(place.path)
-    evidence = place.apply(*declarations)
+    evidence = place.apply(DENY)
     assert identity(place.path) == before
-    assert place.file.problem == f"{place.path} cannot be written: somebody else's file is there"
+    why = WORDS.get(kind, "what is there is no regular file")
+    assert place.file.problem == f"{place.path} cannot be written: {why}"
     assert evidence == Evidence(problem=place.file.problem)
     if kind == "link":
         assert place.path.resolve().read_text() == f"{HEADER}\nold\n"
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_with_nothing_to_say_it_is_nobodys_business_who_is_there(place: Place, kind: str) -> None:
+    FOREIGN[kind](place.path)
+    before = identity(place.path)
+    assert place.apply() == Evidence()
+    assert identity(place.path) == before
+    assert not place.file.problem
 
 
 def test_it_is_tried_again_with_every_pass_and_the_problem_ends(place: Place) -> None:

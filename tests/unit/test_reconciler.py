@@ -166,13 +166,17 @@ def test_what_is_not_managed_is_never_touched(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
-def test_not_enforcing_only_reports(tmp_path: Path) -> None:
+def test_not_enforcing_only_reports_and_says_so_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.catalog = daemon.catalog._replace(settings=Settings(enforce=False))
         daemon.declare(declare("other"))
         await daemon.second()
         assert not daemon.loader.journal
         assert daemon.status("other").condition is Condition.LOADING
+        await daemon.look(MODULES)
+        assert caplog.text.count("kmodd only reports and changes nothing: enforce = false in kmodd.toml") == 1
         daemon.catalog = daemon.catalog._replace(key="enforced", settings=Settings())
         await daemon.look(CONFIG)
         assert daemon.status("other").condition is Condition.IN_SYNC

@@ -49,6 +49,11 @@ def module_absent(name: str) -> FileHolds:
     return FileHolds("/proc/modules", rf"^{re.escape(name)} ", wanted=False)
 
 
+def module_used(name: str) -> FileHolds:
+    """Its refcount is not 0 (/proc/modules)."""
+    return FileHolds("/proc/modules", rf"^{re.escape(name)} \d+ [1-9]")
+
+
 def parameter_is(module: str, parameter: str, value: str) -> FileHolds:
     """A parameter reads as ``value`` in sysfs."""
     return FileHolds(f"/sys/module/{module}/parameters/{parameter}", rf"\A{re.escape(value)}\n?\Z")

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.uml.channel import GuestError, MachineLost
-from tests.support.uml.conditions import module_live
+from tests.support.uml.conditions import module_live, parameter_is
 from tests.support.uml.machine import CONFIGURATION_DIRECTORY, KMODD, Machine
 from tests.support.uml.process import REPOSITORY
 from tests.support.uml.terminal import leave_in_shell
 
 EXAMPLES = REPOSITORY / "etc/kmodd.d"
 MANAGER = ("org.kmodd1", "/org/kmodd1", "org.kmodd1.Manager")
+DENIED = ("org.kmodd1", "/org/kmodd1/module/f2fs", "org.kmodd1.Module")
 
 DROPPED = "10-dummy.toml"
 DISK_FILE = "30-scsi-disk.toml"
@@ -24,6 +25,7 @@ TO_TRY = (
     "rmmod dummy; sleep 1; kmoddctl status dummy",
     "echo '[module.loop]' > /etc/kmodd.d/50-loop.toml; sleep 3; kmoddctl list",
     "kmoddctl explain ip_vs_wrr",
+    "modprobe f2fs; kmoddctl status f2fs; cat /etc/modprobe.d/00-kmodd.conf",
     "busctl introspect org.kmodd1 /org/kmodd1/module/dummy",
 )
 
@@ -82,12 +84,30 @@ def remove_a_module(vm: Machine) -> str:
     return "dummy removed with rmmod, behind kmodd's back; it is in again"
 
 
+def write_a_parameter(vm: Machine) -> str:
+    """A parameter that somebody writes is put right: inotify tells of it."""
+    vm.set_parameter("scsi_debug", "delay", "9")
+    vm.wait_for(parameter_is("scsi_debug", "delay", "5"))
+    return "scsi_debug's delay written from outside; it is 5 again, as declared"
+
+
+def try_a_denied_module(vm: Machine) -> str:
+    """Nobody loads what is denied, by name or by alias."""
+    for name in ("f2fs", "fs-f2fs"):
+        vm.run("modprobe", name)
+        _require("f2fs" not in vm.modules(), f"modprobe {name} brought f2fs in")
+    answer = vm.busctl("--json=short", "get-property", *DENIED, "Message").check().stdout
+    return f"modprobe cannot load f2fs, which is denied: {json.loads(answer)['data']}"
+
+
 STEPS: tuple[Callable[[Machine], str], ...] = (
     start_kmodd,
     drop_a_file,
     ask_on_the_bus,
     plug_a_disk,
     remove_a_module,
+    write_a_parameter,
+    try_a_denied_module,
 )
 
 

@@ -182,6 +182,10 @@ class GuestCalls:
         """Module uevents in the kernel's order, from number ``since`` on (0: since boot)."""
         return tuple(ModuleEvent(**row) for row in self._call("events", since=since))
 
+    def signal_at_event(self, action: str, module: str, pid: int, number: signal.Signals) -> None:
+        """Have a signal sent to a process as soon as the kernel tells of a module's next ``action``."""
+        self._call("signal_at_event", action=action, module=module, pid=pid, number=int(number))
+
     def clock_s(self) -> float:
         """The guest's CLOCK_MONOTONIC."""
         return float(self._call("clock_s"))

@@ -1,5 +1,6 @@
 """A machine with a real kernel, in the words of the domain."""
 
+import re
 import signal
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -248,6 +249,10 @@ class Machine(GuestCalls):
         known = [process.pid for process in self.kmodd_processes()]
         return self.signal_when_seen(pattern, known, number, _WAIT_S)
 
+    def kill_at_event(self, action: str, module: str) -> None:
+        """SIGKILL the daemon as soon as the kernel tells of a module's next ``action``."""
+        self.signal_at_event(action, module, self._daemon, signal.SIGKILL)
+
     def pid_of(self, role: Role) -> int:
         """The daemon, or its child that runs as ``role``."""
         if role == "daemon":
@@ -258,6 +263,13 @@ class Machine(GuestCalls):
         if not children:
             raise AssertionError(f"kmodd has no {role}; processes: {self.kmodd_processes()}")
         return children[0].pid
+
+    def wakeups_of(self, role: Role) -> int:
+        """How often one of kmodd's processes has slept and woken up, all threads together (proc(5))."""
+        pid = self.pid_of(role)
+        texts = [self.read(f"/proc/{pid}/task/{task}/status") for task in self.names_in(f"/proc/{pid}/task")]
+        counts = [re.search(r"^voluntary_ctxt_switches:\s*(\d+)$", text, re.MULTILINE) for text in texts]
+        return sum(int(count[1]) for count in counts if count)
 
     def kmodd_processes(self) -> tuple[GuestProcess, ...]:
         """Every process of kmodd, orphans included."""

@@ -23,6 +23,7 @@ def _calls() -> Mapping[str, _Call]:
     children = processes.Processes(notifications)
     baseline = Baseline()
     requests = Requests()
+    events = ModuleEvents()
     return {
         "run": children.run,
         "spawn": children.spawn,
@@ -40,7 +41,8 @@ def _calls() -> Mapping[str, _Call]:
         "wait_for_path": waiting.wait_for_path,
         "wait_for_command": waiting.wait_for_command,
         "signal_when_seen": waiting.signal_when_seen,
-        "events": ModuleEvents().events,
+        "events": events.events,
+        "signal_at_event": events.signal_at_event,
         "hold_requests": requests.hold,
         "release_requests": requests.release,
         "mark": baseline.mark,

@@ -1,8 +1,10 @@
 """What the kernel itself tells of modules: its uevents, in order, with the time of arrival."""
 
+import os
 import socket
 import threading
 import time
+from contextlib import suppress
 
 NETLINK_KOBJECT_UEVENT = 15
 _KERNEL_GROUP = 1
@@ -15,6 +17,7 @@ class ModuleEvents:
 
     def __init__(self) -> None:
         self._events: list[dict[str, object]] = []
+        self._traps: dict[tuple[str, str], tuple[int, int]] = {}
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_KOBJECT_UEVENT)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
         self._socket.bind((0, _KERNEL_GROUP))
@@ -24,16 +27,22 @@ class ModuleEvents:
         """Events from number ``since`` on: action, module, time_s (CLOCK_MONOTONIC)."""
         return self._events[since:]
 
+    def signal_at_event(self, action: str, module: str, pid: int, number: int) -> None:
+        """Send a signal as soon as the next such event comes."""
+        self._traps[action, module] = (pid, number)
+
     def _record(self) -> None:
         while True:
             fields = self._socket.recv(1 << 16).split(b"\0")
             time_s = time.monotonic()
             values = dict(field.split(b"=", 1) for field in fields if b"=" in field)
             if values.get(b"SUBSYSTEM") == b"module" and b"SYNTH_UUID" not in values:
-                self._events.append(
-                    {
-                        "action": values[b"ACTION"].decode(),
-                        "module": values[b"DEVPATH"].decode().rsplit("/", 1)[1],
-                        "time_s": time_s,
-                    }
-                )
+                action, module = values[b"ACTION"].decode(), values[b"DEVPATH"].decode().rsplit("/", 1)[1]
+                self._spring(action, module)
+                self._events.append({"action": action, "module": module, "time_s": time_s})
+
+    def _spring(self, action: str, module: str) -> None:
+        trap = self._traps.pop((action, module), None)
+        if trap is not None:
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.kill(*trap)
