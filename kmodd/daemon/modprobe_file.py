@@ -25,6 +25,7 @@ Runner = Callable[..., Awaitable[bool]]
 
 _MODE = 0o644
 _MOST_BYTES = 4 << 20
+_NO_FILE = "what is there is no regular file"
 
 _log = logging.getLogger(__name__)
 
@@ -115,8 +116,7 @@ class ModprobeFile:
         What stands at another place goes last, so that nothing is open in between.
         """
         changed, last = _replace(path, rendered.text), Path(last_word(str(path)))
-        # Where the setting has it named like the last one, there is only one, and that is last too.
-        if last != path:
+        if last != path:  # the setting may name it: then there is only one, and that comes last anyway
             changed = _replace(last, rendered.last_text) or changed
         try:
             self._forget_other_place(path, used=bool(rendered.text))
@@ -178,12 +178,11 @@ def _read(path: Path) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        if error.errno in (ELOOP, ENXIO):
-            raise FileExistsError(0, "a link or a socket is there") from None
-        raise
+        why = {ELOOP: "a link is there", ENXIO: _NO_FILE}.get(error.errno or 0)
+        raise FileExistsError(0, why) if why else error from None
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise FileExistsError(0, "what is there is no regular file")
+            raise FileExistsError(0, _NO_FILE)
         with os.fdopen(descriptor, "rb", closefd=False) as file:
             return file.read(_MOST_BYTES).decode("utf-8", "replace")
     finally:

@@ -202,7 +202,8 @@ class Reconciler:
         async with self._surveying:
             # A copy: what is asked for from here on is the next pass's.
             included = frozenset(self._included)
-            ends, memory, busy = self._store.ends, self._store.memory, self._store.busy
+            ends = self._store.ends
+            memory, busy = self._store.memory, self._store.busy
             findings = await self._survey.look(catalog, look, memory, busy, included)
             unwanted = [name for name, module in findings.desired.modules.items() if module.to_remove]
             self._store.look(findings.observed, findings.desired.present, unwanted)

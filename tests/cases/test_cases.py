@@ -19,6 +19,7 @@ def test_case(folder: Path, tmp_path: Path) -> None:
     assert {name: found.messages[name] for name in wanted.get("messages", {})} == wanted.get("messages", {})
     if "modprobe" in wanted:
         assert found.modprobe == wanted["modprobe"]
+    assert found.modprobe_last == wanted.get("modprobe_last", [])
     assert found.issues == wanted.get("issues", [])
     assert found.state == wanted.get("state", "converged")
     assert found.enforce is wanted.get("enforce", True)

@@ -18,8 +18,9 @@
 ``expect.toml``
     ``steps`` ("load NAME OPTIONS"), ``order`` (lists of names, each in this order among the steps),
     ``[conditions]`` and some ``[messages]`` after everything has been carried out, plan after plan,
-    ``modprobe`` (lines of the generated file, its header left out), ``issues`` ("FILE:LINE:COLUMN CODE",
-    before it "warning" where it is one), ``state``, and ``enforce`` (false: nothing is carried out).
+    ``modprobe`` and ``modprobe_last`` (lines of the generated files, their headers left out), ``issues``
+    ("FILE:LINE:COLUMN CODE", before it "warning" where it is one), ``state``, and ``enforce`` (false: nothing
+    is carried out).
 """
 
 import shutil
@@ -43,7 +44,9 @@ from tests.support.planning import NOW_US, Planned, carry_out, looked, planned
 from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule, module
 
 DIRECTORIES = ("etc", "run", "local", "lib")
-_EXPECTED = frozenset(("steps", "order", "conditions", "messages", "modprobe", "issues", "state", "enforce"))
+_EXPECTED = frozenset(
+    ("steps", "order", "conditions", "messages", "modprobe", "modprobe_last", "issues", "state", "enforce")
+)
 _MOST_PLANS = 8
 
 
@@ -56,6 +59,7 @@ class Found:
     conditions: dict[str, str]
     messages: dict[str, str]
     modprobe: list[str]
+    modprobe_last: list[str]
     issues: list[str]
     state: str
     enforce: bool
@@ -70,17 +74,22 @@ def play(folder: Path, scratch: Path) -> Found:
     later_us = int(given.pop("later_s", 0) * 1e6)
     world = _World(kernel, catalog, _evidence(catalog, observed, given), _facts(given))
     steps, found = world.run(memory, later_us)
-    rendered = render(found.desired).text.splitlines()
+    rendered = render(found.desired)
     return Found(
         steps=[f"{s.kind} {s.module} {s.detail}".rstrip() for s in steps],
         order=[step.module for step in steps],
         conditions={name: verdict.condition.value for name, verdict in found.plan.verdicts.items()},
         messages={name: verdict.message for name, verdict in found.plan.verdicts.items()},
-        modprobe=[line for line in rendered if line != HEADER],
+        modprobe=_said(rendered.text),
+        modprobe_last=_said(rendered.last_text),
         issues=[_issue_text(issue, scratch) for issue in catalog.issues],
         state=_state(catalog, found),
         enforce=found.desired.enforce,
     )
+
+
+def _said(text: str) -> list[str]:
+    return [line for line in text.splitlines() if line != HEADER]
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from tempfile import TemporaryDirectory
 
 import pytest
@@ -66,15 +67,15 @@ def _expected(layered: dict[tuple[int, str], dict[str, dict[str, int]] | None]) 
 
 
 @unhurried
-@given(_LAYERS, st.booleans(), st.booleans())
-def test_higher_directories_hide_masks_win_and_parameters_merge(
-    layered: dict[tuple[int, str], dict[str, dict[str, int]] | None], by_link: bool, backwards: bool
+@given(_LAYERS, st.booleans(), st.randoms(use_true_random=False))
+def test_higher_directories_hide_masks_win_and_parameters_merge_in_whatever_order_they_are_found(
+    layered: dict[tuple[int, str], dict[str, dict[str, int]] | None], by_link: bool, random: Random
 ) -> None:
     with TemporaryDirectory() as root, pytest.MonkeyPatch.context() as patch:
         paths = config_paths(Path(root))
         names = layers._names
-        patch.setattr(layers, "_names", lambda fd: sorted(names(fd), reverse=backwards))
-        for (rank, name), modules in layered.items():
+        patch.setattr(layers, "_names", lambda fd: random.sample(found := sorted(names(fd)), len(found)))
+        for (rank, name), modules in random.sample(sorted(layered.items(), key=repr), len(layered)):
             _lay(paths.directories[rank], name, modules, by_link=by_link)
         catalog = compile_catalog(paths)
     assert catalog.issues == ()

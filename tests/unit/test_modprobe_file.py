@@ -1,6 +1,5 @@
 """The generated file on a real file system: when it is written, and never over what."""
 
-import asyncio
 import os
 import socket
 import stat
@@ -13,66 +12,12 @@ import pytest
 import kmodd.daemon.modprobe_file
 from kmodd.core.draft import Evidence
 from kmodd.core.modprobe_conf import HEADER
-from kmodd.core.resolve import DesiredState
-from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.files import write_atomically
-from kmodd.model import Declaration, Desired, Parameter, Proof
-from kmodd.names import ModuleName
+from kmodd.model import Declaration, Proof
+from tests.support.generated_file import CARD, DENIAL, DENY, DRIVER, Place, identity, with_text
 from tests.support.kernel_parameters import KernelParameter
-from tests.support.planning import planned
-from tests.support.simulated import SimulatedLoader
-from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule, module
-
-CARD, DRIVER = ModuleName("card"), ModuleName("driver")
-DENY = Declaration(DRIVER, Desired.DENIED)
-DENIAL = ["blacklist driver", "install driver /bin/false", "softdep driver pre:"]
-
-
-class Place:
-    """A modprobe.d directory, and what keeps a file in it."""
-
-    def __init__(self, root: Path) -> None:
-        self.kernel = SimulatedKernel([module("card", text=KernelParameter("charp")), module("driver")])
-        self.loader = SimulatedLoader(self.kernel)
-        self.note = root / "state" / "modprobe-file"
-        self.path = root / "modprobe.d" / "00-kmodd.conf"
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.start()
-
-    def start(self) -> None:
-        """As after a restart: nothing is remembered but what is on the disk."""
-        self.file = ModprobeFile(self.loader, self.note, self._in_thread)
-
-    async def _in_thread(self, work: Callable[..., bool], *arguments: object) -> bool:
-        return work(*arguments)
-
-    def desired(self, *declarations: Declaration) -> DesiredState:
-        return planned(self.kernel, declarations).desired
-
-    def apply(
-        self,
-        *declarations: Declaration,
-        look: bool = True,
-        changed: bool = False,
-        enforce: bool = True,
-    ) -> Evidence:
-        self.loader.modprobe_file = str(self.path)
-        desired = self.desired(*declarations)
-        return self.apply_as_it_is(desired, look=look, changed=changed, enforce=enforce)
-
-    def apply_as_it_is(
-        self, desired: DesiredState, *, look: bool = False, changed: bool = False, enforce: bool = True
-    ) -> Evidence:
-        return asyncio.run(
-            self.file.apply(desired, str(self.path), look=look, changed=changed, enforce=enforce)
-        )
-
-    def lines(self) -> list[str]:
-        """Lines after the header, which has to be there."""
-        header, *lines = self.path.read_text().splitlines()
-        assert header == HEADER
-        return lines
+from tests.support.simulated_kernel import SimulatedModule, module
 
 
 @pytest.fixture
@@ -93,16 +38,6 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return written
 
 
-def _identity(path: Path) -> tuple[int, int, int, int]:
-    """Changes when it is replaced or written."""
-    found = path.lstat()
-    return found.st_ino, found.st_mode, found.st_size, found.st_mtime_ns
-
-
-def with_text(value: str) -> Declaration:
-    return Declaration(CARD, parameters=(Parameter("text", value),))
-
-
 def test_what_is_desired_is_written_and_proved(place: Place) -> None:
     evidence = place.apply(DENY, with_text("x"))
     assert place.lines() == ["options card text=x", *DENIAL]
@@ -113,12 +48,12 @@ def test_what_is_desired_is_written_and_proved(place: Place) -> None:
 
 def test_it_is_written_only_when_its_text_changes(place: Place, writes: list[Path]) -> None:
     place.apply(DENY)
-    before = _identity(place.path)
+    before = identity(place.path)
     place.apply(DENY)
     place.start()
     place.apply(DENY._replace(reason="said otherwise"))
     assert writes.count(place.path) == 1
-    assert _identity(place.path) == before
+    assert identity(place.path) == before
     place.apply(DENY, with_text("x"))
     assert writes.count(place.path) == 2
 
@@ -239,24 +174,30 @@ FOREIGN: dict[str, Callable[[Path], None]] = {
 }
 
 
+WORDS = {"file": "somebody else's file is there", "link": "a link is there"}
+WORDS["empty"] = WORDS["file"]
+
+
 @pytest.mark.parametrize("kind", FOREIGN)
-@pytest.mark.parametrize("declarations", [(DENY,), ()], ids=["something to say", "nothing"])
-def test_what_somebody_else_put_there_stays(
-    place: Place, kind: str, declarations: tuple[Declaration, ...]
-) -> None:
-    """It is in the way only of something that is to be said."""
+def test_what_somebody_else_put_there_stays_and_is_a_problem(place: Place, kind: str) -> None:
     FOREIGN[kind](place.path)
-    before = _identity(place.path)
-    evidence = place.apply(*declarations)
-    assert _identity(place.path) == before
-    reasons = {"link": "a link or a socket", "socket": "a link or a socket"}
-    reason = reasons.get(kind, "somebody else's file" if kind in ("file", "empty") else "what")
-    told = f"{place.path} cannot be written: {reason} is there" if declarations else ""
-    assert place.file.problem.startswith(told)
-    assert bool(place.file.problem) is bool(declarations)
+    before = identity(place.path)
+    evidence = place.apply(DENY)
+    assert identity(place.path) == before
+    why = WORDS.get(kind, "what is there is no regular file")
+    assert place.file.problem == f"{place.path} cannot be written: {why}"
     assert evidence == Evidence(problem=place.file.problem)
     if kind == "link":
         assert place.path.resolve().read_text() == f"{HEADER}\nold\n"
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_with_nothing_to_say_it_is_nobodys_business_who_is_there(place: Place, kind: str) -> None:
+    FOREIGN[kind](place.path)
+    before = identity(place.path)
+    assert place.apply() == Evidence()
+    assert identity(place.path) == before
+    assert not place.file.problem
 
 
 def test_it_is_tried_again_with_every_pass_and_the_problem_ends(place: Place) -> None:
@@ -309,9 +250,9 @@ def test_an_old_place_where_something_else_is_now_is_left_alone(place: Place, ki
     old, place.path = place.path, place.path.with_name("zz-kmodd.conf")
     old.unlink()
     FOREIGN[kind](old)
-    before = _identity(old)
+    before = identity(old)
     place.apply(DENY)
-    assert _identity(old) == before
+    assert identity(old) == before
     assert place.lines() == DENIAL
     assert not place.file.problem
 

@@ -14,11 +14,8 @@ from kmodd.model import (
     DeviceMatch,
     Parameter,
     ParameterPolicy,
-    Ready,
     UnloadRequest,
     User,
-    When,
-    WhenGone,
     WriteRequest,
 )
 from kmodd.names import ModuleName
@@ -244,63 +241,5 @@ def test_the_command_line_takes_enforcement_away(tmp_path: Path) -> None:
         assert not daemon.loader.begun()
         assert not daemon.modprobe_file.exists()
         assert [step.module for step in daemon.snapshot.plan.steps] == [CARD, BASE], "said, not done"
-
-    play(tmp_path, scenario, TREE)
-
-
-def follows_usb() -> Declaration:
-    return declare("card", when=When(devices=(USB,)))._replace(when_gone=WhenGone.UNLOAD)
-
-
-def test_it_follows_its_last_device_also_over_a_restart(tmp_path: Path) -> None:
-    async def plugged(daemon: SimulatedDaemon) -> None:
-        daemon.devices.present.add(USB)
-        daemon.declare(follows_usb())
-        await daemon.second()
-        assert CARD in daemon.kernel.present()
-
-    async def restarted(daemon: SimulatedDaemon) -> None:
-        daemon.kernel.insert("card")
-        daemon.declare(follows_usb())
-        await daemon.second()
-        assert CARD not in daemon.kernel.present()
-        assert daemon.status("card").condition is Condition.CONDITION_UNMET
-
-    play(tmp_path, plugged, TREE)
-    play(tmp_path, restarted, TREE)
-
-
-def test_a_device_that_was_never_there_takes_nothing_out(tmp_path: Path) -> None:
-    async def scenario(daemon: SimulatedDaemon) -> None:
-        daemon.kernel.insert("card")
-        daemon.declare(follows_usb())
-        await daemon.second()
-        assert CARD in daemon.kernel.present()
-        assert not daemon.loader.begun()
-
-    play(tmp_path, scenario, TREE)
-
-
-def test_dependants_go_on_when_it_is_ready(tmp_path: Path) -> None:
-    async def scenario(daemon: SimulatedDaemon) -> None:
-        path = tmp_path / "there"
-        daemon.declare(declare("card")._replace(ready=Ready(path_exists=str(path))), declare("base"))
-        daemon.declare(*daemon.catalog.declarations, Declaration(MID, requires=(CARD,)))
-        await daemon.second()
-        assert daemon.loader.begun() == [BASE, CARD]
-        assert daemon.status("card").condition is Condition.LOADING
-        path.touch()
-        await daemon.look(Look(retry=True))
-        assert daemon.loader.begun() == [BASE, CARD, MID]
-        assert daemon.status("card").condition is Condition.IN_SYNC
-
-    play(tmp_path, scenario, TREE)
-
-
-def test_what_never_gets_ready_is_said_without_an_event(tmp_path: Path) -> None:
-    async def scenario(daemon: SimulatedDaemon) -> None:
-        daemon.declare(declare("card")._replace(ready=Ready(path_exists=str(tmp_path / "never"))))
-        await daemon.second()
-        await daemon.until(lambda: daemon.status("card").condition is Condition.FAILED)
 
     play(tmp_path, scenario, TREE)
