@@ -114,16 +114,20 @@ class Memory(NamedTuple):
 
 
 def succeeded(
-    before: Successes, module: ModuleName, kind: ActionKind, now_us: int, chance: float
+    before: Successes, module: ModuleName, kind: ActionKind, now_us: int, chance: float, *, owed: bool = False
 ) -> Successes:
     """``before`` with one more success; what was undone soon after the one before is not repeated at once.
 
     A load after an unload of ours, or the other way round, repeats nothing: something else is desired now.
+    Not so a reload (``owed``): taking out is what it counts as, the load in it is none of its own.
     """
+    if owed and kind is ActionKind.LOAD:
+        return before
     times, previous = 1, before.get((module, kind))
     if previous is not None and now_us < previous.next_us + HOLD_US:
         times = previous.times + 1
-    kept = {key: value for key, value in before.items() if key != (module, _OPPOSITE.get(kind))}
+    undone = None if owed else (module, _OPPOSITE.get(kind))
+    kept = {key: value for key, value in before.items() if key != undone}
     return {**kept, (module, kind): Success(times, now_us, now_us + backoff_us(times, chance))}
 
 

@@ -80,12 +80,9 @@ class MemoryStore:
         return {module: flight for module, (number, flight) in self._ends.items() if number >= ends}
 
     def succeed(self, module: ModuleName, kind: ActionKind, now_us: int, chance: float) -> None:
-        """Something of ours was done; if it does not hold, it is not done again at once.
-
-        What is owed does not count: taking it out did.
-        """
-        if kind is not ActionKind.LOAD or module not in self._owed:
-            self._successes = succeeded(self._successes, module, kind, now_us, chance)
+        """Something of ours was done; if it does not hold, it is not done again at once."""
+        owed = module in self._owed
+        self._successes = succeeded(self._successes, module, kind, now_us, chance, owed=owed)
 
     def remember_load(self, module: ModuleName, record: LoadRecord) -> None:
         """Keep that this instance is ours, across restarts of the daemon. Raises OSError."""

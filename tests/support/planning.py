@@ -114,7 +114,7 @@ def _remembered(
     if step.kind is ActionKind.LOAD:
         outcome, attempt = judge_load(previous, report, after, now_us, 0.5)
     elif step.kind is ActionKind.UNLOAD:
-        outcome, attempt = judge_unload(previous, report, after, now_us, 0.5)
+        outcome, attempt = judge_unload(previous, report, after, now_us, 0.5, refcount=step.refcount)
     else:
         gone = not kernel.instance(step.module)
         outcome, attempt = judge_write(previous, report, now_us, 0.5, gone=gone)
@@ -124,9 +124,9 @@ def _remembered(
     memory = memory._replace(attempts=attempts)
     if outcome is not Outcome.DONE:
         return outcome, memory
-    if step.kind is not ActionKind.LOAD or step.module not in memory.owed:
-        successes = succeeded(memory.successes, step.module, step.kind, now_us, 0.5)
-        memory = memory._replace(successes=successes)
+    owed = step.module in memory.owed
+    successes = succeeded(memory.successes, step.module, step.kind, now_us, 0.5, owed=owed)
+    memory = memory._replace(successes=successes)
     if step.kind is ActionKind.UNLOAD:
         return outcome, memory
     return outcome, memory._replace(loads={**memory.loads, step.module: _record(kernel, step, memory)})

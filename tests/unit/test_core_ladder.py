@@ -58,6 +58,19 @@ def test_a_reload_says_what_goes_and_why() -> None:
     assert found.plan.asks == {BASE, TOP}, "an interface that is up counts no reference"
 
 
+def test_what_only_comes_after_it_waits_until_it_is_back() -> None:
+    later = Declaration(CARD, after=(BASE,))
+    simulated, declarations = kernel("base"), [declare("base", policy=RELOAD, level="1"), later]
+    found = planned(simulated, declarations)
+    assert found.steps == [("unload", "base")]
+    assert verdict(found, CARD) == (
+        Condition.WAITING_FOR_DEPENDENCY,
+        "it goes after base, which is loading: level is '0', wanted '1'; it is being reloaded",
+    )
+    memory = carry_out(simulated, found.plan, Memory())
+    assert planned(simulated, declarations, memory=memory).steps == [("load", "base"), ("load", "card")]
+
+
 def test_what_comes_back_says_why() -> None:
     simulated = kernel()
     memory = Memory(owed=frozenset((BASE,)))

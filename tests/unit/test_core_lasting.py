@@ -1,15 +1,17 @@
 """What succeeds and does not hold: done again, ever less often, and never in a tight loop."""
 
 from collections.abc import Callable
+from itertools import cycle
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmodd.core.memory import HOLD_US, Memory, Successes, backoff_us, succeeded
+from kmodd.core.draft import Verdict
+from kmodd.core.memory import HOLD_US, Memory, Success, Successes, backoff_us, succeeded
 from kmodd.model import Declaration, Desired, Parameter, ParameterPolicy
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition
+from kmodd.shown import ActionKind, Condition, Drift
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import NOW_US, Planned, carry_out, looked, planned
 from tests.support.simulated_kernel import SimulatedKernel, module
@@ -92,6 +94,16 @@ HOSTILE = [
 ]
 
 
+def take_turns() -> Undo:
+    """Somebody who unloads it one time, and loads it otherwise the next."""
+    turns = cycle((rmmod, load_anew))
+
+    def undo(kernel: SimulatedKernel) -> None:
+        next(turns)(kernel)
+
+    return undo
+
+
 class Fight:
     """kmodd and somebody who undoes what it does, at once, for an hour."""
 
@@ -157,6 +169,34 @@ def test_the_first_time_is_answered_at_once_and_the_second_after_a_moment(
     assert f"{word} a moment ago, and undone each time" in verdict.message
     fight.wait(fight.plan())
     assert fight.answer()
+
+
+def test_who_takes_turns_at_undoing_gains_nothing() -> None:
+    undo, fight = take_turns(), Fight(declared(index="1"), rmmod)
+    fight.answer()
+    for _ in range(24):
+        undo(fight.kernel)
+        while not fight.answer():
+            fight.wait(fight.plan())
+    assert fight.now_us - NOW_US > 600e6
+    assert CARD in fight.kernel.present()
+
+
+def test_a_reload_is_not_begun_while_its_load_would_be_put_off() -> None:
+    fight = Fight(declared(index="1"), rmmod)
+    fight.kernel.insert("card")
+    due_us = NOW_US + 9_000_000
+    fight.memory = Memory(successes={(CARD, LOAD): Success(7, NOW_US, due_us)})
+    found = fight.plan()
+    assert not found.plan.steps
+    assert found.plan.wake_at_us == due_us
+    assert found.plan.verdicts[CARD] == Verdict(
+        Condition.RELOAD_PENDING,
+        "index is '0', wanted '1'; loaded 7 times, and undone each time",
+        (Drift("index", "1", "0"),),
+    )
+    fight.wait(found)
+    assert fight.answer() == 2
 
 
 def test_a_reload_is_one_thing_done_and_the_load_in_it_does_not_wait() -> None:

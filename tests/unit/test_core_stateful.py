@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kmodd.core.diagnose import Retry
-from kmodd.core.draft import Evidence
-from kmodd.core.memory import Memory
+from kmodd.core.draft import Evidence, Step
+from kmodd.core.memory import Attempt, Memory
 from kmodd.model import (
     Declaration,
     Desired,
@@ -60,6 +60,7 @@ class Core(RuleBasedStateMachine):
         self.now_us = NOW_US
         self.managed: set[ModuleName] = set()
         self.removed: set[ModuleName] = set()
+        self.vain: set[ModuleName] = set()
 
     # ------------------------------------------------------------------------- what others do
 
@@ -131,7 +132,7 @@ class Core(RuleBasedStateMachine):
     def reconcile(self) -> None:
         """Plan after plan, now and when everything that waits for the clock is due."""
         before = {name: self.kernel.instance(name) for name in self.kernel.present()}
-        self.managed, self.removed = set(), set()
+        self.managed, self.removed, self.vain = set(), set(), set()
         self._come_to_rest()
         self.now_us += LATER_US
         self._come_to_rest()
@@ -196,10 +197,11 @@ class Core(RuleBasedStateMachine):
                     assert loads.index(earlier) < loads.index(declaration.name)
 
     def _check_doings(self, found: Planned) -> None:
-        """The kernel refused nothing, and every request came at its time."""
-        for name, attempt in self.memory.attempts.items():
-            assert attempt.kind is ActionKind.LOAD, f"{attempt.kind} {name} was refused: {attempt.message}"
-            assert attempt.error in (errno.EIO, errno.ENODEV, errno.EINVAL), attempt.message
+        """The kernel refused nothing that could be known, and every request came at its time."""
+        for step in found.plan.steps:
+            attempt = self.memory.attempts.get(step.module)
+            if attempt is not None and attempt.kind is step.kind:
+                self._check_refusal(step, attempt)
         modules, rivals = found.desired.modules, self._rivals()
         for request, present in self.kernel.seen:
             wanted = modules[request.module]
@@ -213,6 +215,17 @@ class Core(RuleBasedStateMachine):
             elif isinstance(request, UnloadRequest) and request.module in self.up:
                 declared = wanted.declaration and wanted.declaration.state
                 assert declared in (Desired.UNLOADED, Desired.DENIED), "an interface that is up is spared"
+
+    def _check_refusal(self, step: Step, attempt: Attempt) -> None:
+        """Init failed; or there were more references than holders, which might have been the holders'."""
+        assert step.kind is not ActionKind.WRITE
+        if step.kind is ActionKind.LOAD:
+            assert attempt.error in (errno.EIO, errno.ENODEV, errno.EINVAL), attempt.message
+        else:
+            assert attempt.error == errno.EAGAIN
+            assert step.refcount > len(step.strong) > 0
+            assert step.module not in self.vain
+            self.vain.add(step.module)
 
     def _check_rest(self, found: Planned) -> None:
         """What is said of each module is so."""
