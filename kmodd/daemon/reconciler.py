@@ -141,7 +141,9 @@ class Reconciler:
         """One full pass, carried out; what came of each action. What is slow is not waited for."""
         future: asyncio.Future[tuple[OutcomeRow, ...]] = asyncio.get_running_loop().create_future()
         self._asked_to_finish.append(future)
-        self._store.forget_successes()  # who asks wants it done now, however often it was undone
+        # Who asks wants it done now, however often it has failed or was undone.
+        self._store.forget_successes()
+        self._store.forget_failures(frozenset((Retry.BACKOFF,)))
         self._trigger.notify(Look(full=True, all_devices=True))
         return await future
 

@@ -93,13 +93,16 @@ def test_kmodd_enforce_0_changes_nothing_at_all_and_says_so(reporting: Machine) 
         '[module.ifb]\n[module.f2fs]\nstate = "denied"\n[module.nfsd]\nstate = "denied"\n'
         "[module.scsi_debug]\nparameters.delay = 7\n",
     )
-    delay, since = vm.parameter("scsi_debug", "delay"), len(vm.module_events())
+    delay = vm.parameter("scsi_debug", "delay")
     vm.start_daemon()
     bus = Bus(vm)
     bus.wait_for_condition("f2fs", "denied-but-loaded")
     planned = [row[:2] for row in bus.call("Plan")]
     assert planned == [["f2fs", "unload"], ["ifb", "load"], ["scsi_debug", "write"]]
     assert bus.call("Reconcile") == []
+    assert {"f2fs", "scsi_debug"} <= vm.modules().keys()
+    assert "ifb" not in vm.modules()
+    since = len(vm.module_events())
     vm.run("modprobe", "nfsd").check()
     bus.wait_for_condition("nfsd", "denied-but-loaded")
     vm.run("rmmod", "nfsd").check()
