@@ -129,7 +129,7 @@ def test_earlier_file_with_a_softdep_is_a_conflict_that_names_file_and_line(vm: 
     assert bus.module("f2fs", "Blockers") == [f"{path}:2 (softdep f2fs pre: crc32)"]
     assert f"in the way stands {path}:2" in bus.module("f2fs", "Message")
     assert bus.module("nfsd", "Condition") == "denied"
-    assert bus.manager("State") == "degraded"
+    bus.wait_for_state("degraded")
     vm.run("modprobe", "f2fs").check()  # as kmodd says: it does come in
     vm.wait_for(module_absent("f2fs"))
     vm.remove(path)

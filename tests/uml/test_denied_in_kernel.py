@@ -35,7 +35,7 @@ def test_insmod_by_root_again_and_again_is_answered_ever_more_slowly(vm: Machine
     vm.insert("f2fs")
     bus.wait_for_message("f2fs", "taken out 6 times, and undone each time")
     assert bus.module("f2fs", "Condition") == "denied-but-loaded"
-    assert bus.manager("State") == "degraded"
+    bus.wait_for_state("degraded")
     vm.wait_for(module_absent("f2fs"))
     bus.wait_for_condition("f2fs", "denied")
     times_s = [event.time_s for event in vm.module_events(since)]
@@ -89,7 +89,7 @@ def test_denied_builtin_names_initcall_blacklist(vm: Machine, module: str) -> No
     bus.wait_for_condition(module, "denied-builtin")
     assert bus.module(module, "State") == "builtin"
     assert "initcall_blacklist=" in bus.module(module, "Message")
-    assert bus.manager("State") == "degraded"
+    bus.wait_for_state("degraded")
 
 
 def test_denied_module_that_this_kernel_does_not_have(vm: Machine) -> None:

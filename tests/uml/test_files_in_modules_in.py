@@ -86,7 +86,7 @@ def test_2_parameter_that_the_kernel_ignores_is_not_in_sync(vm: Machine) -> None
     vm.wait_for(module_live("dummy"))
     bus.wait_for_condition("dummy", "failed")
     assert bus.module("dummy", "Message").startswith("bad-parameter: ")
-    assert bus.manager("State") == "degraded"
+    bus.wait_for_state("degraded")
 
 
 def test_6_broken_file_beside_good_ones(vm: Machine) -> None:
@@ -126,4 +126,4 @@ def test_6_last_good_version_of_a_file_stays_in_force_after_a_restart(vm: Machin
     vm.run("rmmod", "dummy").check()
     vm.start_daemon()
     vm.wait_for(PathExists("/sys/class/net/dummy2"))
-    assert bus.manager("State") == "degraded"
+    bus.wait_for_state("degraded")

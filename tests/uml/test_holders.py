@@ -53,7 +53,7 @@ def in_use(vm: Machine, module: str, blocker: str) -> Bus:
     bus.wait_for_condition(module, "in-use")
     assert bus.module(module, "Blockers")[0] == blocker
     assert bus.module(module, "Message").startswith(f"in use by {blocker}")
-    assert bus.manager("State") == "degraded"
+    bus.wait_for_state("degraded")
     assert bus.call("Reconcile") == []
     assert module in vm.modules()
     return bus

@@ -70,7 +70,7 @@ def test_scsi_debug_delay_is_only_reported_where_the_file_says_so(vm: Machine) -
     bus.wait_for_condition("scsi_debug", "drifted")
     assert bus.module("scsi_debug", "Drift") == [["delay", "3", "7"]]
     assert "on_parameter_change" in bus.module("scsi_debug", "Message")
-    assert bus.manager("State") == "degraded"
+    bus.wait_for_state("degraded")
     assert bus.call("Plan") == bus.call("Reconcile") == []
     assert vm.parameter("scsi_debug", "delay") == "7"
     vm.set_parameter("scsi_debug", "delay", "3")

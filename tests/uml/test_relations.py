@@ -31,7 +31,7 @@ def test_conflicts_of_two_that_are_both_declared_leaves_one_out_until_the_other_
     vm.wait_for(module_live("ifb"))
     bus.wait_for_condition("veth", "conflict")
     assert "veth" not in vm.modules()
-    assert bus.manager("State") == "degraded"
+    bus.wait_for_state("degraded")
     vm.drop(FILE, '[module.ifb]\nstate = "unloaded"\n[module.veth]\nconflicts = ["ifb"]\n')
     vm.wait_for(module_absent("ifb"))
     vm.wait_for(module_live("veth"))
@@ -159,7 +159,7 @@ def test_ready_that_never_comes_is_a_failure_after_its_timeout(vm: Machine) -> N
     bus.wait_for_condition("ifb", "waiting-for-dependency")
     assert "ifb" not in vm.modules()
     vm.wait_for(module_live("veth"))  # order only: what has failed is not waited for
-    assert bus.manager("State") == "degraded"
+    bus.wait_for_state("degraded")
     vm.run("touch", "/tmp/never").check()
     wait_until_followed(vm, bus)
     vm.remove("/tmp/never")
