@@ -65,7 +65,8 @@ def _unload(draft: Draft, module: DesiredModule, seen: ObservedModule, order: Or
     strong = tuple(holder for holder in seen.holders if holder in draft.coming)
     weak = tuple(name for name in order.weak[module.name] if name in draft.coming)
     request = UnloadRequest(module.name)
-    draft.add(Step(module.name, ActionKind.UNLOAD, request, why_removed(module), strong=strong, weak=weak))
+    why, refcount = why_removed(module), seen.refcount
+    draft.add(Step(module.name, ActionKind.UNLOAD, request, why, strong=strong, weak=weak, refcount=refcount))
     return Verdict(stuck, f"to be unloaded: {why_removed(module)}")
 
 

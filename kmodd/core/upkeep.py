@@ -12,11 +12,9 @@ from kmodd.shown import ActionKind, Condition, ModuleState
 
 def guarded(draft: Draft, module: DesiredModule) -> Verdict:
     """``auto``: others load it or not; its parameters are looked after when it is there."""
-    if module.name in draft.verdicts:
-        return draft.verdicts[module.name]  # it goes and comes with one that is reloaded
     seen = draft.observed.get(module.name)
     if module.name in draft.leaving and module.name in draft.verdicts:
-        return draft.verdicts[module.name]
+        return draft.verdicts[module.name]  # it goes and comes with one that is reloaded
     good = Verdict(Condition.IN_SYNC, "left to others; kmodd guards its parameters")
     if module.unmet:
         good = Verdict(Condition.CONDITION_UNMET, module.unmet)

@@ -10,7 +10,7 @@ from kmodd.model import Declaration, Desired, DeviceMatch, Parameter, UnloadRequ
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, Condition, Drift, ModuleState
 from tests.support.kernel_parameters import KernelParameter
-from tests.support.planning import NOW_US, planned
+from tests.support.planning import NOW_US, carry_out, planned
 from tests.support.simulated_kernel import SimulatedKernel, module
 from tests.unit.test_core_plan import (
     AUTO,
@@ -131,6 +131,20 @@ def test_what_follows_its_last_device_says_so() -> None:
     assert verdict(found, "a") == (Condition.IN_USE, "to be unloaded: its last device has gone")
     replaced = planned(kernel("d"), [declare("a")._replace(replaces=(D,))])
     assert [step.reason for step in replaced.plan.steps] == ["replaced by a", "declared"]
+
+
+def test_references_beyond_the_holders_are_tried_once() -> None:
+    """They may be the holders' own; what refused with as many references is not theirs."""
+    simulated, declarations = kernel("b"), [declare("a", UNLOADED), declare("b", UNLOADED)]
+    simulated.use("a", 1)
+    found = planned(simulated, declarations)
+    assert found.steps == [("unload", "b"), ("unload", "a")]
+    memory = carry_out(simulated, found.plan, Memory())
+    assert simulated.present() == {A}
+    simulated.insert("b")
+    later = planned(simulated, declarations, memory=memory, now_us=NOW_US + 60_000_000)
+    assert later.steps == [("unload", "b")]
+    assert verdict(later, "a") == (Condition.IN_USE, "in use by unattributed: 1")
 
 
 def test_what_can_never_be_unloaded_is_not_tried() -> None:

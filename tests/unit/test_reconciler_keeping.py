@@ -1,6 +1,7 @@
 """Passes of the whole daemon on a simulated kernel: what is kept as declared although others disagree."""
 
 import asyncio
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from kmodd.model import (
 )
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, DaemonState
+from tests.support.clock import settle
 from tests.support.daemon import CONFIG, MODULES, SimulatedDaemon, declare, play
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.simulated_kernel import module
@@ -82,6 +84,35 @@ def test_somebody_who_always_writes_back_is_answered_ever_more_slowly(tmp_path: 
         await daemon.look(parameters_of(BASE))
         assert daemon.status("base").condition is Condition.DRIFTED
         assert "written 10 times, and undone each time" in daemon.status("base").message
+
+    play(tmp_path, scenario, TREE)
+
+
+def test_a_write_that_ends_while_a_pass_is_made_is_not_taken_for_undone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        users = daemon.loader.users
+
+        async def open_meanwhile(names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
+            daemon.loader.gates[BASE].set()
+            await settle()
+            return await users(names)
+
+        daemon.kernel.insert("base")
+        daemon.kernel.insert("card")
+        daemon.kernel.use("card", 1)
+        daemon.loader.gates[BASE] = asyncio.Event()
+        daemon.declare(with_volume())
+        await daemon.look(CONFIG)
+        monkeypatch.setattr(daemon.loader, "users", open_meanwhile)
+        daemon.declare(with_volume(), declare("card", Desired.UNLOADED))
+        await daemon.look(CONFIG)
+        messages = [shown.statuses[BASE].message for shown in daemon.shown if BASE in shown.statuses]
+        assert "its parameters are being written" in messages
+        assert not [message for message in messages if "undone" in message]
+        assert daemon.status("base").condition is Condition.IN_SYNC
+        assert writes(daemon) == 1
 
     play(tmp_path, scenario, TREE)
 
