@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.support.uml.channel import MachineLost
+from tests.support.guest.channel import MachineLost
 from tests.support.uml.machine import Machine
 
 _MACHINE = pytest.StashKey[Machine]()

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.uml.conditions import module_live
-from tests.support.uml.daemon_bus import Bus
+from tests.support.guest.conditions import module_live
+from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import KMODD, Machine
 
 IN_OWN_MOUNTS = ("unshare", "--mount", "sh", "-c")

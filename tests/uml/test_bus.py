@@ -3,8 +3,8 @@
 import json
 from pathlib import PurePath
 
-from tests.support.uml.conditions import BUS_NAME, CommandPrints, FileHolds, module_live
-from tests.support.uml.daemon_bus import MANAGER, MANAGER_PATH, MODULE, Bus, module_path
+from tests.support.guest.conditions import BUS_NAME, CommandPrints, FileHolds, module_live
+from tests.support.guest.daemon_bus import MANAGER, MANAGER_PATH, MODULE, Bus, module_path
 from tests.support.uml.machine import Machine
 
 MONITOR_LOG = "/tmp/monitor"

@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
-from tests.support.uml.conditions import BUS_NAME, parameter_is
-from tests.support.uml.daemon_bus import MANAGER, MANAGER_PATH, Bus
+from tests.support.guest.conditions import BUS_NAME, parameter_is
+from tests.support.guest.daemon_bus import MANAGER, MANAGER_PATH, Bus
 from tests.support.uml.machine import Machine
 
 

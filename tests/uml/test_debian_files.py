@@ -3,8 +3,8 @@
 import pytest
 
 from tests.support.debian_packages import PackageFiles, lines_of
+from tests.support.guest.conditions import FileHolds
 from tests.support.modprobe_answers import Declared, Names, Survey, inserted, options, unexpected
-from tests.support.uml.conditions import FileHolds
 from tests.support.uml.machine import Machine
 from tests.support.uml.survey import names_in, survey
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.uml.conditions import FileHolds, PathExists, module_absent, module_live
-from tests.support.uml.daemon_bus import Bus
+from tests.support.guest.conditions import FileHolds, PathExists, module_absent, module_live
+from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import DAEMON_LOG, Machine
 
 FILE = "40-denied.toml"

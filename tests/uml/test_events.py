@@ -2,8 +2,8 @@
 
 import signal
 
-from tests.support.uml.conditions import module_absent, module_live
-from tests.support.uml.daemon_bus import Bus
+from tests.support.guest.conditions import module_absent, module_live
+from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import Machine
 
 SMALL_BUFFER = ("setpriv", "--bounding-set=-net_admin")

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.support.uml.conditions import module_absent, module_live, module_used
-from tests.support.uml.daemon_bus import Bus
+from tests.support.guest.conditions import module_absent, module_live, module_used
+from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import Machine
 
 FILE = "40-unloaded.toml"

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from tests.support.uml.conditions import PathExists, module_live
-from tests.support.uml.daemon_bus import Bus
+from tests.support.guest.conditions import PathExists, module_live
+from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import KMODD, Machine, Role
 
 MODULES = ("anubis", "camellia_generic", "dummy", "ifb", "ip_vs_rr", "serpent_generic", "veth", "wp512")

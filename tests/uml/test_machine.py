@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.uml.channel import GuestError, MachineLost
-from tests.support.uml.conditions import FileHolds, PathExists, module_absent, module_live, module_loading
+from tests.support.guest.channel import GuestError, MachineLost
+from tests.support.guest.conditions import FileHolds, PathExists, module_absent, module_live, module_loading
 from tests.support.uml.machine import Machine
 
 

@@ -2,8 +2,8 @@
 
 from itertools import combinations, pairwise
 
-from tests.support.uml.conditions import module_live
-from tests.support.uml.daemon_bus import Bus
+from tests.support.guest.conditions import module_live
+from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import Machine
 
 ALGORITHMS = ("anubis", "camellia_generic", "cast5_generic", "cast6_generic", "khazad", "serpent_generic")

@@ -1,7 +1,7 @@
 """Independent loads run at once, and a load that sleeps holds up nothing else."""
 
-from tests.support.uml.conditions import module_absent, module_live, module_loading
-from tests.support.uml.daemon_bus import Bus
+from tests.support.guest.conditions import module_absent, module_live, module_loading
+from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import Machine
 
 SLEEPERS = ("nls_euc_jp", "nls_koi8_ru")

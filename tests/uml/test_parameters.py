@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from tests.support.uml.conditions import FileHolds, parameter_is
-from tests.support.uml.daemon_bus import Bus
+from tests.support.guest.conditions import FileHolds, parameter_is
+from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import DAEMON_LOG, Machine, Role
 
 FILE = "40-scsi-debug.toml"

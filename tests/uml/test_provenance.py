@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.support.uml.daemon_bus import Bus
+from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import Machine
 
 FIRST = "/etc/kmodd.d/40-first.toml"

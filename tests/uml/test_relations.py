@@ -1,7 +1,7 @@
 """conflicts, replaces, ready: who keeps whom out, who waits for what, and who follows by itself."""
 
-from tests.support.uml.conditions import FileHolds, PathExists, module_absent, module_live
-from tests.support.uml.daemon_bus import Bus
+from tests.support.guest.conditions import FileHolds, PathExists, module_absent, module_live
+from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import DAEMON_LOG, Machine
 
 FILE = "40-relations.toml"

@@ -4,8 +4,8 @@ import signal
 
 import pytest
 
-from tests.support.uml.conditions import FileHolds, PathExists, module_live, parameter_is
-from tests.support.uml.daemon_bus import Bus
+from tests.support.guest.conditions import FileHolds, PathExists, module_live, parameter_is
+from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import Machine
 
 FILE = "40-parameters.toml"

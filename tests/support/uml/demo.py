@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.support.uml.channel import GuestError, MachineLost
-from tests.support.uml.conditions import module_live, parameter_is
+from tests.support.guest.channel import GuestError, MachineLost
+from tests.support.guest.conditions import module_live, parameter_is
 from tests.support.uml.machine import CONFIGURATION_DIRECTORY, KMODD, Machine
 from tests.support.uml.process import REPOSITORY
 from tests.support.uml.terminal import leave_in_shell

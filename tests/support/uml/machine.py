@@ -2,6 +2,7 @@
 
 import re
 import signal
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -9,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from tests.support.uml import services
-from tests.support.uml.channel import Channel, GuestError, MachineLost
-from tests.support.uml.conditions import Condition
-from tests.support.uml.guest_calls import NOTIFY_SOCKET, Completed, GuestCalls, GuestProcess, Pending
-from tests.support.uml.process import REPOSITORY, UmlProcess
+from tests.support.guest.calls import NOTIFY_SOCKET, Completed, GuestCalls, GuestProcess, Pending
+from tests.support.guest.channel import Channel, GuestError, MachineLost
+from tests.support.guest.conditions import Condition
+from tests.support.uml import preload, services
+from tests.support.uml.process import REPOSITORY, Kernel, UmlProcess
 
 CONFIGURATION_DIRECTORY = "/etc/kmodd.d"
 DAEMON_LOG = "/var/log/kmodd/daemon.log"
@@ -21,6 +22,19 @@ KMODD = str(REPOSITORY / ".venv/bin/kmodd")
 _BOOT_TIMEOUT_S = 120.0
 _WAIT_S = 20.0
 _SCSI_HOSTS = "/sys/bus/pseudo/drivers/scsi_debug/add_host"
+
+# What stands behind "--" goes to init; NAME=VALUE that the kernel does not know becomes its environment.
+_HOSTFS_ROOT = (
+    "rootfstype=hostfs",
+    "ro",
+    "selinux=0",
+    f"PYTHONPATH={REPOSITORY}",
+    f"init={sys.executable}",
+    "--",
+    "-S",
+    "-m",
+    "tests.support.uml.init",
+)
 
 Role = Literal["daemon", "loader", "compiler"]
 _ROLE_PATTERN: Mapping[Role, str] = {
@@ -68,7 +82,8 @@ class Machine(GuestCalls):
     ) -> Iterator[Self]:
         """A machine for the length of a with block; ``modules=False``: no /lib/modules for its kernel."""
         with tempfile.TemporaryDirectory(prefix="kmodd-uml-") as scratch:
-            process = UmlProcess(Path(scratch) / "console", memory_mib, command_line)
+            arguments = (*command_line, *_HOSTFS_ROOT)
+            process = UmlProcess(_host_kernel(), Path(scratch) / "console", memory_mib, arguments)
             machine = cls(process)
             try:
                 machine._prepare(modules=modules, bus=bus, udevd=udevd)
@@ -285,6 +300,11 @@ class Machine(GuestCalls):
         """Wait for a condition; AssertionError with the daemon's log when it does not come to hold."""
         if not self.holds_within(condition, timeout_s):
             raise AssertionError(f"not within {timeout_s:.0f} s: {condition}\nkmodd's log:\n{self.log()}")
+
+
+def _host_kernel() -> Kernel:
+    """The machine's own user-mode-linux."""
+    return Kernel("/usr/bin/linux.uml", "/", preload.environment())
 
 
 def _loaded_module(line: str) -> LoadedModule:

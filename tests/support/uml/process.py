@@ -6,14 +6,12 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from tests.support.uml import preload
-
-KERNEL = Path("/usr/bin/linux.uml")
 MODULES = Path("/usr/lib/uml/modules")
 REPOSITORY = Path(__file__).resolve().parents[3]
 GUARDIAN = REPOSITORY / "tests/support/uml/guardian.py"
@@ -28,10 +26,19 @@ class Lines:
     terminal: socket.socket
 
 
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A program that is a kernel, and how it is executed."""
+
+    program: str
+    working_directory: str
+    environment: Mapping[str, str]
+
+
 class UmlProcess:
     """A running kernel; ``console`` is a file with all that it prints."""
 
-    def __init__(self, console: Path, memory_mib: int = 512, command_line: tuple[str, ...] = ()) -> None:
+    def __init__(self, kernel: Kernel, console: Path, memory_mib: int, command_line: tuple[str, ...]) -> None:
         agent, agent_inside = socket.socketpair()
         terminal, terminal_inside = socket.socketpair()
         self.console = console
@@ -42,10 +49,10 @@ class UmlProcess:
                 f"mem={memory_mib}M",
                 f"uml_dir={console.parent}",
                 *channels,
-                *command_line,
                 *_FIXED_ARGUMENTS,
+                *command_line,
             )
-            self._child = _start(arguments, log, (agent_inside.fileno(), terminal_inside.fileno()))
+            self._child = _start(kernel, arguments, log, (agent_inside.fileno(), terminal_inside.fileno()))
         self._guardian = _watch_over(self._child.pid, console.parent)
 
     def wait(self, timeout_s: float = _EXIT_TIMEOUT_S) -> bool:
@@ -70,39 +77,25 @@ class UmlProcess:
         return "\n".join(self.console.read_text(errors="replace").splitlines()[-lines:])
 
 
-# What stands behind "--" goes to init; NAME=VALUE that the kernel does not know becomes its environment.
-_FIXED_ARGUMENTS = (
-    "rootfstype=hostfs",
-    "ro",
-    "con=null",
-    "con0=null,fd:1",
-    "ssl=null",
-    "panic=-1",
-    "selinux=0",
-    "pty.legacy_count=0",
-    f"PYTHONPATH={REPOSITORY}",
-    f"init={sys.executable}",
-    "--",
-    "-S",
-    "-m",
-    "tests.support.uml.guest",
-)
+_FIXED_ARGUMENTS = ("con=null", "con0=null,fd:1", "ssl=null", "panic=-1", "pty.legacy_count=0")
 
 
 def _channel(name: str, inside: socket.socket) -> str:
     return f"{name}=fd:{inside.fileno()},fd:{inside.fileno()}"
 
 
-def _start(arguments: tuple[str, ...], log: IO[bytes], fds: tuple[int, ...]) -> subprocess.Popen[bytes]:
+def _start(
+    kernel: Kernel, arguments: tuple[str, ...], log: IO[bytes], fds: tuple[int, ...]
+) -> subprocess.Popen[bytes]:
     """A group of its own, so that a terminal's interrupt does not reach it and one kill reaches all of it."""
     return subprocess.Popen(
-        [str(KERNEL), *arguments],
+        [kernel.program, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=log,
         stderr=log,
         pass_fds=fds,
-        cwd="/",
-        env=preload.environment(),
+        cwd=kernel.working_directory,
+        env=kernel.environment,
         start_new_session=True,
     )
 

@@ -2,8 +2,8 @@
 
 import uuid
 
-from tests.support.uml.conditions import CommandPrints, PathExists
-from tests.support.uml.guest_calls import GuestCalls
+from tests.support.guest.calls import GuestCalls
+from tests.support.guest.conditions import CommandPrints, PathExists
 from tests.support.uml.process import REPOSITORY
 
 _TIMEOUT_S = 30.0

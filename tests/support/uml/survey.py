@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from tests.support.guest.calls import GuestCalls
 from tests.support.modprobe_answers import (
     SEPARATOR_FILE,
     SEPARATOR_LINE,
@@ -12,7 +13,6 @@ from tests.support.modprobe_answers import (
     parse,
     separated,
 )
-from tests.support.uml.guest_calls import GuestCalls
 from tests.support.uml.process import MODULES
 
 # --show-depends answers as --dry-run --verbose does, whether the module is loaded by now or not.

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.uml import wire
+from tests.support.agent import wire
 
 
 @given(st.binary())

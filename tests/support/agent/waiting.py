@@ -6,7 +6,7 @@ import subprocess
 import time
 from collections.abc import Callable
 
-from tests.support.uml.guest import files, processes
+from tests.support.agent import files, processes
 
 _PERIOD_S = 0.02
 _COMMAND_TIMEOUT_S = 20.0

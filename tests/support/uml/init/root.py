@@ -8,7 +8,7 @@ import struct
 import subprocess
 from pathlib import Path
 
-from tests.support.uml.guest import baseline
+from tests.support.agent import baseline
 
 UML_MODULES = Path("/usr/lib/uml/modules")
 

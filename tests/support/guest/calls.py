@@ -7,9 +7,9 @@ from concurrent.futures import Future
 from dataclasses import asdict, dataclass
 from typing import Any, Generic, TypeVar
 
-from tests.support.uml import wire
-from tests.support.uml.channel import Channel
-from tests.support.uml.conditions import CommandPrints, Condition, FileHolds, PathExists
+from tests.support.agent import wire
+from tests.support.guest.channel import Channel
+from tests.support.guest.conditions import CommandPrints, Condition, FileHolds, PathExists
 
 NOTIFY_SOCKET = "/run/notify"
 _GRACE_S = 30.0

@@ -5,7 +5,7 @@ import re
 import shutil
 from pathlib import Path
 
-from tests.support.uml import wire
+from tests.support.agent import wire
 
 
 def read_file(path: str) -> str:

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from tests.support.uml.conditions import BUS_NAME, CommandPrints
+from tests.support.guest.conditions import BUS_NAME, CommandPrints
 from tests.support.uml.machine import Machine
 
 MANAGER_PATH = "/org/kmodd1"

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tests.support.uml import wire
-from tests.support.uml.guest.notify import Notifications
+from tests.support.agent import wire
+from tests.support.agent.notify import Notifications
 
 ENVIRONMENT = {
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from tests.support.uml.guest import files, processes
+from tests.support.agent import files, processes
 
 _ADD_HOST = Path("/sys/bus/pseudo/drivers/scsi_debug/add_host")
 _ROUNDS = 10

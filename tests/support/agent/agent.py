@@ -1,4 +1,8 @@
-"""The agent: reads requests from a serial line, answers each from a thread of its own."""
+"""The agent: reads requests from the host's line, answers each from a thread of its own.
+
+A guest may be any that has Python: the machine that this repository's init builds, or a whole Debian, where
+the agent is a service (tests/support/images).
+"""
 
 import os
 import threading
@@ -7,12 +11,11 @@ import tty
 from collections.abc import Callable, Iterator, Mapping
 from typing import cast
 
-from tests.support.uml import wire
-from tests.support.uml.guest import files, processes, terminal, waiting
-from tests.support.uml.guest.baseline import Baseline
-from tests.support.uml.guest.notify import Notifications
-from tests.support.uml.guest.requests import Requests
-from tests.support.uml.guest.uevents import ModuleEvents
+from tests.support.agent import files, processes, terminal, waiting, wire
+from tests.support.agent.baseline import Baseline
+from tests.support.agent.notify import Notifications
+from tests.support.agent.requests import Requests
+from tests.support.agent.uevents import ModuleEvents
 
 _Call = Callable[..., object]
 
@@ -53,12 +56,13 @@ def _calls() -> Mapping[str, _Call]:
 
 
 class _Line:
-    """The serial line; answers of several threads do not mix."""
+    """A serial line or a virtio port; answers of several threads do not mix."""
 
     def __init__(self, path: str) -> None:
         self._fd = os.open(path, os.O_RDWR | os.O_NOCTTY)
         self._lock = threading.Lock()
-        tty.setraw(self._fd)
+        if os.isatty(self._fd):  # a virtio port is none
+            tty.setraw(self._fd)
 
     def requests(self) -> Iterator[dict[str, object]]:
         """What the host asks, until it hangs up."""

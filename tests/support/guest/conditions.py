@@ -1,4 +1,4 @@
-"""Things that a test waits for, as data; the guest looks at them (guest/waiting.py)."""
+"""Things that a test waits for, as data; the guest looks at them (agent/waiting.py)."""
 
 import re
 from dataclasses import dataclass

@@ -9,7 +9,7 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from contextlib import suppress
 from typing import BinaryIO
 
-from tests.support.uml import wire
+from tests.support.agent import wire
 
 
 class GuestError(Exception):

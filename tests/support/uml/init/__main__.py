@@ -3,7 +3,8 @@
 import ctypes
 import os
 
-from tests.support.uml.guest import agent, root
+from tests.support.agent import agent
+from tests.support.uml.init import root
 
 # reboot(2): the machine is only a process, halting ends it.
 RB_POWER_OFF = 0x4321FEDC

@@ -1,0 +1,126 @@
+"""The disk of a Debian machine, made in stages that are cached each on its own; one for both system tiers.
+
+A tree (mmdebstrap) is copied, prepared and made a disk (mke2fs), with or without kmodd in it. Nothing is
+mounted on this machine, and nothing is left behind but the directories in .cache/images.
+"""
+
+import os
+import platform
+import shutil
+import subprocess
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.images import preparation
+from tests.support.images.cache import built
+from tests.support.images.mirror import source
+from tests.support.images.uml_kernel import copy_uml_kernel
+
+SUITE = os.environ.get("KMODD_TEST_SUITE", "trixie")
+"""Debian's suite: "trixie", and by hand "bookworm" or "sid"."""
+
+_HERE = Path(__file__).parent
+_PACKAGES = _HERE / "packages.txt"
+_DISK_SIZE = "3G"  # sparse
+_BOOTSTRAP = ("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--format=directory")
+_INSTALL = ("dpkg", "--install", "/kmodd.deb")
+_NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+
+
+class ImageNotBuilt(Exception):
+    """An image cannot be made here; the message has what was run and what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A disk and what boots it."""
+
+    directory: Path
+
+    @property
+    def disk(self) -> Path:
+        """An ext4 filesystem without partitions; whoever boots it writes to a copy."""
+        return self.directory / "disk.img"
+
+    @property
+    def uml_kernel(self) -> Path:
+        """Directory with ``linux``, a User Mode Linux that runs on this machine (see uml_kernel.py)."""
+        return self.directory / "uml"
+
+    @property
+    def vmlinuz(self) -> Path:
+        """The kernel of linux-image."""
+        return self.directory / "vmlinuz"
+
+    @property
+    def initrd(self) -> Path:
+        """Its initramfs, as update-initramfs(8) made it for this very disk."""
+        return self.directory / "initrd.img"
+
+
+def base(suite: str = SUITE) -> Image:
+    """A Debian on which kmodd can be installed."""
+    tree = _tree(suite)
+    return Image(built(f"{suite}-base", _inputs(tree), lambda directory: _make(tree, directory)))
+
+
+def installed(package: Path, suite: str = SUITE) -> Image:
+    """A Debian with this package of kmodd installed, never booted since."""
+    tree = _tree(suite)
+    inputs = (*_inputs(tree), package.read_bytes(), *map(str.encode, _INSTALL))
+    return Image(built(f"{suite}-kmodd", inputs, lambda directory: _make(tree, directory, package)))
+
+
+def packages() -> list[str]:
+    """First words of packages.txt."""
+    lines = _PACKAGES.read_text().splitlines()
+    return [line.split()[0] for line in lines if line and not line.startswith("#")]
+
+
+def _tree(suite: str) -> Path:
+    """The files of the suite with its packages, as mmdebstrap leaves them."""
+    command = [*_BOOTSTRAP, f"--include={','.join(packages())}", suite]
+    inputs = [word.encode() for word in (*command, platform.machine())]
+    return built(f"{suite}-tree", inputs, lambda tree: _run([*command, str(tree), source(suite)]))
+
+
+def _inputs(tree: Path) -> tuple[bytes, ...]:
+    """What a disk depends on beside the package."""
+    sources = (path.read_bytes() for path in sorted(_HERE.glob("*.py")))
+    return tree.name.encode(), *sources, *preparation.inputs()
+
+
+def _make(tree: Path, directory: Path, package: Path | None = None) -> None:
+    """Fill the directory of an Image."""
+    copy = directory / "tree"
+    _run(["cp", "--archive", "--reflink=auto", str(tree), str(copy)])
+    preparation.prepare(copy)
+    if package is not None:
+        _install(copy, package)
+    copy_uml_kernel(copy, directory / "uml")
+    for name in ("vmlinuz", "initrd.img"):
+        shutil.copyfile(copy / (copy / name).readlink(), directory / name)
+    _run(["mke2fs", "-q", "-t", "ext4", "-d", str(copy), str(directory / "disk.img"), _DISK_SIZE])
+    shutil.rmtree(copy)
+
+
+def _install(tree: Path, package: Path) -> None:
+    """As root of that tree, in namespaces of its own, so that no mount and no process stays behind."""
+    inside = tree / "kmodd.deb"
+    shutil.copyfile(package, inside)
+    _run([*_NAMESPACES, f"--root={tree}", *_INSTALL])
+    inside.unlink()
+
+
+def _run(command: Sequence[str]) -> None:
+    """Run to its end; raises ImageNotBuilt."""
+    if os.geteuid() != 0:
+        raise ImageNotBuilt("the disk of a Debian machine is made by root; run these tests once as root")
+    environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    except FileNotFoundError as error:
+        raise ImageNotBuilt(f"{error.filename} is missing; run: make setup") from error
+    if done.returncode != 0:
+        raise ImageNotBuilt(f"{' '.join(command)}: status {done.returncode}\n{done.stdout}{done.stderr}")
