@@ -4,8 +4,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 # More arguments for the tool behind a target: make test ARGS="-k uml"
 ARGS ?=
+# For make install: the root it goes below, and directories that differ, as packaging/install.py names them.
+DESTDIR ?= /
+DIRECTORIES ?=
 
-.PHONY: help setup run test bench lint clean
+.PHONY: help setup run test bench lint install clean
 
 help:
 	@echo 'make setup   install what is missing (it says what), make .venv with kmodd and kmoddctl'
@@ -13,6 +16,7 @@ help:
 	@echo 'make test    run every tier of the tests'
 	@echo 'make bench   measure, as ratios within one run'
 	@echo 'make lint    ruff, mypy, import-linter'
+	@echo 'make install  copy what is not Python below DESTDIR (for whoever builds a package)'
 	@echo 'make clean   remove .venv and everything that was generated'
 
 setup:
@@ -32,6 +36,9 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+install:
+	$(PYTHON) packaging/install.py --destdir '$(DESTDIR)' $(DIRECTORIES)
 
 clean:
 	rm -rf .venv bench/out build dist *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

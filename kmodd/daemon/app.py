@@ -12,6 +12,7 @@ from kmodd import __version__
 from kmodd.daemon import log
 from kmodd.daemon.composition import Daemon, Stop
 from kmodd.daemon.lock import InstanceLock
+from kmodd.daemon.passed import passed_files
 from kmodd.daemon.places import Places, make_runtime_dir
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel.client import LoaderClient
@@ -52,7 +53,8 @@ async def serve(places: Places, *, once: bool) -> int:
     """Set up, run until stopped, clean up; the exit status. Raises KmoddError where it cannot begin."""
     make_runtime_dir(places)
     lock = InstanceLock(places.config.runtime_dir / "lock")
-    loader = LoaderClient(places.roots)
+    files = passed_files(os.environ, os.getpid())
+    loader = LoaderClient(places.roots, files.get("kmsg", ()))
     status = 0
     with contextlib.ExitStack() as at_the_end:
         at_the_end.callback(lock.release)

@@ -1,7 +1,7 @@
 """The daemon's side of the loader (``ports.Loader``)."""
 
 import errno
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kmodd.errors import ErrorKind, KmoddError
@@ -49,11 +49,19 @@ class LoaderClient:
     Cancelling a call forgets the answer; what the kernel has begun goes on.
     """
 
-    def __init__(self, roots: Roots | None = None) -> None:
+    def __init__(self, roots: Roots | None = None, kmsg_files: Sequence[int] = ()) -> None:
+        """``kmsg_files``: the kernel's log, open, where the loader may not open it; not closed here."""
         roots = roots or Roots()
         self.modprobe_file = ""
         """The file of modprobe.d that kmodd generates (setting ``modprobe_file``); may change at any time."""
-        self._places = Places(roots.sys, roots.proc, roots.kmsg, roots.module_tree, roots.modprobe_dirs)
+        self._places = Places(
+            roots.sys,
+            roots.proc,
+            roots.kmsg,
+            module_tree=roots.module_tree,
+            modprobe_dirs=roots.modprobe_dirs,
+        )
+        self._kmsg_files = kmsg_files
         self._process: LoaderProcess | None = None
         self._crowd = Crowd()
 
@@ -165,7 +173,7 @@ class LoaderClient:
 
     def _running(self) -> LoaderProcess:
         if self._process is None or not self._process.alive:
-            self._process = LoaderProcess(self._places)
+            self._process = LoaderProcess(self._places, self._kmsg_files)
         return self._process
 
 

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
 from kmodd.names import printable
@@ -45,17 +45,15 @@ def parse_record(raw: bytes) -> Record | None:
 class KernelLog:
     """The kernel log from now on; says nothing where it may not be read, because it is only a courtesy."""
 
-    def __init__(self, fd: int | None) -> None:
+    def __init__(self, fd: int | None, let_go: Callable[[int], None] = os.close) -> None:
+        """``let_go`` is what ``close`` does with ``fd``."""
         self.fd = fd
+        self._let_go = let_go
 
     @classmethod
-    def from_now(cls, path: str) -> "KernelLog":
+    def from_now(cls, fd: int, let_go: Callable[[int], None] = os.close) -> "KernelLog":
         """Everything that is logged after this call."""
-        try:
-            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except OSError:
-            return cls(None)
-        log = cls(fd)
+        log = cls(fd, let_go)
         try:
             os.lseek(fd, 0, os.SEEK_END)
         except OSError:
@@ -73,7 +71,7 @@ class KernelLog:
     def close(self) -> None:
         """Release the file; a second call does nothing."""
         if self.fd is not None:
-            os.close(self.fd)
+            self._let_go(self.fd)
             self.fd = None
 
     def _records(self) -> Iterator[Record]:
@@ -89,3 +87,25 @@ class KernelLog:
             record = parse_record(raw)
             if record is not None:
                 yield record
+
+
+class KernelLogs:
+    """Where logs come from: files that were passed on, each read by one at a time, else ``path``.
+
+    An open file has one place that it is read at, so two loads cannot share one.
+    """
+
+    def __init__(self, path: str, files: Iterable[int] = ()) -> None:
+        """``files`` are open and do not block (fcntl(2), O_NONBLOCK)."""
+        self._path = path
+        self._free = list(files)
+
+    def from_now(self) -> KernelLog:
+        """Everything that is logged after this call; ``close`` gives the file back."""
+        if self._free:
+            return KernelLog.from_now(self._free.pop(), self._free.append)
+        try:
+            fd = os.open(self._path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return KernelLog(None)
+        return KernelLog.from_now(fd)

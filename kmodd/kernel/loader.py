@@ -22,7 +22,7 @@ import sys
 from typing import Final, NamedTuple
 
 from kmodd.errors import ErrorKind
-from kmodd.kernel.kmsg import KernelLog
+from kmodd.kernel.kmsg import KernelLog, KernelLogs
 from kmodd.kernel.operations import LOGGED, carry_out
 from kmodd.kernel.tools import Tools
 from kmodd.kernel.wire import (
@@ -66,9 +66,9 @@ class _Job(NamedTuple):
 class _Server:
     """Forks and reaps; children are keyed by their pidfd."""
 
-    def __init__(self, daemon: socket.socket, kmsg: str, children_limit: int) -> None:
+    def __init__(self, daemon: socket.socket, logs: KernelLogs, children_limit: int) -> None:
         self._daemon = daemon
-        self._kmsg = kmsg
+        self._logs = logs
         self._children_limit = children_limit
         self._children: dict[int, _Child] = {}
         self._poll = select.poll()
@@ -93,7 +93,7 @@ class _Server:
         if len(self._children) >= self._children_limit:
             self._refuse(request.number, "too many of its children are still at work")
             return None
-        log = KernelLog.from_now(self._kmsg) if request.verb in LOGGED else KernelLog(None)
+        log = self._logs.from_now() if request.verb in LOGGED else KernelLog(None)
         try:
             pid = os.fork()
         except OSError as error:
@@ -136,14 +136,15 @@ def main() -> None:
     """Serve the socket whose number is the first argument; the process never returns from here."""
     fd = int(sys.argv[1])
     places = decode_places(sys.argv[2] if len(sys.argv) > 2 else "")
-    children_limit = _settle(fd)
+    kmsg_files = range(fd + 1, fd + 1 + places.kmsg_files)
+    children_limit = _settle(fd, kmsg_files)
     tools = Tools(places)
     tools.prepare()
     gc.disable()
     gc.freeze()
     daemon = socket.socket(fileno=fd)
     try:
-        job = _Server(daemon, places.kmsg, children_limit).serve()
+        job = _Server(daemon, KernelLogs(places.kmsg, kmsg_files), children_limit).serve()
         if job is not None:
             limit_time(job.request)
             for packet in encode_answer(job.request.number, carry_out(job.request, tools, job.log)):
@@ -159,8 +160,8 @@ def limit_time(request: Request) -> None:
         signal.alarm(_READING_S)
 
 
-def _settle(fd: int) -> int:
-    """Name the process, ignore what is meant for the daemon, keep no file but ``fd``.
+def _settle(fd: int, kmsg_files: range) -> int:
+    """Name the process, ignore what is meant for the daemon, keep no file but ``fd`` and what follows it.
 
     Returns how many children the file descriptors last for, having taken all that may be had.
     """
@@ -169,7 +170,9 @@ def _settle(fd: int) -> int:
         signal.signal(number, signal.SIG_IGN)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     os.closerange(3, fd)
-    os.closerange(fd + 1, soft)
+    os.closerange(kmsg_files.stop, soft)
+    for kmsg in kmsg_files:
+        os.set_blocking(kmsg, False)
     files = min(hard, 2**16) if hard != resource.RLIM_INFINITY else 2**16
     resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
     return max(1, (files - _FDS_SPARE) // _FDS_PER_CHILD)

@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections import deque
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from kmodd.errors import ErrorKind, KmoddError
@@ -36,8 +37,11 @@ class _Exchange(NamedTuple):
 class LoaderProcess:
     """A loader that runs, until ``alive`` is false; callbacks only, no task to own."""
 
-    def __init__(self, places: Places) -> None:
-        """Start a loader, in the running loop. Raises LOADER_LOST."""
+    def __init__(self, places: Places, kmsg_files: Sequence[int] = ()) -> None:
+        """Start a loader, in the running loop. Raises LOADER_LOST.
+
+        ``kmsg_files`` are passed on, so their numbers have to be above those that it gives them.
+        """
         self._loop = asyncio.get_running_loop()
         self._exchanges: dict[int, _Exchange] = {}
         self._outbox: deque[bytes] = deque()
@@ -46,7 +50,7 @@ class LoaderProcess:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._socket.setblocking(False)
-            self.pid = _spawn(theirs, places, self._socket)
+            self.pid = _spawn(theirs, places, kmsg_files, self._socket)
         self._pidfd = os.pidfd_open(self.pid)
         self._loop.add_reader(self._pidfd, self._reap)
         self._loop.add_reader(self._socket, self._receive)
@@ -142,10 +146,11 @@ class LoaderProcess:
         self._ended.set_result(None)
 
 
-def _spawn(theirs: socket.socket, places: Places, ours: socket.socket) -> int:
-    """Start the program with ``theirs`` as descriptor 3; closes ``ours`` if that fails."""
+def _spawn(theirs: socket.socket, places: Places, kmsg_files: Sequence[int], ours: socket.socket) -> int:
+    """Start the program with ``theirs`` as descriptor 3, then the files; closes ``ours`` if that fails."""
     arguments = [sys.executable, "-I", "-S", _ENTRY, str(_LOADER_FD)]
-    encoded = encode_places(places)
+    encoded = encode_places(places._replace(kmsg_files=len(kmsg_files)))
+    targets = range(_LOADER_FD + 1, _LOADER_FD + 1 + len(kmsg_files))
     try:
         return os.posix_spawn(
             sys.executable,
@@ -155,6 +160,7 @@ def _spawn(theirs: socket.socket, places: Places, ours: socket.socket) -> int:
                 (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDWR, 0),
                 (os.POSIX_SPAWN_DUP2, 0, 1),
                 (os.POSIX_SPAWN_DUP2, theirs.fileno(), _LOADER_FD),
+                *((os.POSIX_SPAWN_DUP2, *pair) for pair in zip(kmsg_files, targets, strict=True)),
             ],
         )
     except OSError as error:

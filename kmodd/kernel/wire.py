@@ -30,12 +30,14 @@ SYMBOLS: Final = b"symbols"
 class Places(NamedTuple):
     """The part of ``Roots`` that the loader needs, and the file of modprobe.d that kmodd itself writes.
 
+    ``kmsg_files`` open files of the kernel's log follow the loader's end of the socket.
     ``modprobe_file`` can change at run time, so it comes with each request that needs it; "" for none.
     """
 
     sys: str = "/sys"
     proc: str = "/proc"
     kmsg: str = "/dev/kmsg"
+    kmsg_files: int = 0
     module_tree: str | None = None
     modprobe_dirs: tuple[str, ...] | None = None
     modprobe_file: str = ""

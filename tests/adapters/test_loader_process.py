@@ -1,6 +1,7 @@
 """The loader as a process: what it survives, what it leaves, what it holds."""
 
 import asyncio
+import fcntl
 import os
 import signal
 import sys
@@ -50,6 +51,28 @@ def test_a_killed_child_is_lost_and_what_the_kernel_said_is_not(sandbox: Sandbox
     report = asyncio.run(scenario())
     assert report.lost
     assert report.messages == ("hung: BUG: unable to handle page fault",)
+
+
+def test_the_kernel_log_is_read_from_a_file_that_was_passed_on(sandbox: Sandbox) -> None:
+    sandbox.hang("slow")
+
+    async def scenario(passed: list[int]) -> tuple[str, ...]:
+        client = LoaderClient(sandbox.roots._replace(kmsg="/nothing"), passed)
+        try:
+            hung = asyncio.create_task(client.perform(sandbox.write("slow")))
+            await settled(client)
+            with sandbox.kmsg.open("ab") as kmsg:
+                kmsg.write(b"6,1,2,-;hung: said\n")
+            kill_children(client)
+            return (await hung).messages
+        finally:
+            await client.close()
+
+    with sandbox.kmsg.open("rb") as one, sandbox.kmsg.open("rb") as other:
+        passed = [fcntl.fcntl(file, fcntl.F_DUPFD_CLOEXEC, 64) for file in (one, other)]
+    assert asyncio.run(scenario(passed)) == ("hung: said",)
+    for fd in passed:
+        os.close(fd)
 
 
 def test_a_killed_loader_loses_what_is_under_way_and_the_next_request_starts_another(

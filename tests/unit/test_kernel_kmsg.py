@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmodd.kernel.kmsg import KEPT_FIRST, KEPT_LAST, TEXT_LIMIT, KernelLog, Record, parse_record
+from kmodd.kernel.kmsg import (
+    KEPT_FIRST,
+    KEPT_LAST,
+    TEXT_LIMIT,
+    KernelLog,
+    KernelLogs,
+    Record,
+    parse_record,
+)
 
 
 @pytest.mark.parametrize(
@@ -78,7 +86,7 @@ def test_of_a_flood_the_first_and_the_last_lines_are_kept() -> None:
 def test_a_log_begins_with_its_opening(tmp_path: Path) -> None:
     path = tmp_path / "kmsg"
     path.write_bytes(b"6,1,2,-;before\n")
-    log = KernelLog.from_now(str(path))
+    log = KernelLogs(str(path)).from_now()
     with path.open("ab") as file:
         file.write(b"6,2,3,-;after\n")
     assert log.texts() == ["after"]
@@ -86,12 +94,29 @@ def test_a_log_begins_with_its_opening(tmp_path: Path) -> None:
 
 
 def test_a_log_that_cannot_be_opened_says_nothing(tmp_path: Path) -> None:
-    log = KernelLog.from_now(str(tmp_path / "nothing"))
+    log = KernelLogs(str(tmp_path / "nothing")).from_now()
     assert log.texts() == []
     log.close()
 
 
 def test_a_log_that_cannot_be_positioned_says_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    log = KernelLog.from_now(str(tmp_path / "fifo"))
+    log = KernelLogs(str(tmp_path / "fifo")).from_now()
     assert log.fd is None
+
+
+def test_a_file_that_was_passed_on_is_read_by_one_at_a_time(tmp_path: Path) -> None:
+    path = tmp_path / "kmsg"
+    path.write_bytes(b"6,1,2,-;before\n")
+    passed = os.open(path, os.O_RDONLY)
+    logs = KernelLogs(str(tmp_path / "nothing"), [passed])
+    first, beyond = logs.from_now(), logs.from_now()
+    with path.open("ab") as file:
+        file.write(b"6,2,3,-;after\n")
+    assert first.texts() == ["after"]
+    assert beyond.texts() == []
+    first.close()
+    again = logs.from_now()
+    assert again.fd == passed
+    assert again.texts() == []
+    os.close(passed)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.guest.conditions import BUS_NAME, CommandPrints
-from tests.support.uml.machine import Machine
+from tests.support.guest.machine import GuestMachine
 
 MANAGER_PATH = "/org/kmodd1"
 MANAGER = "org.kmodd1.Manager"
@@ -21,7 +21,7 @@ def module_path(name: str) -> str:
 class Bus:
     """kmodd on the system bus of ``vm``."""
 
-    vm: Machine
+    vm: GuestMachine
 
     def call(self, member: str, signature: str = "", *arguments: str) -> Any:
         """Result of a method of the manager, as busctl's JSON gives it."""

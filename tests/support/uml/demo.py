@@ -9,7 +9,8 @@ from pathlib import Path
 
 from tests.support.guest.channel import GuestError, MachineLost
 from tests.support.guest.conditions import module_live, parameter_is
-from tests.support.uml.machine import CONFIGURATION_DIRECTORY, KMODD, Machine
+from tests.support.guest.machine import CONFIGURATION_DIRECTORY
+from tests.support.uml.machine import KMODD, Machine
 from tests.support.uml.process import REPOSITORY
 from tests.support.uml.terminal import leave_in_shell
 

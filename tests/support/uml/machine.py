@@ -6,22 +6,18 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Self
 
-from tests.support.guest.calls import NOTIFY_SOCKET, Completed, GuestCalls, GuestProcess, Pending
+from tests.support.guest.calls import NOTIFY_SOCKET, GuestProcess, Pending
 from tests.support.guest.channel import Channel, GuestError, MachineLost
-from tests.support.guest.conditions import Condition
+from tests.support.guest.machine import WAIT_S, GuestMachine
 from tests.support.uml import preload, services
 from tests.support.uml.process import REPOSITORY, Kernel, UmlProcess
 
-CONFIGURATION_DIRECTORY = "/etc/kmodd.d"
 DAEMON_LOG = "/var/log/kmodd/daemon.log"
 KMODD = str(REPOSITORY / ".venv/bin/kmodd")
 _BOOT_TIMEOUT_S = 120.0
-_WAIT_S = 20.0
-_SCSI_HOSTS = "/sys/bus/pseudo/drivers/scsi_debug/add_host"
 
 # What stands behind "--" goes to init; NAME=VALUE that the kernel does not know becomes its environment.
 _HOSTFS_ROOT = (
@@ -45,18 +41,7 @@ _ROLE_PATTERN: Mapping[Role, str] = {
 """An argument that tells a process of kmodd from others."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadedModule:
-    """A line of /proc/modules; ``state`` is Live, Loading or Unloading."""
-
-    name: str
-    memory_bytes: int
-    refcount: int
-    holders: tuple[str, ...]
-    state: str
-
-
-class Machine(GuestCalls):
+class Machine(GuestMachine):
     """A booted guest. Everything that a test does to it stays in it."""
 
     def __init__(self, process: UmlProcess) -> None:
@@ -147,74 +132,6 @@ class Machine(GuestCalls):
         self.send_signal(pid, signal.SIGTERM)
         self.wait(pid)
 
-    def settle(self) -> None:
-        """Wait until udevd has handled every event so far."""
-        services.settle(self)
-
-    def busctl(self, *arguments: str, timeout_s: float = 30.0) -> Completed:
-        """Run busctl on the system bus."""
-        return self.run("busctl", "--no-pager", *arguments, timeout_s=timeout_s)
-
-    # ------------------------------------------------------------------------ configuration
-
-    def drop(
-        self, name: str, text: str | bytes, *, directory: str = CONFIGURATION_DIRECTORY, mode: int = 0o644
-    ) -> None:
-        """Put a file into a configuration directory, in one step as a package or an editor does."""
-        self.write(f"{directory}/{name}", text, mode=mode)
-
-    def remove_file(self, name: str, *, directory: str = CONFIGURATION_DIRECTORY) -> None:
-        """Take a file out of a configuration directory."""
-        self.remove(f"{directory}/{name}")
-
-    # ------------------------------------------------------------------------------- kernel
-
-    def modules(self) -> Mapping[str, LoadedModule]:
-        """What /proc/modules lists (fs/proc: m_show in kernel/module/procfs.c)."""
-        return {
-            module.name: module for module in map(_loaded_module, self.read("/proc/modules").splitlines())
-        }
-
-    def parameter(self, module: str, name: str) -> str:
-        """A parameter as sysfs shows it, without the newline."""
-        return self.read(f"/sys/module/{module}/parameters/{name}").removesuffix("\n")
-
-    def set_parameter(self, module: str, name: str, value: str) -> None:
-        """Write a parameter behind everybody's back."""
-        self.write(f"/sys/module/{module}/parameters/{name}", value, atomic=False)
-
-    def insert(self, module: str) -> None:
-        """Insert a module's file as root can, past everything that modprobe.d says; does nothing if it is in.
-
-        What it needs has to be there already.
-        """
-        path = self.run("modinfo", "--field=filename", module).check().stdout.strip()
-        done = self.run("insmod", path)
-        if done.status != 0 and "File exists" not in done.stderr:
-            done.check()
-
-    @contextmanager
-    def holding_requests(self) -> Iterator[None]:
-        """What the kernel itself asks modprobe for comes after the block; an init that asks sleeps meanwhile.
-
-        nls_euc_jp and nls_koi8_ru are such modules, independent of each other.
-        """
-        self._call("hold_requests")
-        try:
-            yield
-        finally:
-            self._call("release_requests")
-
-    def plug_scsi(self) -> None:
-        """Plug a SCSI host with a disk in: a device with modalias scsi:t-0x00 appears."""
-        if "scsi_debug" not in self.modules():
-            self.run("modprobe", "scsi_debug", "add_host=0").check()
-        self.write(_SCSI_HOSTS, "1", atomic=False)
-
-    def unplug_scsi(self) -> None:
-        """Pull the last SCSI host out."""
-        self.write(_SCSI_HOSTS, "-1", atomic=False)
-
     # ------------------------------------------------------------------------------- daemon
 
     def start_daemon(
@@ -251,7 +168,7 @@ class Machine(GuestCalls):
         self._wait_until_ready(since)
 
     def _wait_until_ready(self, since: int) -> None:
-        if not self.is_notified(self._daemon, "READY=1", since, _WAIT_S):
+        if not self.is_notified(self._daemon, "READY=1", since, WAIT_S):
             raise AssertionError(f"kmodd does not become ready; its log:\n{self.log()}")
 
     def kill(self, number: signal.Signals = signal.SIGKILL, role: Role = "daemon") -> None:
@@ -262,7 +179,7 @@ class Machine(GuestCalls):
         """Send a signal to the next process of a role that appears, however short it lives."""
         pattern = _ROLE_PATTERN[role]
         known = [process.pid for process in self.kmodd_processes()]
-        return self.signal_when_seen(pattern, known, number, _WAIT_S)
+        return self.signal_when_seen(pattern, known, number, WAIT_S)
 
     def kill_at_event(self, action: str, module: str) -> None:
         """SIGKILL the daemon as soon as the kernel tells of a module's next ``action``."""
@@ -291,23 +208,10 @@ class Machine(GuestCalls):
         return tuple(p for p in self.processes() if any(map(p.has_argument, _ROLE_PATTERN.values())))
 
     def log(self) -> str:
-        """What kmodd wrote to stderr, over all its starts in this test."""
+        """What kmodd wrote, over all its starts in this test."""
         return self.read(DAEMON_LOG) if self.names_in(str(Path(DAEMON_LOG).parent)) else ""
-
-    # ------------------------------------------------------------------------------ waiting
-
-    def wait_for(self, condition: Condition, timeout_s: float = _WAIT_S) -> None:
-        """Wait for a condition; AssertionError with the daemon's log when it does not come to hold."""
-        if not self.holds_within(condition, timeout_s):
-            raise AssertionError(f"not within {timeout_s:.0f} s: {condition}\nkmodd's log:\n{self.log()}")
 
 
 def _host_kernel() -> Kernel:
     """The machine's own user-mode-linux."""
     return Kernel("/usr/bin/linux.uml", "/", preload.environment())
-
-
-def _loaded_module(line: str) -> LoadedModule:
-    name, memory, refcount, holders, state = line.split()[:5]
-    users = tuple(holder for holder in holders.split(",") if holder not in ("", "-"))
-    return LoadedModule(name, int(memory), int(refcount), users, state)

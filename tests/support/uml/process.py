@@ -74,7 +74,8 @@ class UmlProcess:
 
     def console_tail(self, lines: int = 60) -> str:
         """The last lines of the console, for a person who has to find out why."""
-        return "\n".join(self.console.read_text(errors="replace").splitlines()[-lines:])
+        text = self.console.read_text(errors="replace").replace("\r", "")
+        return "\n".join(text.splitlines()[-lines:])
 
 
 _FIXED_ARGUMENTS = ("con=null", "con0=null,fd:1", "ssl=null", "panic=-1", "pty.legacy_count=0")

@@ -2,8 +2,8 @@
 
 import uuid
 
-from tests.support.guest.calls import GuestCalls
 from tests.support.guest.conditions import CommandPrints, PathExists
+from tests.support.guest.machine import GuestMachine
 from tests.support.uml.process import REPOSITORY
 
 _TIMEOUT_S = 30.0
@@ -11,22 +11,17 @@ _BUS_SOCKET = "/run/dbus/system_bus_socket"
 _UDEVD = "/lib/systemd/systemd-udevd"
 
 
-def start_udevd(guest: GuestCalls) -> int:
+def start_udevd(guest: GuestMachine) -> int:
     """Start udevd and let it see every device but the many terminals, which concern nobody; its pid."""
     pid = guest.spawn(_UDEVD, output="/run/udevd.log")
     _require(guest, CommandPrints(("udevadm", "control", "--ping")), "udevd does not answer")
     guest.run("udevadm", "trigger", "--action=add", "--type=subsystems").check()
     guest.run("udevadm", "trigger", "--action=add", "--subsystem-nomatch=tty").check()
-    settle(guest)
+    guest.settle()
     return pid
 
 
-def settle(guest: GuestCalls) -> None:
-    """Wait until udevd has nothing more to do."""
-    guest.run("udevadm", "settle", timeout_s=60).check()
-
-
-def start_bus(guest: GuestCalls) -> int:
+def start_bus(guest: GuestMachine) -> int:
     """Start a system bus that knows the policy of kmodd; its pid."""
     for policy in sorted((REPOSITORY / "packaging/dbus").glob("*.conf")):
         guest.write(f"/etc/dbus-1/system.d/{policy.name}", policy.read_bytes())
@@ -39,6 +34,6 @@ def start_bus(guest: GuestCalls) -> int:
     return pid
 
 
-def _require(guest: GuestCalls, condition: CommandPrints | PathExists, complaint: str) -> None:
+def _require(guest: GuestMachine, condition: CommandPrints | PathExists, complaint: str) -> None:
     if not guest.holds_within(condition, _TIMEOUT_S):
         raise AssertionError(complaint)
