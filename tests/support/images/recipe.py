@@ -25,7 +25,7 @@ _PACKAGES = _HERE / "packages.txt"
 _DISK_SIZE = "3G"  # sparse
 _BOOTSTRAP = ("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--format=directory")
 _INSTALL = ("dpkg", "--install", "/kmodd.deb")
-_NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 class ImageNotBuilt(Exception):
@@ -109,7 +109,7 @@ def _install(tree: Path, package: Path) -> None:
     """As root of that tree, in namespaces of its own, so that no mount and no process stays behind."""
     inside = tree / "kmodd.deb"
     shutil.copyfile(package, inside)
-    _run([*_NAMESPACES, f"--root={tree}", *_INSTALL])
+    _run([*NAMESPACES, f"--root={tree}", *_INSTALL])
     inside.unlink()
 
 
