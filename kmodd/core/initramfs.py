@@ -40,7 +40,7 @@ class Copies(NamedTuple):
             f"the initramfs of this kernel is older than what modprobe.d says now of {joined(self.modules)}, "
             "and what is loaded from it at boot goes by the old lines"
         )
-        hint = f"make it anew ({UPDATE})"
+        hint = f"make it anew: {UPDATE}"
         return (Issue(Severity.WARNING, Initramfs.STALE.value, printable(message), hint, Location("")),)
 
 

@@ -64,7 +64,7 @@ def test_one_warning_names_the_modules_and_what_to_do() -> None:
             "initramfs-stale",
             "the initramfs of this kernel is older than what modprobe.d says now of disk, net, "
             "and what is loaded from it at boot goes by the old lines",
-            "make it anew (update-initramfs -u -k all)",
+            "make it anew: update-initramfs -u -k all",
             Location(""),
         ),
     )
