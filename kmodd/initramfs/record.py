@@ -17,11 +17,8 @@ LARGEST: Final = 4 << 20
 MODE: Final = 0o644
 
 
-class Stamp(NamedTuple):
-    """By what a file is known to be as it was: size in bytes, seconds since 1970."""
-
-    size: int
-    time_s: int
+Stamp = tuple[int, int]
+"""By what a file is known to be as it was: size in bytes, seconds since 1970."""
 
 
 class Record(NamedTuple):
@@ -41,7 +38,7 @@ def place(directory: Path, release: str) -> Path | None:
 
 def stamp_of(found: os.stat_result) -> Stamp:
     """The stamp of a file."""
-    return Stamp(found.st_size, int(found.st_mtime))
+    return found.st_size, int(found.st_mtime)
 
 
 def write(path: Path, record: Record) -> None:
@@ -78,4 +75,4 @@ def _record(document: Any) -> Record:
         raise TypeError
     if not all(isinstance(each, str) for each in (image, modules, *texts)) or not image.startswith("/"):
         raise TypeError
-    return Record(image, Stamp(size, time_s), Held(frozenset(modules.split()), tuple(texts)))
+    return Record(image, (size, time_s), Held(frozenset(modules.split()), tuple(texts)))

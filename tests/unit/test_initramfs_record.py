@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from kmodd.core.initramfs import Held
-from kmodd.initramfs.record import LARGEST, Record, Stamp, place, read, write
+from kmodd.initramfs.record import LARGEST, Record, place, read, write
 
 HELD = Held(frozenset(("a", "b")), ("text\n", "last\n"))
-RECORD = Record("/boot/initrd.img", Stamp(1000, 1_700_000_000), HELD)
+RECORD = Record("/boot/initrd.img", (1000, 1_700_000_000), HELD)
 
 
 @pytest.fixture
