@@ -25,7 +25,7 @@ _PACKAGES = _HERE / "packages.txt"
 _DISK_SIZE = "3G"  # sparse
 _BOOTSTRAP = ("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--format=directory")
 _INSTALL = ("dpkg", "--install", "/kmodd.deb")
-_NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 class ImageNotBuilt(Exception):
@@ -61,13 +61,13 @@ class Image:
 
 def base(suite: str = SUITE) -> Image:
     """A Debian on which kmodd can be installed."""
-    tree = _tree(suite)
+    tree = unpacked(suite)
     return Image(built(f"{suite}-base", _inputs(tree), lambda directory: _make(tree, directory)))
 
 
 def installed(package: Path, suite: str = SUITE) -> Image:
     """A Debian with this package of kmodd installed, never booted since."""
-    tree = _tree(suite)
+    tree = unpacked(suite)
     inputs = (*_inputs(tree), package.read_bytes(), *map(str.encode, _INSTALL))
     return Image(built(f"{suite}-kmodd", inputs, lambda directory: _make(tree, directory, package)))
 
@@ -78,7 +78,7 @@ def packages() -> list[str]:
     return [line.split()[0] for line in lines if line and not line.startswith("#")]
 
 
-def _tree(suite: str) -> Path:
+def unpacked(suite: str = SUITE) -> Path:
     """The files of the suite with its packages, as mmdebstrap leaves them."""
     command = [*_BOOTSTRAP, f"--include={','.join(packages())}", suite]
     inputs = [word.encode() for word in (*command, platform.machine())]
@@ -109,7 +109,7 @@ def _install(tree: Path, package: Path) -> None:
     """As root of that tree, in namespaces of its own, so that no mount and no process stays behind."""
     inside = tree / "kmodd.deb"
     shutil.copyfile(package, inside)
-    _run([*_NAMESPACES, f"--root={tree}", *_INSTALL])
+    _run([*NAMESPACES, f"--root={tree}", *_INSTALL])
     inside.unlink()
 
 
