@@ -8,7 +8,7 @@ ARGS ?=
 DESTDIR ?= /
 DIRECTORIES ?=
 
-.PHONY: help setup run test bench lint install clean
+.PHONY: help setup run test bench lint deb install clean
 
 help:
 	@echo 'make setup   install what is missing (it says what), make .venv with kmodd and kmoddctl'
@@ -16,6 +16,7 @@ help:
 	@echo 'make test    run every tier of the tests'
 	@echo 'make bench   measure, as ratios within one run'
 	@echo 'make lint    ruff, mypy, import-linter'
+	@echo 'make deb     build and check the Debian package in a clean chroot; it is in dist then'
 	@echo 'make install  copy what is not Python below DESTDIR (for whoever builds a package)'
 	@echo 'make clean   remove .venv and everything that was generated'
 
@@ -36,6 +37,9 @@ lint: setup
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+deb: setup
+	@cd packaging && $(PYTHON) -m deb $(ARGS)
 
 install:
 	$(PYTHON) packaging/install.py --destdir '$(DESTDIR)' $(DIRECTORIES)

@@ -12,6 +12,7 @@ from kmodd import __version__
 from kmodd.daemon import log
 from kmodd.daemon.composition import Daemon, Stop
 from kmodd.daemon.lock import InstanceLock
+from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.passed import passed_files
 from kmodd.daemon.places import Places, make_runtime_dir
 from kmodd.errors import ErrorKind, KmoddError
@@ -30,10 +31,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return asyncio.run(serve(Places.of_environment(os.environ), once=once))
     except KmoddError as error:
-        _log.critical("%s", error, extra=log.fields(code=error.kind.code))
+        _log.critical("%s", error, extra=log.fields(MessageId.CANNOT_START, code=error.kind.code))
         return error.kind.exit_status
     except Exception:  # noqa: BLE001  # the outer edge: a defect is one entry in the log, and the unit restarts
-        _log.critical("kmodd ends because of a defect in itself; please report what follows", exc_info=True)
+        _log.critical(
+            "kmodd ends because of a defect in itself; please report what follows",
+            exc_info=True,
+            extra=log.fields(MessageId.DEFECT),
+        )
         return ErrorKind.FAILED.exit_status
 
 

@@ -9,6 +9,8 @@ from kmodd.bus.publish import Publisher, bind_manager
 from kmodd.bus.service import Service
 from kmodd.daemon.chance import chance
 from kmodd.daemon.facade import Facade
+from kmodd.daemon.log import fields
+from kmodd.daemon.message_id import MessageId
 from kmodd.errors import KmoddError
 from kmodd.shown import OutcomeRow
 
@@ -83,7 +85,7 @@ class BusLink:
     def _complain(self, text: str) -> None:
         """Say it once, not with every attempt."""
         if text != self._said:
-            _log.warning("%s; going on without the bus", text)
+            _log.warning("%s; going on without the bus", text, extra=fields(MessageId.NO_BUS))
         self._said = text
 
     async def _pause(self, pause_s: float) -> None:

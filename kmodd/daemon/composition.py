@@ -8,10 +8,10 @@ import signal
 
 from kmodd.config.compiler import load_catalog
 from kmodd.daemon.bus_link import BusLink
+from kmodd.daemon.chronicle import Chronicle
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.facade import Facade
 from kmodd.daemon.inventory import Inventory
-from kmodd.daemon.log import fields
 from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
 from kmodd.daemon.places import Places
@@ -29,10 +29,7 @@ from kmodd.events.uevents import Uevents
 from kmodd.kernel.client import LoaderClient
 from kmodd.kernel.reader import SystemReader
 from kmodd.model import Catalog, Settings
-from kmodd.shown import Issue, OutcomeRow, Severity
-
-MOST_TOLD = 100
-"""Issues of files that are logged at once; ten thousand bad files are one mistake of somebody's."""
+from kmodd.shown import DaemonState, OutcomeRow
 
 _log = logging.getLogger(__name__)
 
@@ -59,7 +56,7 @@ class Daemon:
         self._shown = False
         self._ready = False
         self._told = ""
-        self._told_issues: frozenset[Issue] = frozenset()
+        self._chronicle = Chronicle()
         self._stopping = asyncio.Event()
         self._hung_up = asyncio.Event()
         self._watcher: FileWatcher | None = None
@@ -111,21 +108,10 @@ class Daemon:
 
     def show(self, snapshot: Snapshot) -> None:
         """A pass is over: tell the service manager and the bus."""
-        self._tell_issues(snapshot.issues)
+        self._chronicle.tell(snapshot)
         self._bus.show()
         self._shown = True
         self._report(summary(snapshot))
-
-    def _tell_issues(self, issues: tuple[Issue, ...]) -> None:
-        """Log what is wrong with the files, once: the bus may not be there, and a journal is read later."""
-        fresh = [issue for issue in issues if issue not in self._told_issues]
-        for issue in fresh[:MOST_TOLD]:
-            level = logging.ERROR if issue.severity is Severity.ERROR else logging.WARNING
-            text = f"{issue.location}: {issue.message}" + (f" ({issue.hint})" if issue.hint else "")
-            _log.log(level, "%s", text, extra=fields(code=issue.code))
-        if len(fresh) > MOST_TOLD:
-            _log.warning("%d more is wrong with the files; kmoddctl check shows it", len(fresh) - MOST_TOLD)
-        self._told_issues = frozenset(issues)
 
     def finished(self, rows: tuple[OutcomeRow, ...]) -> None:
         """A plan has been carried out: tell the bus."""
@@ -169,7 +155,8 @@ class Daemon:
     async def _run_once(self) -> None:
         rows = await self.reconciler.reconcile()
         _log.info("%d actions; %s", len(rows), summary(self.reconciler.snapshot))
-        raise Stop(0 if self.reconciler.snapshot.converged else 1)
+        # What passes by itself is the service's to wait for; what does not is a failure of this run.
+        raise Stop(self.reconciler.snapshot.state is DaemonState.DEGRADED)
 
     def _watch_files(self) -> FileWatcher:
         """Hints from the directories whose files decide something. Raises FAILED: no inotify."""

@@ -17,6 +17,7 @@ from kmodd.core.parameters import shown_of
 from kmodd.daemon.chance import chance
 from kmodd.daemon.clock import now_us
 from kmodd.daemon.log import fields
+from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import KmoddError
 from kmodd.kernel.ports import KernelReader, Loader
@@ -143,7 +144,9 @@ class Executor:
                 self._store.owe(step.module)
             return await self._loader.perform(step.request)
         except KmoddError as error:
-            marks = fields(module=step.module, action=step.kind, code=error.kind.code)
+            marks = fields(
+                MessageId.ACTION_FAILED, module=step.module, action=step.kind, code=error.kind.code
+            )
             _log.error("%s %s: %s", step.kind, step.module, error, extra=marks)
             return Report(lost=True)
         except OSError as error:  # what is not written down is not begun: a crash in between would lose it
@@ -222,7 +225,8 @@ class Executor:
 
     def _tell(self, step: Step, outcome: Outcome, attempt: Attempt | None) -> None:
         code = attempt.condition if attempt else ""
-        marks = fields(module=step.module, action=step.kind, outcome=outcome, code=code)
+        which = MessageId.ACTION_FAILED if attempt else MessageId.ACTION_DONE
+        marks = fields(which, module=step.module, action=step.kind, outcome=outcome, code=code)
         if attempt is None:
             _log.info("%s %s: %s (%s)", step.kind, step.module, outcome, step.reason, extra=marks)
         else:

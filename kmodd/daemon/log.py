@@ -14,14 +14,16 @@ from typing import Final, TextIO
 from kmodd.names import printable
 
 JOURNAL_SOCKET: Final = "/run/systemd/journal/socket"
-_FIELDS: Final = ("MODULE", "ACTION", "OUTCOME", "CODE")
+_FIELDS: Final = ("MESSAGE_ID", "MODULE", "ACTION", "OUTCOME", "CODE")
 _MOST_CHARACTERS: Final = 16384
 """Longer text does not fit a datagram for sure; nobody needs more of one line."""
 
 
-def fields(*, module: str = "", action: str = "", outcome: str = "", code: str = "") -> dict[str, str]:
-    """What to pass as ``extra`` to a logging call; an empty field is left out."""
-    given = dict(zip(_FIELDS, (module, action, outcome, code), strict=True))
+def fields(
+    message_id: str = "", *, module: str = "", action: str = "", outcome: str = "", code: str = ""
+) -> dict[str, str]:
+    """What to pass as ``extra`` to a logging call (``message_id.MessageId``); an empty field is left out."""
+    given = dict(zip(_FIELDS, (message_id, module, action, outcome, code), strict=True))
     return {name: value for name, value in given.items() if value}
 
 

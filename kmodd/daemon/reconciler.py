@@ -17,6 +17,8 @@ from kmodd.core.resolve import DesiredState, with_needs
 from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
 from kmodd.daemon.clock import now_us
 from kmodd.daemon.executor import Executor
+from kmodd.daemon.log import fields
+from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.planner import Planner
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
@@ -229,7 +231,9 @@ class Reconciler:
         by_file = "" if settings.enforce else "enforce = false in kmodd.toml"
         why = by_file if desired.enforce else "kmodd.enforce=0 on the kernel command line"
         if why and why != self._only_reports:
-            _log.warning("kmodd only reports and changes nothing: %s", why)
+            _log.warning(
+                "kmodd only reports and changes nothing: %s", why, extra=fields(MessageId.ONLY_REPORTS)
+            )
         self._only_reports = why
         return not why
 
@@ -285,7 +289,7 @@ class Reconciler:
         statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
         problem = str(self._not_compiled or "") or findings.problem or self._planner.problem
         if problem and problem != old.problem:
-            _log.error("%s", problem)
+            _log.error("%s", problem, extra=fields(MessageId.TROUBLE))
         self._included &= findings.observed.keys()
         self._included -= included - findings.infos.keys()
         for name in self._included & included - statuses.keys():
@@ -310,7 +314,7 @@ class Reconciler:
             security=findings.security,
         )
         if old.problem and not problem:
-            _log.info("the trouble is over: %s", old.problem)
+            _log.info("the trouble is over: %s", old.problem, extra=fields(MessageId.TROUBLE_OVER))
         self._audience.show(self.snapshot)
 
     def _wake(self, settings: Settings, plan: Plan, look: Look) -> None:
@@ -340,7 +344,7 @@ class Reconciler:
         """The pass could not be made: say so once, keep what there is, look again after a while."""
         problem = str(error)
         if problem != self.snapshot.problem:
-            _log.error("%s", problem)
+            _log.error("%s", problem, extra=fields(MessageId.TROUBLE))
             self.snapshot = self.snapshot._replace(
                 problem=problem, state=DaemonState.DEGRADED, converged=False
             )

@@ -100,7 +100,7 @@ class Uevents:
         self._modules: Source | None = None
         self._devices: Source | None = None
         self._devices_key: tuple[Group, frozenset[str]] | None = None
-        self._small_buffer_said = False
+        self._small_buffer = ""
 
     def listen(self, matches: Iterable[DeviceMatch]) -> None:
         """Listen to module events, and to those of the devices that ``matches`` may mean.
@@ -156,9 +156,8 @@ class Uevents:
         try:
             monitor.enlarge(BUFFER_BYTES)
         except OSError as error:
-            if not self._small_buffer_said:
-                self._small_buffer_said = True
-                _log.info("uevents have a small receive buffer, an overflow costs a full pass: %s", error)
+            # Said when it matters: without CAP_NET_ADMIN this is how it is, and costs a full look at worst.
+            self._small_buffer = f", which cannot be enlarged ({error.strerror})"
 
     def _modules_heard(self, paths: list[str]) -> None:
         names = (path.rpartition("/")[2] for path in paths)
@@ -185,7 +184,9 @@ class Uevents:
         """Whatever was lost, one look at everything mends it; that pass also opens a dead source again."""
         self.overflows += 1
         _log.warning(
-            "%s events were lost, looking at everything: %s", which, error or "the receive buffer overflowed"
+            "%s events were lost, looking at everything: %s",
+            which,
+            error or f"the receive buffer overflowed{self._small_buffer}",
         )
         self._notify(Look(full=True, all_devices=True))
 

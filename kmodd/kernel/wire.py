@@ -144,15 +144,18 @@ class Answer(TypedDict, total=False):
 
 
 def encode_places(places: Places) -> str:
-    """``places`` as an argument of the loader; "" for the usual ones."""
-    return "" if places == Places() else json.dumps(places._asdict())
+    """``places`` as an argument of the loader: what differs from the usual ones, "" for nothing."""
+    usual = Places()._asdict()
+    other = {name: value for name, value in places._asdict().items() if value != usual[name]}
+    return json.dumps(other) if other else ""
 
 
 def decode_places(text: str) -> Places:
     """Inverse of ``encode_places``."""
     fields = json.loads(text) if text else {}
-    dirs = fields.pop("modprobe_dirs", None)
-    return Places(**fields, modprobe_dirs=None if dirs is None else tuple(dirs))
+    if "modprobe_dirs" in fields:
+        fields["modprobe_dirs"] = tuple(fields["modprobe_dirs"])
+    return Places(**fields)
 
 
 def encode_request(number: int, verb: bytes, body: dict[str, Any]) -> bytes:

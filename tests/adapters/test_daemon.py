@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from kmodd.config.paths import ConfigPaths
-from kmodd.daemon import composition
+from kmodd.daemon import chronicle
 from kmodd.daemon.app import serve
 from kmodd.daemon.places import Places
 from kmodd.errors import ErrorKind, KmoddError
@@ -129,9 +129,9 @@ def test_thousands_of_bad_files_are_not_thousands_of_lines(
     async def scenario() -> None:
         await told_until(manager, "READY=1")
 
-    with caplog.at_level(logging.WARNING, composition.__name__):
+    with caplog.at_level(logging.WARNING, chronicle.__name__):
         play(places, scenario)
-    lines = [record.getMessage() for record in caplog.records if record.name == composition.__name__]
-    assert len(lines) == composition.MOST_TOLD + 1
+    lines = [record.getMessage() for record in caplog.records if record.name == chronicle.__name__]
+    assert len(lines) == chronicle.MOST_TOLD + 1
     assert lines[0].startswith(f"{places.config.directories[0]}/0.toml:1:13: the ']' after a table")
     assert lines[-1] == "1900 more is wrong with the files; kmoddctl check shows it"

@@ -1,0 +1,33 @@
+"""MESSAGE_ID= of what is logged (systemd.journal-fields(7)); systemd/kmodd.catalog explains each to a person.
+
+They never change: people filter by them.
+"""
+
+from enum import StrEnum
+
+
+class MessageId(StrEnum):
+    """Kinds of log entries that are worth an explanation; what else is logged has none."""
+
+    ACTION_DONE = "8b4bbf69dbb54f688bf302b69a83ac4e"
+    """A module was loaded, unloaded, or had parameters written, and that was read back."""
+    ACTION_FAILED = "4a9e340e637442d594997954e73c3713"
+    """The same, refused or failed; CODE says which way."""
+    NOT_AS_DECLARED = "11ffeba19e7b4ba7b22f451cd0fc16e2"
+    """A module is not as declared and nothing is to be done about it now; CODE is its condition."""
+    AS_DECLARED_AGAIN = "43d69130150f4e28996cc8dffe267720"
+    """The same module, when that is over."""
+    FILE_ISSUE = "a89fc6df71824ade9870a7a68e461e0a"
+    """Something is wrong with a configuration file; CODE says what."""
+    ONLY_REPORTS = "7c7b2ec7317a45d1b7ac5c9b47e80abc"
+    """kmodd has been told to change nothing."""
+    TROUBLE = "381cffa636d04521a8a4bf71e4b7a174"
+    """A pass cannot be made, or not wholly."""
+    TROUBLE_OVER = "8d86a1b73bff4e8e9095b23584e21870"
+    """The same trouble is over."""
+    NO_BUS = "b1f03e88a36342c586e3d293f133557c"
+    """There is no system bus; kmodd goes on without."""
+    CANNOT_START = "a060705377f34ac788d34b1725523ba1"
+    """kmodd ends at once; CODE is its error code."""
+    DEFECT = "5aaae347fad44035a56a093799cd9b27"
+    """kmodd ends because of a defect in itself."""

@@ -1,0 +1,61 @@
+# bash completion for kmoddctl(1), installed as /usr/share/bash-completion/completions/kmoddctl. Needs nothing of
+# the bash-completion package. Names of modules and files are compared and never expanded.
+
+# Names of the managed modules; nothing, soon and without a word, where kmodd does not run.
+_kmoddctl_modules() {
+	local name
+	timeout 2 kmoddctl list 2>/dev/null | {
+		read -r _
+		while read -r name _; do
+			[[ $name =~ ^[A-Za-z0-9_]+$ ]] && printf '%s\n' "$name"
+		done
+	}
+}
+
+# Offer those of the words after the first that begin with the first.
+_kmoddctl_offer() {
+	local current=$1 word
+	shift
+	for word; do
+		[[ $word == "$current"* ]] && COMPREPLY+=("$word")
+	done
+}
+
+_kmoddctl_offer_files() {
+	compopt -o filenames 2>/dev/null
+	mapfile -t COMPREPLY < <(
+		compgen -f -X '!*.toml' -- "$1"
+		compgen -d -- "$1"
+	)
+}
+
+_kmoddctl() {
+	local current=$2 command='' count=0 word
+	local -a options=(--json --help -h) names
+	local -a commands=(status list plan explain check reload reconcile)
+	local -a keys=(
+		state parameters on_parameter_change after before requires wants conflicts replaces when when_gone ready
+		load_timeout reason
+	)
+	COMPREPLY=()
+	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		case $word in
+		-*) ;;
+		*) if [[ $command ]]; then count=$((count + 1)); else command=$word; fi ;;
+		esac
+	done
+	case $current:$command:$count in
+	-*::*) _kmoddctl_offer "$current" "${options[@]}" --version ;;
+	-*) _kmoddctl_offer "$current" "${options[@]}" ;;
+	*::*) _kmoddctl_offer "$current" "${commands[@]}" ;;
+	*:status:0 | *:explain:0)
+		mapfile -t names < <(_kmoddctl_modules)
+		# "-" and "_" are one letter in the name of a module.
+		_kmoddctl_offer "${current//-/_}" "${names[@]}"
+		;;
+	*:explain:1) _kmoddctl_offer "$current" "${keys[@]}" ;;
+	*:check:*) _kmoddctl_offer_files "$current" ;;
+	esac
+}
+
+complete -F _kmoddctl kmoddctl

@@ -1,0 +1,43 @@
+# fish completion for kmoddctl(1). Names of modules are taken as they are and never expanded.
+
+# Names of the managed modules; nothing, soon and without a word, where kmodd does not run.
+function __kmoddctl_modules
+    timeout 2 kmoddctl list 2>/dev/null | tail -n +2 | string match --regex '^[A-Za-z0-9_]+'
+end
+
+# Whether this is the operand number $argv[1] of one of the commands after it.
+function __kmoddctl_operand
+    set --local words (commandline --tokenize --cut-at-cursor --current-process | string match --invert -- '-*')
+    test (count $words) -eq (math $argv[1] + 1); and contains -- "$words[2]" $argv[2..]
+end
+
+# Files that can be checked, and directories.
+function __kmoddctl_files
+    __fish_complete_path (commandline --current-token --cut-at-cursor) |
+        string match --regex '^[^\t]*(?:/|\.toml)(?=\t|$)'
+end
+
+complete --command kmoddctl --no-files
+complete --command kmoddctl --long-option json --description 'one JSON document a line'
+complete --command kmoddctl --short-option h --long-option help --description 'print a short help'
+complete --command kmoddctl --condition __fish_use_subcommand --long-option version --description 'print the version'
+
+complete --command kmoddctl --condition __fish_use_subcommand --arguments status \
+    --description 'show how kmodd and its modules stand, or one module'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments list \
+    --description 'list the managed modules'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments plan \
+    --description 'show what a pass would do now; changes nothing'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments explain \
+    --description 'show which file and line gave a value'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments check \
+    --description 'check files, without a daemon'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments reload \
+    --description 'have the files compiled again'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments reconcile \
+    --description 'make one whole pass now'
+
+complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain' --arguments '(__kmoddctl_modules)'
+complete --command kmoddctl --condition '__kmoddctl_operand 2 explain' --arguments 'state parameters
+    on_parameter_change after before requires wants conflicts replaces when when_gone ready load_timeout reason'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from check' --arguments '(__kmoddctl_files)'

@@ -1,0 +1,136 @@
+"""packaging/completions against the command line of kmoddctl, in real shells."""
+
+import os
+import re
+import subprocess
+from argparse import ArgumentParser, _SubParsersAction
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from kmodd.cli.commands import COMMANDS
+from kmodd.cli.main import parser
+from kmodd.config.schema import ModuleTable
+from tests.support.shells import COMPLETIONS, SHELLS, offered
+
+_HOSTILE = """#!/bin/sh
+cat <<'END'
+MODULE  DESIRED
+loop    loaded
+$(touch pwned) x
+`touch pwned`; y
+ip_vs   -
+END
+echo not for the person who types >&2
+"""
+each_shell = pytest.mark.parametrize("shell", SHELLS)
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
+    """A kmoddctl that lists two modules and what must not be run; files to check beside others."""
+    tool = tmp_path / "bin" / "kmoddctl"
+    tool.parent.mkdir()
+    tool.write_text(_HOSTILE)
+    tool.chmod(0o755)
+    for name in ("a file.toml", "notes.txt", "directory/b.toml"):
+        path = tmp_path / "files" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    monkeypatch.chdir(tmp_path / "files")
+    return {"PATH": f"{tool.parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+
+
+def _parsers() -> Mapping[str, ArgumentParser]:
+    (subparsers,) = [each for each in parser()._actions if isinstance(each, _SubParsersAction)]
+    parsers: Mapping[str, ArgumentParser] = subparsers.choices
+    return parsers
+
+
+def _options(one: ArgumentParser) -> list[str]:
+    return sorted(option for action in one._actions for option in action.option_strings)
+
+
+@each_shell
+def test_every_command_and_no_other(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
+    assert offered(shell, "kmoddctl ", environment, tmp_path) == sorted(_parsers())
+    assert offered(shell, "kmoddctl --json re", environment, tmp_path) == ["reconcile", "reload"]
+
+
+@each_shell
+def test_every_option_and_no_other(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
+    assert offered(shell, "kmoddctl -", environment, tmp_path) == _options(parser())
+    one, *others = _parsers().items()
+    assert offered(shell, f"kmoddctl {one[0]} -", environment, tmp_path) == _options(one[1])
+    assert {tuple(_options(other)) for _, other in others} == {tuple(_options(one[1]))}
+
+
+@each_shell
+@pytest.mark.parametrize("command", ["status", "explain"])
+def test_names_are_never_expanded(
+    shell: str, command: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    assert offered(shell, f"kmoddctl {command} ", environment, tmp_path) == ["ip_vs", "loop"]
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@each_shell
+def test_a_dash_stands_for_an_underscore(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
+    assert offered(shell, "kmoddctl status ip-", environment, tmp_path) == ["ip_vs"]
+
+
+@each_shell
+def test_keys_of_the_language(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
+    assert offered(shell, "kmoddctl explain loop ", environment, tmp_path) == sorted(ModuleTable.model_fields)
+    assert offered(shell, "kmoddctl explain loop on", environment, tmp_path) == ["on_parameter_change"]
+
+
+@each_shell
+def test_files_to_check(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
+    found = offered(shell, "kmoddctl check ", environment, tmp_path)
+    assert [name.replace("\\ ", " ").removesuffix("/") for name in found] == ["a file.toml", "directory"]
+    nested = offered(shell, "kmoddctl check a.toml directory/", environment, tmp_path)
+    assert [os.path.basename(name) for name in nested] == ["b.toml"]
+
+
+@each_shell
+@pytest.mark.parametrize(
+    "line", ["kmoddctl list x", "kmoddctl status loop x", "kmoddctl explain loop state x"]
+)
+def test_nothing_where_nothing_is_taken(
+    shell: str, line: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    assert offered(shell, f"kmoddctl {line}", environment, tmp_path) == []
+
+
+@each_shell
+def test_a_machine_without_the_tool_is_told_nothing(shell: str, tmp_path: Path) -> None:
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    assert offered(shell, "kmoddctl status l", environment, tmp_path) == []
+
+
+_DESCRIBED = {
+    "_kmoddctl": r"'([a-z]+):(.*)'$",
+    "kmoddctl.fish": r"--arguments ([a-z]+) \\\n +--description '(.*)'",
+}
+
+
+@pytest.mark.parametrize("name", _DESCRIBED)
+def test_commands_are_described_as_in_help(name: str) -> None:
+    text = (COMPLETIONS / name).read_text()
+    pattern = (
+        r"'([a-z]+):(.*)'$" if name == "_kmoddctl" else r"--arguments ([a-z]+) \\\n +--description '(.*)'"
+    )
+    described = re.findall(pattern, text, flags=re.MULTILINE)
+    assert described == [(command.name, command.summary) for command in COMMANDS]
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("bash", "-n", "kmoddctl.bash"), ("zsh", "-n", "_kmoddctl"), ("fish", "--no-execute", "kmoddctl.fish")],
+    ids=SHELLS,
+)
+def test_the_shells_can_read_them(command: tuple[str, ...]) -> None:
+    run = subprocess.run(command, cwd=COMPLETIONS, check=True, capture_output=True)
+    assert run.stdout + run.stderr == b""
