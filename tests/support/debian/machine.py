@@ -81,6 +81,7 @@ class DebianMachine(SystemdMachine):
     def _wait_until_up(self) -> None:
         self.channel.result(self.channel.ready, _BOOT_TIMEOUT_S)
         self.systemctl("is-system-running", "--wait", timeout_s=_BOOT_TIMEOUT_S)
+        self.mark()
 
     def _end(self) -> None:
         self._process.end()

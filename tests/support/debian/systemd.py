@@ -6,9 +6,11 @@ from pathlib import Path
 from tests.support.debian.journal import Entry, parse
 from tests.support.debian.user import User
 from tests.support.guest.calls import Completed
-from tests.support.guest.machine import GuestMachine
+from tests.support.guest.machine import CONFIGURATION_DIRECTORY, GuestMachine
 
-KMODD_UNITS = ("kmodd.service", "kmodd-load.service")
+KMODD = "kmodd.service"
+KMODD_LOAD = "kmodd-load.service"
+_REMEMBERED = ("/run/kmodd", "/run/kmodd.d", "/var/lib/kmodd", "/etc/modprobe.d/00-kmodd.conf")
 
 
 class SystemdMachine(GuestMachine):
@@ -42,10 +44,24 @@ class SystemdMachine(GuestMachine):
 
     def log(self) -> str:
         """What kmodd wrote, and systemd about it, in this boot."""
-        units = [f"--unit={unit}" for unit in KMODD_UNITS]
+        units = [f"--unit={unit}" for unit in (KMODD, KMODD_LOAD)]
         return self.run("journalctl", "--boot", "--no-pager", "--output=short-monotonic", *units).stdout
 
+    def start_afresh(self) -> None:
+        """Nothing is declared, no module is there that came since booting, and kmodd has just started."""
+        self.systemctl("stop", KMODD, KMODD_LOAD).check()
+        self.run("find", CONFIGURATION_DIRECTORY, "-mindepth", "1", "-delete").check()
+        self.run("rm", "--recursive", "--force", "--", *_REMEMBERED).check()
+        self.unload()
+        self.systemctl("reset-failed").check()
+        self.systemctl("start", KMODD).check()
+
     # ----------------------------------------------------------------------------- packages
+
+    def is_installed(self, package: str) -> bool:
+        """Whether dpkg has it installed."""
+        asked = self.run("dpkg-query", "--show", "--showformat=${db:Status-Status}", package)
+        return asked.stdout == "installed"
 
     def install(self, package: Path, *options: str) -> Completed:
         """``apt-get install`` a package's file, as a person does who was given one."""

@@ -1,6 +1,7 @@
 """The process that is a machine, as a child of the tests: started, watched, ended for sure."""
 
 import os
+import re
 import select
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from typing import IO
 
 _GUARDIAN = Path(__file__).with_name("guardian.py")
 _EXIT_TIMEOUT_S = 10.0
+_TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\r")
 
 
 class MachineProcess:
@@ -60,8 +62,8 @@ class MachineProcess:
 
 def tail(path: Path, lines: int) -> str:
     """The last lines of a console's log, for a person who has to find out why."""
-    text = path.read_text(errors="replace").replace("\r", "")
-    return "\n".join(text.splitlines()[-lines:])
+    text = _TERMINAL_CODES.sub("", path.read_text(errors="replace"))
+    return "\n".join([line for line in text.splitlines() if line][-lines:])
 
 
 def _watch_over(group: int, directory: Path) -> subprocess.Popen[bytes]:
