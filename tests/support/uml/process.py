@@ -1,6 +1,7 @@
 """One User Mode Linux kernel as a child process: started, watched, ended for sure."""
 
 import os
+import re
 import select
 import signal
 import socket
@@ -74,11 +75,14 @@ class UmlProcess:
 
     def console_tail(self, lines: int = 60) -> str:
         """The last lines of the console, for a person who has to find out why."""
-        text = self.console.read_text(errors="replace").replace("\r", "")
-        return "\n".join(text.splitlines()[-lines:])
+        text = _TERMINAL_CODES.sub("", self.console.read_text(errors="replace"))
+        return "\n".join([line for line in text.splitlines() if line][-lines:])
 
 
 _FIXED_ARGUMENTS = ("con=null", "con0=null,fd:1", "ssl=null", "panic=-1", "pty.legacy_count=0")
+
+
+_TERMINAL_CODES = re.compile(r"\x1b\[[0-9;]*[A-Za-z]|\r")
 
 
 def _channel(name: str, inside: socket.socket) -> str:
