@@ -1,0 +1,95 @@
+"""Packages of other distributions, built from the checkout with the tools that Debian has of theirs."""
+
+import os
+import subprocess
+import sys
+import sysconfig
+import tarfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import install
+from deb.tree import for_binary, tracked
+
+from kmodd import __version__
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PACKAGING = REPOSITORY / "packaging"
+MACROS = Path(__file__).with_name("fedora.macros")
+SITE_PACKAGES = sysconfig.get_path("purelib", "venv", {"base": "/usr", "platbase": "/usr"})
+"""Where a package for the interpreter of these tests has its modules."""
+
+_TIMEOUT_S = 300
+# Each distribution has its own idea of what belongs there; the examples are always among it.
+_ABOUT = ("/usr/share/doc/", "/usr/share/licenses/")
+
+
+def run(*command: str | Path, cwd: Path = REPOSITORY, more: Mapping[str, str] | None = None) -> str:
+    """What a builder prints, in a home of its own; raises AssertionError with all of it if it fails."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    environment = {"PATH": path, "HOME": str(cwd), "LC_ALL": "C.UTF-8", **(more or {})}
+    words = list(map(str, command))
+    done = subprocess.run(
+        words, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
+    )
+    assert done.returncode == 0, f"{words[0]}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def source_archive(directory: Path) -> Path:
+    """kmodd-VERSION.tar.gz of what can change a package, as git archive would make it."""
+    name = f"kmodd-{__version__}"
+    archive = directory / f"{name}.tar.gz"
+    with tarfile.open(archive, "w:gz") as tar:
+        for path, source in for_binary(tracked()).items():
+            tar.add(source, f"{name}/{path}")
+    return archive
+
+
+def build_rpm(directory: Path) -> Path:
+    """The package as rpmbuild makes it of kmodd.spec."""
+    (directory / "SOURCES").mkdir()
+    source_archive(directory / "SOURCES")
+    run("rpmbuild", "-bb", "--nodeps", *macros(directory), PACKAGING / "rpm/kmodd.spec", cwd=directory)
+    (package,) = (directory / "RPMS").rglob("*.rpm")
+    return package
+
+
+def macros(directory: Path) -> tuple[str, ...]:
+    """Arguments of rpmbuild and rpmspec that stand for Fedora's macros."""
+    own = {"_topdir": directory, "python3": sys.executable, "python3_sitelib": SITE_PACKAGES}
+    defined = (word for name, value in own.items() for word in ("--define", f"{name} {value}"))
+    return (f"--load={MACROS}", *defined)
+
+
+def build_arch(directory: Path) -> Path:
+    """The package as makepkg makes it of PKGBUILD; it refuses root, who is somebody else for so long."""
+    source_archive(directory)
+    for name in ("PKGBUILD", "kmodd.install"):
+        (directory / name).write_bytes((PACKAGING / "arch" / name).read_bytes())
+    as_user = ("unshare", "--user", "--map-user=1000", "--map-group=1000") if os.geteuid() == 0 else ()
+    run(*as_user, "makepkg", "--nodeps", "--noconfirm", cwd=directory, more={"PKGEXT": ".pkg.tar"})
+    (package,) = directory.glob("*.pkg.tar")
+    return package
+
+
+def expected() -> set[str]:
+    """What every package has, wherever it is built: the table, and the two programs."""
+    return {*(str(file.target) for file in install.placed()), "/usr/bin/kmodd", "/usr/bin/kmoddctl"}
+
+
+def modules() -> set[str]:
+    """The Python files of every package, below SITE_PACKAGES."""
+    sources = (path for path in tracked() if path.startswith("kmodd/"))
+    return {f"{SITE_PACKAGES}/{path}" for path in sources}
+
+
+def apart(paths: Iterable[str]) -> tuple[set[str], set[str]]:
+    """Files but for modules, documents and licenses; and modules but for what Python and pip add."""
+    plain = {path.removesuffix(".gz") if "/man/man" in path else path for path in paths}
+    code = {path for path in plain if path.startswith(f"{SITE_PACKAGES}/")}
+    ours = {path for path in code if "/__pycache__/" not in path and ".dist-info/" not in path}
+    others = {
+        path for path in plain - code if not path.startswith(("/usr/share/doc/", "/usr/share/licenses/"))
+    }
+    return others | {path for path in plain if path.endswith(".example")}, ours

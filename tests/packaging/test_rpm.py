@@ -1,0 +1,75 @@
+"""packaging/rpm: the spec file is built, and the package is what every distribution's is."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from kmodd import __version__
+from tests.packaging.building import PACKAGING, apart, build_rpm, expected, macros, modules, run
+
+_SPEC = PACKAGING / "rpm" / "kmodd.spec"
+_FILES = "[%{FILENAMES} %{FILEMODES:perms}\n]"
+_FLAGS = "[%{FILENAMES} %{FILEFLAGS:fflags}|\n]"
+_STATE = {"/var/lib/kmodd/last-good.json", "/var/lib/kmodd/modprobe-file"}
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built once."""
+    return build_rpm(tmp_path_factory.mktemp("rpm"))
+
+
+def _query(package: Path, *options: str) -> list[str]:
+    return run("rpm", "--query", "--package", *options, package).splitlines()
+
+
+def test_it_has_what_every_package_has(package: Path) -> None:
+    rows = [
+        row.rpartition(" ") for row in _query(package, "--queryformat", "[%{FILENAMES} %{FILEMODES:perms}\n]")
+    ]
+    files, code = apart(path for path, _, mode in rows if not mode.startswith("d"))
+    assert files - _STATE == expected()
+    assert code == modules()
+
+
+def test_directories_that_nobody_else_has_are_its_own(package: Path) -> None:
+    owned = set(_query(package, "--list"))
+    own = {"/etc/kmodd", "/etc/kmodd.d", "/usr/share/kmodd", "/usr/share/kmodd/schema", "/var/lib/kmodd"}
+    assert own <= owned
+    assert not owned & {"/etc", "/usr/share", "/usr/share/man/man8", "/usr/lib/systemd/system", "/var/lib"}
+
+
+def test_the_settings_are_never_overwritten(package: Path) -> None:
+    flags = dict(
+        row.split(" ") for row in _query(package, "--queryformat", "[%{FILENAMES} %{FILEFLAGS:fflags}|\n]")
+    )
+    assert flags["/etc/kmodd/kmodd.toml"] == "cn|"  # config, noreplace (rpm's fflags)
+    assert {path for path, flag in flags.items() if "g" in flag} == {*_STATE, "/var/lib/kmodd"}
+
+
+def test_it_needs_what_kmodd_imports_and_opens(package: Path) -> None:
+    needs = "\n".join(_query(package, "--requires"))
+    assert {"dbus-next", "pydantic", "pyudev", "tomli"} <= set(
+        re.findall(r"python3\S*dist\(([a-z-]+)\)", needs)
+    )
+    assert "\nkmod-libs >= 30\n" in needs
+
+
+def test_units_are_enabled_stopped_and_restarted(package: Path) -> None:
+    scripts = "\n".join(_query(package, "--scripts"))
+    assert ": systemd_post kmodd.service kmodd-load.service\n" in scripts
+    assert ": systemd_preun kmodd.service kmodd-load.service\n" in scripts
+    # Restarting what loads at boot would be one pass more for nothing.
+    assert ": systemd_postun_with_restart kmodd.service\n" in f"{scripts}\n"
+
+
+def test_rpmlint_finds_nothing(package: Path) -> None:
+    found = run("rpmlint", "--config", _SPEC.with_name("rpmlint.toml"), _SPEC, package)
+    assert "; 0 errors, 0 warnings" in found
+
+
+def test_versions_agree(tmp_path: Path) -> None:
+    query = run("rpmspec", "--query", *macros(tmp_path), "--queryformat", "%{VERSION}", _SPEC)
+    assert query == __version__
+    assert f" - {__version__}-1\n" in _SPEC.read_text().partition("%changelog")[2]

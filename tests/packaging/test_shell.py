@@ -1,0 +1,31 @@
+"""Everything that a shell runs as root, or in a person's own: shellcheck finds nothing."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.building import PACKAGING, macros, run
+
+_SCRIPTS = {
+    "po/update": "sh",
+    "completions/kmoddctl.bash": "bash",
+    "arch/kmodd.install": "bash",
+    "arch/PKGBUILD": "bash",
+}
+# makepkg(8) reads what is assigned, gives $srcdir and $pkgdir, and stops at the first command that fails.
+_OF_MAKEPKG = ("--exclude=SC2034,SC2154,SC2164",)
+
+
+@pytest.mark.parametrize("name", _SCRIPTS)
+def test_scripts(name: str) -> None:
+    more = _OF_MAKEPKG if name.endswith("PKGBUILD") else ()
+    assert run("shellcheck", f"--shell={_SCRIPTS[name]}", *more, PACKAGING / name) == ""
+
+
+@pytest.mark.parametrize("name", ["post", "preun", "postun"])
+def test_scriptlets_of_the_rpm(name: str, tmp_path: Path) -> None:
+    text = run("rpmspec", "--parse", *macros(tmp_path), PACKAGING / "rpm/kmodd.spec")
+    script = tmp_path / name
+    script.write_text(text.partition(f"\n%{name}\n")[2].partition("\n%")[0] + "\n")
+    assert script.read_text().strip()
+    assert run("shellcheck", "--shell=sh", script) == ""
