@@ -1,5 +1,6 @@
 """The package comes, changes and goes, without a running system: all that happens is dpkg's doing."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -117,6 +118,24 @@ def test_settings_and_choices_of_a_person_outlive_upgrade_and_downgrade(
         assert debian.read(FIRST) == GENERATED
         assert not debian.exists(UNITS["kmodd.service"])
         assert debian.exists(UNITS["kmodd-load.service"])
+
+
+def test_new_settings_of_the_package_never_replace_a_persons(
+    debian: Machine, package: Path, next_package: Path
+) -> None:
+    debian.install(package)
+    debian.write("/etc/kmodd/kmodd.toml", "enforce = false\n")
+    shutil.copyfile(next_package, debian.exchange / "next.deb")
+    debian.run("dpkg-deb", "--raw-extract", "/exchange/next.deb", "/exchange/next")
+    debian.write("/exchange/next/etc/kmodd/kmodd.toml", "# new defaults\n")
+    debian.run("dpkg-deb", "--build", "--root-owner-group", "/exchange/next", "/exchange/next.deb")
+    assert (
+        debian.sandbox.run("dpkg", "--install", "/exchange/next.deb").status != 0
+    )  # nobody is there to be asked
+    assert debian.read("/etc/kmodd/kmodd.toml") == "enforce = false\n"
+    debian.dpkg("--configure", "--force-confold", "kmodd")
+    assert debian.read("/etc/kmodd/kmodd.toml") == "enforce = false\n"
+    assert debian.read("/etc/kmodd/kmodd.toml.dpkg-dist") == "# new defaults\n"
 
 
 def test_no_script_minds_being_run_again(debian: Machine, package: Path) -> None:
