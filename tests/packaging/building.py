@@ -15,6 +15,7 @@ from kmodd import __version__
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGING = REPOSITORY / "packaging"
+SPEC = PACKAGING / "rpm" / "kmodd.spec"
 MACROS = Path(__file__).with_name("fedora.macros")
 SITE_PACKAGES = sysconfig.get_path("purelib", "venv", {"base": "/usr", "platbase": "/usr"})
 """Where a package for the interpreter of these tests has its modules."""
@@ -50,16 +51,22 @@ def build_rpm(directory: Path) -> Path:
     """The package as rpmbuild makes it of kmodd.spec."""
     (directory / "SOURCES").mkdir()
     source_archive(directory / "SOURCES")
-    run("rpmbuild", "-bb", "--nodeps", *macros(directory), PACKAGING / "rpm/kmodd.spec", cwd=directory)
+    at_home(directory, "rpmbuild", "-bb", "--nodeps", SPEC)
     (package,) = (directory / "RPMS").rglob("*.rpm")
     return package
 
 
-def macros(directory: Path) -> tuple[str, ...]:
-    """Arguments of rpmbuild and rpmspec that stand for Fedora's macros."""
+def at_home(directory: Path, *command: str | Path) -> str:
+    """What a tool of rpm prints where ``directory`` is its home, with Fedora's macros."""
     own = {"_topdir": directory, "python3": sys.executable, "python3_sitelib": SITE_PACKAGES}
-    defined = (word for name, value in own.items() for word in ("--define", f"{name} {value}"))
-    return (f"--load={MACROS}", *defined)
+    lines = [f"%{name} {value}\n" for name, value in own.items()]
+    (directory / ".rpmmacros").write_text(MACROS.read_text() + "".join(lines))
+    return run(*command, cwd=directory)
+
+
+def parsed_spec(directory: Path) -> str:
+    """kmodd.spec with its macros replaced."""
+    return at_home(directory, "rpmspec", "--parse", SPEC)
 
 
 def build_arch(directory: Path) -> Path:

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from kmodd import __version__
-from tests.packaging.building import PACKAGING, apart, build_rpm, expected, macros, modules, run
+from tests.packaging.building import SPEC, apart, at_home, build_rpm, expected, modules, run
 
-_SPEC = PACKAGING / "rpm" / "kmodd.spec"
 _FILES = "[%{FILENAMES} %{FILEMODES:perms}\n]"
 _FLAGS = "[%{FILENAMES} %{FILEFLAGS:fflags}|\n]"
 _STATE = {"/var/lib/kmodd/last-good.json", "/var/lib/kmodd/modprobe-file"}
@@ -65,11 +64,11 @@ def test_units_are_enabled_stopped_and_restarted(package: Path) -> None:
 
 
 def test_rpmlint_finds_nothing(package: Path) -> None:
-    found = run("rpmlint", "--config", _SPEC.with_name("rpmlint.toml"), _SPEC, package)
+    found = run("rpmlint", "--config", SPEC.with_name("rpmlint.toml"), SPEC, package)
     assert "; 0 errors, 0 warnings" in found
 
 
 def test_versions_agree(tmp_path: Path) -> None:
-    query = run("rpmspec", "--query", *macros(tmp_path), "--queryformat", "%{VERSION}", _SPEC)
+    query = at_home(tmp_path, "rpmspec", "--query", "--queryformat", "%{VERSION}", SPEC)
     assert query == __version__
-    assert f" - {__version__}-1\n" in _SPEC.read_text().partition("%changelog")[2]
+    assert f" - {__version__}-1\n" in SPEC.read_text().partition("%changelog")[2]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.building import PACKAGING, macros, run
+from tests.packaging.building import PACKAGING, parsed_spec, run
 
 _SCRIPTS = {
     "po/update": "sh",
@@ -24,8 +24,7 @@ def test_scripts(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["post", "preun", "postun"])
 def test_scriptlets_of_the_rpm(name: str, tmp_path: Path) -> None:
-    text = run("rpmspec", "--parse", *macros(tmp_path), PACKAGING / "rpm/kmodd.spec")
     script = tmp_path / name
-    script.write_text(text.partition(f"\n%{name}\n")[2].partition("\n%")[0] + "\n")
+    script.write_text(parsed_spec(tmp_path).partition(f"\n%{name}\n")[2].partition("\n%")[0] + "\n")
     assert script.read_text().strip()
     assert run("shellcheck", "--shell=sh", script) == ""
