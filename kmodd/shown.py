@@ -102,6 +102,14 @@ class DaemonState(StrEnum):
     PAUSED = "paused"
 
 
+class Initramfs(StrEnum):
+    """``Initramfs`` of the manager: how the copies of the generated files in the initramfs stand."""
+
+    UNKNOWN = ""
+    CURRENT = "current"
+    STALE = "initramfs-stale"
+
+
 # ----------------------------------------------------------------------------------------- records
 
 

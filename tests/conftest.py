@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 settings.register_profile("kmodd", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("kmodd")
 
-_TIERS = {"uml", "bus", "debian"}
+_TIERS = {"uml", "bus", "debian", "vm"}
 _THREAD_END_S = 2.0
 
 

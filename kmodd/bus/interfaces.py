@@ -10,7 +10,7 @@ from kmodd.bus import names
 from kmodd.bus.table import Argument, Interface, Method, Property, Signal
 from kmodd.model import Security, Symbols
 from kmodd.names import ModuleName, module_name, printable
-from kmodd.shown import ActionRow, Condition, DaemonState, Issue, ModuleStatus, OutcomeRow, Source
+from kmodd.shown import ActionRow, Condition, DaemonState, Initramfs, Issue, ModuleStatus, OutcomeRow, Source
 
 
 class Manager(Protocol):
@@ -65,6 +65,10 @@ class Manager(Protocol):
     @property
     def enforcing(self) -> bool:
         """Whether kmodd changes anything, or only reports."""
+
+    @property
+    def initramfs(self) -> Initramfs:
+        """How the copies of the generated files in the initramfs stand."""
 
     @property
     def security(self) -> Security:
@@ -196,6 +200,7 @@ MANAGER = Interface(
         Property("Lockdown", "s", lambda bound: bound.manager.security.lockdown),
         Property("SignaturesEnforced", "b", lambda bound: bound.manager.security.signatures_enforced),
         Property("ModulesDisabled", "b", lambda bound: bound.manager.security.modules_disabled),
+        Property("Initramfs", "s", lambda bound: bound.manager.initramfs),
         Property("ConfigIssues", "a(suus)", lambda bound: _issue_rows(bound.manager.config_issues)),
     ),
     signals=(Signal("ReconcileFinished", (_OUTCOMES,)),),

@@ -36,6 +36,7 @@ class Overview(NamedTuple):
     lockdown: str = ""
     signatures_enforced: bool = False
     modules_disabled: bool = False
+    initramfs: str = ""
     config_issues: tuple[IssueText, ...] = ()
 
 
@@ -76,6 +77,7 @@ OVERVIEW: Mapping[str, Wire] = {
     "lockdown": Wire("Lockdown", "s"),
     "signatures_enforced": Wire("SignaturesEnforced", "b"),
     "modules_disabled": Wire("ModulesDisabled", "b"),
+    "initramfs": Wire("Initramfs", "s"),
     "config_issues": Wire("ConfigIssues", "a(suus)", _issue),
 }
 MODULE: Mapping[str, Wire] = {

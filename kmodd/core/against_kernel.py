@@ -69,7 +69,7 @@ class _Declared:
 def _of_module(declared: _Declared, info: ModuleInfo, command_line: Sequence[str]) -> Iterator[Issue]:
     name = declared.name
     if info.alias_of:
-        message = f"{name} is not a module but an alias of {_joined(info.alias_of)}"
+        message = f"{name} is not a module but an alias of {joined(info.alias_of)}"
         yield _error(KernelCode.ALIAS, message, _name_instead(info), declared.place())
     elif not info.exists:
         message = f"this kernel has no module {name}"
@@ -91,7 +91,7 @@ def _of_lists(declared: _Declared, infos: Mapping[ModuleName, ModuleInfo]) -> It
                 continue
             names = f"{declared.path(key)} names {other}, which"
             if info.alias_of:
-                message = f"{names} is not a module but an alias of {_joined(info.alias_of)}"
+                message = f"{names} is not a module but an alias of {joined(info.alias_of)}"
                 yield _error(KernelCode.ALIAS, message, _name_instead(info), declared.place(key))
             elif key in _PULLS:
                 message = f"{names} this kernel does not have"
@@ -178,10 +178,11 @@ def _nearest(word: str, known: Sequence[str]) -> str:
     nearest = get_close_matches(word, known, n=1)
     if nearest:
         return f"did you mean '{nearest[0]}'?"
-    return f"known here: {_joined(sorted(known))}" if known else "it has no parameters at all"
+    return f"known here: {joined(sorted(known))}" if known else "it has no parameters at all"
 
 
-def _joined(parts: Sequence[str]) -> str:
+def joined(parts: Sequence[str]) -> str:
+    """A list in a sentence; what makes it endless is only counted."""
     more = len(parts) - _MAX_LISTED
     return ", ".join(parts) if more <= 0 else f"{', '.join(parts[:_MAX_LISTED])} and {more} more"
 

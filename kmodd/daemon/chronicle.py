@@ -11,7 +11,7 @@ from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.names import ModuleName
-from kmodd.shown import Condition, Issue, ModuleStatus, Severity
+from kmodd.shown import Condition, Initramfs, Issue, ModuleStatus, Severity
 
 MOST_TOLD: Final = 100
 """Lines at once of one kind; ten thousand bad files are one mistake of somebody's."""
@@ -37,8 +37,11 @@ class Chronicle:
         fresh = [issue for issue in issues if issue not in self._issues]
         for issue in fresh[:MOST_TOLD]:
             level = logging.ERROR if issue.severity is Severity.ERROR else logging.WARNING
-            text = f"{issue.location}: {issue.message}" + (f" ({issue.hint})" if issue.hint else "")
-            _log.log(level, "%s", text, extra=fields(MessageId.FILE_ISSUE, code=issue.code))
+            about = f"{issue.location}: " if issue.location.file else ""
+            text = f"{about}{issue.message}" + (f" ({issue.hint})" if issue.hint else "")
+            stale = issue.code == Initramfs.STALE
+            kind = MessageId.INITRAMFS_STALE if stale else MessageId.FILE_ISSUE
+            _log.log(level, "%s", text, extra=fields(kind, code=issue.code))
         if len(fresh) > MOST_TOLD:
             _log.warning("%d more is wrong with the files; kmoddctl check shows it", len(fresh) - MOST_TOLD)
         self._issues = frozenset(issues)

@@ -11,6 +11,7 @@ from kmodd.daemon.bus_link import BusLink
 from kmodd.daemon.chronicle import Chronicle
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.facade import Facade
+from kmodd.daemon.initramfs import InitramfsCopies
 from kmodd.daemon.inventory import Inventory
 from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
@@ -73,7 +74,8 @@ class Daemon:
         store = MemoryStore(runtime / "loads.json")
         executor = Executor(group, loader, reader, store, self._executor_changed)
         restrainer = ModprobeFile(loader, places.config.state_dir / "modprobe-file")
-        planner = Planner(store, restrainer, loader)
+        copies = InitramfsCopies(places.initramfs, reader.release())
+        planner = Planner(store, restrainer, loader, copies)
         self.reconciler = Reconciler(self._compile, survey, store, executor, planner, self._trigger, self)
         self.reconciler.kernel_release = reader.release()
         self._bus = BusLink(places.bus, Facade(self.reconciler, loader))
@@ -162,7 +164,7 @@ class Daemon:
         """Hints from the directories whose files decide something. Raises FAILED: no inotify."""
         config = {str(path) for path in self._places.config.directories}
         config.add(str(self._places.config.settings.parent))
-        others = {str(self._tree), *self._places.modprobe_dirs}
+        others = {str(self._tree), str(self._places.initramfs), *self._places.modprobe_dirs}
         socket_directory = os.path.dirname(self._places.bus.removeprefix("unix:path="))
 
         def changed(directories: frozenset[str]) -> None:

@@ -11,7 +11,17 @@ from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel.ports import Loader
 from kmodd.model import Security, Symbols
 from kmodd.names import ModuleName
-from kmodd.shown import ActionRow, DaemonState, Issue, Location, ModuleStatus, OutcomeRow, Severity, Source
+from kmodd.shown import (
+    ActionRow,
+    DaemonState,
+    Initramfs,
+    Issue,
+    Location,
+    ModuleStatus,
+    OutcomeRow,
+    Severity,
+    Source,
+)
 
 
 class Facade:
@@ -104,6 +114,11 @@ class Facade:
     def enforcing(self) -> bool:
         """Whether kmodd changes anything, or only reports."""
         return self._reconciler.snapshot.enforcing
+
+    @property
+    def initramfs(self) -> Initramfs:
+        """How the copies of the generated files in the initramfs of the running kernel stand."""
+        return self._reconciler.snapshot.initramfs.state
 
     @property
     def security(self) -> Security:

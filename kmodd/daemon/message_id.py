@@ -19,6 +19,8 @@ class MessageId(StrEnum):
     """The same module, when that is over."""
     FILE_ISSUE = "a89fc6df71824ade9870a7a68e461e0a"
     """Something is wrong with a configuration file; CODE says what."""
+    INITRAMFS_STALE = "5a5abcbd4f3c4f4f9046c5ee58d35b6e"
+    """What is loaded from the initramfs does not go by the files of today."""
     ONLY_REPORTS = "7c7b2ec7317a45d1b7ac5c9b47e80abc"
     """kmodd has been told to change nothing."""
     TROUBLE = "381cffa636d04521a8a4bf71e4b7a174"

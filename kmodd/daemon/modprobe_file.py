@@ -48,6 +48,8 @@ class ModprobeFile:
         """Why the file is not as it should be, "" if it is."""
         self.unsettled = False
         """Whether writing or proving has failed, and no event may tell when it would succeed."""
+        self.texts: tuple[str, ...] | None = None
+        """What the generated files say, in the order of their names; None while that is not known."""
 
     async def apply(
         self, desired: DesiredState, path: str, *, look: bool, changed: bool, enforce: bool
@@ -60,7 +62,7 @@ class ModprobeFile:
         if not enforce:
             self._desired = self._wanted = None
             self.unsettled = True
-            self.problem = ""
+            self.problem, self.texts = "", None
             self.evidence = Evidence(
                 problem="kmodd only reports (enforce is off): no file keeps others from it"
             )
@@ -96,7 +98,10 @@ class ModprobeFile:
         return evidence
 
     async def _write(self, rendered: Rendered, path: Path) -> bool:
-        return await self._in_thread(self._replace, rendered, path)
+        self.texts = None
+        changed = await self._in_thread(self._replace, rendered, path)
+        self.texts = tuple(_texts(rendered, path).values())
+        return changed
 
     async def _prove(self, desired: DesiredState, path: Path, rendered: Rendered) -> Evidence:
         """Read back with libkmod; options that it reads differently are taken out, and that is said."""
@@ -115,9 +120,9 @@ class ModprobeFile:
 
         What stands at another place goes last, so that nothing is open in between.
         """
-        changed, last = _replace(path, rendered.text), Path(last_word(str(path)))
-        if last != path:  # the setting may name it: then there is only one, and that comes last anyway
-            changed = _replace(last, rendered.last_text) or changed
+        changed = False
+        for file, text in _texts(rendered, path).items():
+            changed = _replace(file, text) or changed
         try:
             self._forget_other_place(path, used=bool(rendered.text))
         except OSError as error:
@@ -134,6 +139,13 @@ class ModprobeFile:
                 _take_away(Path(old))
         self._note.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(self._note, str(path).encode(), durable=True)
+
+
+def _texts(rendered: Rendered, path: Path) -> dict[Path, str]:
+    """Files and what is to be in each; "" for none."""
+    last = Path(last_word(str(path)))
+    # The setting may name that one: then there is only one, and it comes last anyway.
+    return {path: rendered.text} if last == path else {path: rendered.text, last: rendered.last_text}
 
 
 def _replace(path: Path, text: str) -> bool:

@@ -30,6 +30,11 @@ class Places(NamedTuple):
     modprobe_dirs: tuple[str, ...] = MODPROBE_DIRS
     bus: str = SYSTEM_BUS
 
+    @property
+    def initramfs(self) -> Path:
+        """Records of what initramfs images hold (kmodd.initramfs)."""
+        return self.config.state_dir / "initramfs"
+
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> "Places":
         """The real places, with the bus that is meant."""

@@ -5,9 +5,11 @@ from collections.abc import Iterable, Mapping
 from typing import Protocol
 
 from kmodd.core.draft import Evidence, Plan
+from kmodd.core.initramfs import Copies
 from kmodd.core.plan import make_plan
 from kmodd.core.resolve import DesiredState
 from kmodd.daemon.clock import now_us
+from kmodd.daemon.initramfs import InitramfsCopies
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings
 from kmodd.errors import KmoddError
@@ -24,6 +26,7 @@ class Restrainer(Protocol):
     evidence: Evidence
     problem: str
     unsettled: bool
+    texts: tuple[str, ...] | None
 
     async def apply(
         self, desired: DesiredState, path: str, *, look: bool, changed: bool, enforce: bool
@@ -41,15 +44,27 @@ class Attributor(Protocol):
 class Planner:
     """Makes plans from findings, the memory of this boot, and what it has looked into for them."""
 
-    def __init__(self, store: MemoryStore, restrainer: Restrainer, attributor: Attributor) -> None:
+    def __init__(
+        self,
+        store: MemoryStore,
+        restrainer: Restrainer,
+        attributor: Attributor,
+        initramfs: InitramfsCopies,
+    ) -> None:
         self._store = store
         self._restrainer = restrainer
         self._attributor = attributor
+        self._initramfs = initramfs
 
     @property
     def problem(self) -> str:
         """Why others cannot be kept to what is desired, "" if they can."""
         return self._restrainer.problem
+
+    @property
+    def copies(self) -> Copies:
+        """How what the initramfs holds stands to what others are kept to now."""
+        return self._initramfs.look(self._restrainer.texts)
 
     @property
     def unsettled(self) -> bool:

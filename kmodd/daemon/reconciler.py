@@ -12,6 +12,7 @@ from typing import Protocol, TypeVar
 
 from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Plan, only_reported
+from kmodd.core.initramfs import tell
 from kmodd.core.memory import Memory, overtaken
 from kmodd.core.resolve import DesiredState, with_needs
 from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
@@ -286,7 +287,9 @@ class Reconciler:
     ) -> None:
         old = self.snapshot
         offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - now_us()
+        copies = self._planner.copies
         statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
+        tell(statuses, copies)
         problem = str(self._not_compiled or "") or findings.problem or self._planner.problem
         if problem and problem != old.problem:
             _log.error("%s", problem, extra=fields(MessageId.TROUBLE))
@@ -312,6 +315,7 @@ class Reconciler:
             kernel_issues=findings.issues,
             enforcing=not self._only_reports,
             security=findings.security,
+            initramfs=copies,
         )
         if old.problem and not problem:
             _log.info("the trouble is over: %s", old.problem, extra=fields(MessageId.TROUBLE_OVER))

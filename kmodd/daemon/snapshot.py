@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from kmodd.core.draft import ObservedModules, Plan
+from kmodd.core.initramfs import Copies
 from kmodd.core.status import Statuses
 from kmodd.model import Catalog, Security
 from kmodd.shown import EMPTY, DaemonState, Issue
@@ -27,11 +28,12 @@ class Snapshot(NamedTuple):
     kernel_issues: tuple[Issue, ...] = ()
     enforcing: bool = True
     security: Security = Security()
+    initramfs: Copies = Copies()
 
     @property
     def issues(self) -> tuple[Issue, ...]:
-        """What is wrong with the files, in themselves and held against this kernel."""
-        return (*self.catalog.issues, *self.kernel_issues)
+        """What is wrong with the files, in themselves and held against this kernel and its initramfs."""
+        return (*self.catalog.issues, *self.kernel_issues, *self.initramfs.issues)
 
 
 def summary(snapshot: Snapshot) -> str:

@@ -2,9 +2,8 @@
 
 import shutil
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from deb.cache import cached
 from deb.chroot import chroot
@@ -13,79 +12,89 @@ from deb.sandbox import Sandbox
 from deb.tree import REPOSITORY, Tree, digest, for_binary, tracked, version_of, write
 
 SUITE: Final = "trixie"
+LINTIAN_REPORT: Final = "lintian.txt"
 _PACKAGES: Final = REPOSITORY / ".cache/deb"
 _KEEP: Final = 8
-# As on Debian's own builders, nobody of importance builds and checks.
+# As on Debian's own builders, it is nobody of importance who builds and checks.
 _AS_NOBODY: Final = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", "--no-new-privs")
-LINTIAN_REPORT: Final = "lintian.txt"
+_LINTIAN: Final = (
+    "lintian",
+    "--fail-on",
+    "error,warning",
+    "--pedantic",
+    "--display-info",
+    "--show-overrides",
+)
+
+
+class _Kind(NamedTuple):
+    """How much is built; ``profile`` as in DEB_BUILD_PROFILES."""
+
+    name: str
+    what: str
+    profile: str = ""
+    is_checked: bool = False
+
+
+_BINARY: Final = _Kind("binary", "--build=binary", profile="nocheck")
+_FULL: Final = _Kind("full", "--build=full", is_checked=True)
 
 
 def built_package(version: str | None = None, suite: str = SUITE) -> Path:
     """The .deb of the tree as it is, as another ``version`` if one is given. Not checked. Raises DebError."""
-    return next(_built("binary", for_binary(tracked()), version, suite, _binary).glob("*.deb"))
+    return next(_built(_BINARY, for_binary(tracked()), version, suite).glob("*.deb"))
 
 
 def checked_packages(suite: str = SUITE) -> Path:
     """A directory with source and binary package, their tests passed, lintian content. Raises DebError."""
-    return _built("full", tracked(), None, suite, _full)
+    return _built(_FULL, tracked(), None, suite)
 
 
-def _built(
-    kind: str, tree: Tree, version: str | None, suite: str, build: Callable[[Sandbox, str], None]
-) -> Path:
+def _built(kind: _Kind, tree: Tree, version: str | None, suite: str) -> Path:
     """The directory of results, from the cache or made."""
     version = version or version_of(tree)
     tarball = chroot(suite)
-    key = f"{kind}-{version}-{digest(tree, (kind, version, tarball.name))}"
+    key = f"{kind.name}-{version}-{digest(tree, (kind.what, kind.profile, version, tarball.name))}"
 
     def make(path: Path) -> None:
-        with tempfile.TemporaryDirectory(prefix="kmodd-deb-") as name:
-            exchange = Path(name)
-            source = f"kmodd-{version}"
-            write(tree, exchange / source, version)
-            (exchange / "result").mkdir()
-            with Sandbox(tarball, exchange) as sandbox:
-                sandbox.check("mkdir", "/build")
-                sandbox.check("cp", "--recursive", f"/exchange/{source}", "/build")
-                sandbox.check("chown", "--recursive", "65534:65534", "/build")
-                build(sandbox, f"/build/{source}")
-            shutil.move(exchange / "result", path)
+        with tempfile.TemporaryDirectory(prefix="kmodd-deb-") as exchange:
+            result = Path(exchange) / "result"
+            result.mkdir()
+            write(tree, Path(exchange) / "source", version)
+            with Sandbox(tarball, Path(exchange)) as sandbox:
+                place = _build(sandbox, kind, version)
+                if kind.is_checked:
+                    (result / LINTIAN_REPORT).write_text(_lintian(sandbox, place))
+            shutil.move(result, path)
 
     return cached(_PACKAGES, key, make, keep=_KEEP)
 
 
-def _binary(sandbox: Sandbox, directory: str) -> None:
-    """The .deb alone, without the tests of the build."""
-    _dpkg_buildpackage(sandbox, directory, "--build=binary", profiles="nocheck")
-    _copy_results(sandbox)
+def _build(sandbox: Sandbox, kind: _Kind, version: str) -> str:
+    """From /exchange/source to /exchange/result, and the place where it was built.
 
-
-def _full(sandbox: Sandbox, directory: str) -> None:
-    """Source and binary package; raises DebError where lintian has something to say."""
-    _dpkg_buildpackage(sandbox, directory, "--build=full")
-    report = _lintian(sandbox)
-    _copy_results(sandbox)
-    sandbox.check("sh", "-c", 'printf %s "$1" > /exchange/result/"$2"', "sh", report, LINTIAN_REPORT)
-
-
-def _dpkg_buildpackage(sandbox: Sandbox, directory: str, *options: str, profiles: str = "") -> None:
+    Each kind has another, which must make no difference to the .deb.
+    """
+    place = f"/build/{kind.name}"
+    source = f"{place}/kmodd-{version}"
+    sandbox.check("mkdir", "--parents", place)
+    sandbox.check("cp", "--recursive", "/exchange/source", source)
+    sandbox.check("chown", "--recursive", "65534:65534", place)
     sandbox.check(
         *_AS_NOBODY,
-        *("dpkg-buildpackage", "--unsigned-source", "--unsigned-changes", *options),
-        directory=directory,
-        environment={"DEB_BUILD_OPTIONS": profiles, "DEB_BUILD_PROFILES": profiles},
+        *("dpkg-buildpackage", "--unsigned-source", "--unsigned-changes", kind.what),
+        directory=source,
+        environment={"DEB_BUILD_OPTIONS": kind.profile, "DEB_BUILD_PROFILES": kind.profile},
     )
+    files = ("find", place, "-maxdepth", "1", "-type", "f")
+    sandbox.check(*files, "-exec", "cp", "--target-directory=/exchange/result", "{}", "+")
+    return place
 
 
-def _lintian(sandbox: Sandbox) -> str:
-    """What lintian of that suite says; pedantic remarks are shown, errors and warnings raise."""
-    changes = sandbox.check("sh", "-c", "ls /build/*.changes").split()
-    options = ("--fail-on", "error,warning", "--pedantic", "--display-info", "--tag-display-limit", "0")
-    answer = sandbox.run(*_AS_NOBODY, "lintian", *options, *changes, directory="/build")
+def _lintian(sandbox: Sandbox, place: str) -> str:
+    """What that suite's lintian remarks about all of it; its errors and warnings raise DebError."""
+    changes = sandbox.check("find", place, "-name", "*.changes").split()
+    answer = sandbox.run(*_AS_NOBODY, *_LINTIAN, *changes)
     if answer.status != 0:
         raise DebError(f"lintian is not content:\n{answer.output}")
     return answer.output
-
-
-def _copy_results(sandbox: Sandbox) -> None:
-    sandbox.check("sh", "-c", "find /build -maxdepth 1 -type f -exec cp -t /exchange/result {} +")

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from deb.errors import DebError
 
-_FORMAT = "$(ORIGIN)|$(COMPONENT)|$(REPO_URI)|$(RELEASE)"
-_SUITES_BESIDE = ("-updates", "-security", "-backports", "-proposed-updates")
+_FORMAT = "$(LABEL)|$(COMPONENT)|$(REPO_URI)"
 
 
 class Mirror(NamedTuple):
@@ -20,18 +19,18 @@ class Mirror(NamedTuple):
 def mirror() -> Mirror:
     """What apt.conf(5) and sources.list(5) of this machine say. Raises DebError."""
     listed = _run("apt-get", "indextargets", "--format", _FORMAT, "Created-By: Packages")
-    uris = list(_archives(listed))
-    if not uris:
+    uri = next(_archives(listed), None)
+    if uri is None:
         raise DebError("apt knows no archive of Debian: run apt-get update, or mend /etc/apt/sources.list")
     settings = _run("apt-config", "dump", "Acquire::http", "Acquire::https").splitlines()
-    return Mirror(uris[0], tuple(line for line in settings if not line.endswith('"";')))
+    return Mirror(uri, tuple(line for line in settings if not line.endswith('"";')))
 
 
 def _archives(listed: str) -> Iterator[str]:
-    """Those of the rows that have the whole of a suite: not its updates, not somebody else's packages."""
+    """Those of the rows that are Debian's own; security and backports are labelled otherwise."""
     for row in listed.splitlines():
-        origin, component, uri, release = row.split("|")
-        if origin == "Debian" and component == "main" and not release.endswith(_SUITES_BESIDE):
+        label, component, uri = row.split("|")
+        if (label, component) == ("Debian", "main"):
             yield uri
 
 

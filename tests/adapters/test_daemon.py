@@ -1,6 +1,7 @@
 """The daemon as it is composed, on directories of a test: what it tells the service manager, and when."""
 
 import asyncio
+import contextlib
 import logging
 import os
 import shutil
@@ -17,8 +18,11 @@ from kmodd.daemon import chronicle
 from kmodd.daemon.app import serve
 from kmodd.daemon.places import Places
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.initramfs.main import main
 from kmodd.kernel.roots import Roots
+from tests.support.initramfs import RELEASE, archive_of, generated, module_file
 
+CONF = "etc/modprobe.d/00-kmodd.conf"
 HANGS_S = 30.0
 """Who has not said it by then never will."""
 
@@ -135,3 +139,30 @@ def test_thousands_of_bad_files_are_not_thousands_of_lines(
     assert len(lines) == chronicle.MOST_TOLD + 1
     assert lines[0].startswith(f"{places.config.directories[0]}/0.toml:1:13: the ']' after a table")
     assert lines[-1] == "1900 more is wrong with the files; kmoddctl check shows it"
+
+
+def test_a_record_of_the_initramfs_that_comes_is_looked_at(places: Places, manager: socket.socket) -> None:
+    image = places.modules.parent / "initrd.img"
+    image.write_bytes(archive_of({module_file("loop.ko"): "", CONF: generated("options loop max_loop=8")}))
+
+    async def scenario() -> None:
+        await told_until(manager, "READY=1")
+        with said_by("kmodd") as said:
+            assert main([RELEASE, str(image)], places.initramfs) == 0
+            while "(make it anew: update-initramfs -u -k all)" not in await said.get():
+                pass
+
+    play(places, scenario)
+
+
+@contextlib.contextmanager
+def said_by(logger: str) -> Iterator[asyncio.Queue[str]]:
+    """Messages of a logger, as they come."""
+    messages = asyncio.Queue[str]()
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.put_nowait(record.getMessage())  # type: ignore[method-assign]
+    logging.getLogger(logger).addHandler(handler)
+    try:
+        yield messages
+    finally:
+        logging.getLogger(logger).removeHandler(handler)

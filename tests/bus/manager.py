@@ -13,6 +13,7 @@ from kmodd.shown import (
     Condition,
     DaemonState,
     Drift,
+    Initramfs,
     Issue,
     Location,
     ModuleState,
@@ -69,6 +70,7 @@ class FakeManager:
     enforcing: bool = True
     kernel_release: str = "6.1.0-test"
     config_issues: tuple[Issue, ...] = ()
+    initramfs: Initramfs = Initramfs.CURRENT
     security: Security = field(default_factory=lambda: Security("none"))
     calls: list[str] = field(default_factory=list)
     failure: Exception | None = None

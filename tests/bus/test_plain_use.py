@@ -111,6 +111,7 @@ def test_properties_of_the_manager(bus: PrivateBus) -> None:
         assert await manager_property(bus, "Lockdown") == "none"
         assert await manager_property(bus, "SignaturesEnforced") is False
         assert await manager_property(bus, "ModulesDisabled") is False
+        assert await manager_property(bus, "Initramfs") == "current"
         assert await manager_property(bus, "ConfigIssues") == [
             ["/etc/kmodd.d/broken.toml", 4, 2, "unknown key 'paramters' [did you mean 'parameters'?]"],
             ["/etc/kmodd.d/broken.toml", 4, 2, "not TOML"],

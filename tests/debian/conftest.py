@@ -1,8 +1,10 @@
 """Machines for the tests of a file: booting one is dear, so the tests of a file share it."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from deb.build import built_package
 
 from tests.support.debian.machine import DebianMachine
 from tests.support.guest.report import MACHINE, pytest_runtest_makereport
@@ -11,15 +13,28 @@ from tests.support.images import recipe
 __all__ = ["pytest_runtest_makereport"]
 
 
+@pytest.fixture(scope="session")
+def package() -> Path:
+    """The package of this very tree."""
+    return built_package(suite=recipe.SUITE)
+
+
 @pytest.fixture(scope="module")
-def machine() -> Iterator[DebianMachine]:
-    """A Debian without kmodd."""
-    with DebianMachine.boot(recipe.base()) as booted:
+def machine(package: Path) -> Iterator[DebianMachine]:
+    """A Debian with kmodd installed and nothing declared."""
+    with DebianMachine.boot(recipe.installed(package)) as booted:
         yield booted
 
 
 @pytest.fixture
 def debian(machine: DebianMachine, request: pytest.FixtureRequest) -> DebianMachine:
-    """The machine of the file; its console and kmodd's journal are shown when the test fails."""
+    """The machine of the file as it is; its console and kmodd's journal are shown when the test fails."""
     request.node.stash[MACHINE] = machine
     return machine
+
+
+@pytest.fixture
+def vm(debian: DebianMachine) -> DebianMachine:
+    """The machine of the file with a kmodd that has just started, and nothing left of other tests."""
+    debian.start_afresh()
+    return debian

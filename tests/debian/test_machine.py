@@ -12,6 +12,13 @@ from tests.support.images import recipe
 
 
 @pytest.fixture(scope="module")
+def machine() -> Iterator[DebianMachine]:
+    """A Debian without kmodd."""
+    with DebianMachine.boot(recipe.base()) as booted:
+        yield booted
+
+
+@pytest.fixture(scope="module")
 def rebooted() -> Iterator[DebianMachine]:
     """A machine in its second boot, on whose disk something was written in the first."""
     with DebianMachine.boot(recipe.base()) as machine:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kmodd.daemon.executor import Executor
+from kmodd.daemon.initramfs import InitramfsCopies
 from kmodd.daemon.inventory import Inventory
 from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.daemon.planner import Planner
@@ -84,7 +85,8 @@ class SimulatedDaemon:
         self.loader.modprobe_file = str(self.modprobe_file)
         self.catalog = Catalog(settings=Settings(modprobe_file=str(self.modprobe_file)))
         restrainer = ModprobeFile(self.loader, path / "modprobe-file", _at_once)
-        planner = Planner(self.store, restrainer, self.loader)
+        copies = InitramfsCopies(path / "initramfs", self.kernel.release())
+        planner = Planner(self.store, restrainer, self.loader, copies)
         self.reconciler = Reconciler(self._compile, survey, self.store, executor, planner, self.trigger, self)
         self._task = group.create_task(self.reconciler.run())
 

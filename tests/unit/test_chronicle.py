@@ -5,12 +5,13 @@ import logging
 import pytest
 
 from kmodd.core.draft import Plan, Step
+from kmodd.core.initramfs import Copies
 from kmodd.daemon.chronicle import MOST_TOLD, Chronicle
 from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.model import Catalog, UnloadRequest
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, Issue, Location, ModuleState, ModuleStatus, Severity
+from kmodd.shown import ActionKind, Condition, Initramfs, Issue, Location, ModuleState, ModuleStatus, Severity
 
 ZFS = ModuleName("zfs")
 BAD = Issue(Severity.ERROR, "unknown-key", "unknown key", "try state", Location("/etc/kmodd.d/a.toml", 3, 1))
@@ -52,6 +53,17 @@ def test_a_condition_is_told_once_and_that_it_is_over(caplog: pytest.LogCaptureF
         (MessageId.NOT_AS_DECLARED, "zfs", "in-use"),
         (MessageId.AS_DECLARED_AGAIN, "zfs", "in-sync"),
     ]
+
+
+def test_a_stale_initramfs_is_no_fault_of_a_file(caplog: pytest.LogCaptureFixture) -> None:
+    stale = snapshot()._replace(initramfs=Copies(Initramfs.STALE, (ZFS,)))
+    (line,) = told(caplog, snapshot(), stale, stale)
+    assert line.startswith(
+        "WARNING the initramfs of this kernel is older than what modprobe.d says now of zfs,"
+    )
+    assert line.endswith(" (make it anew: update-initramfs -u -k all)")
+    assert caplog.records[0].__dict__["MESSAGE_ID"] == MessageId.INITRAMFS_STALE
+    assert caplog.records[0].__dict__["CODE"] == "initramfs-stale"
 
 
 def test_another_condition_is_told_too(caplog: pytest.LogCaptureFixture) -> None:

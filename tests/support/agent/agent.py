@@ -50,6 +50,7 @@ def _calls() -> Mapping[str, _Call]:
         "release_requests": requests.release,
         "mark": baseline.mark,
         "reset": baseline.reset,
+        "unload": baseline.unload,
         "resize": terminal.resize,
         "clock_s": time.monotonic,
     }

@@ -58,6 +58,10 @@ class Baseline:
         _end(self._strangers())
         self._unmount()
         clear_configuration()
+        return self.unload()
+
+    def unload(self) -> list[str]:
+        """Unplug every SCSI host and remove the modules that came since; those that could not be removed."""
         _unplug_everything()
         return self._remove_new_modules()
 

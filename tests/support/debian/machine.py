@@ -6,23 +6,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Self
 
-from tests.support.debian.journal import Entry, parse
-from tests.support.debian.user import User
-from tests.support.guest.calls import Completed
+from tests.support.debian.systemd import SystemdMachine
 from tests.support.guest.channel import Channel, MachineLost
-from tests.support.guest.machine import GuestMachine
 from tests.support.images.recipe import Image
 from tests.support.uml import preload
 from tests.support.uml.process import Kernel, UmlProcess
 
-KMODD_UNITS = ("kmodd.service", "kmodd-load.service")
 _AGENT_UNIT = "kmodd-test-agent@dev-ttyS0.service"
 _BOOT_TIMEOUT_S = 180.0
 _SHUTDOWN_TIMEOUT_S = 120.0
 _CONSOLE_LINES = 200
 
 
-class DebianMachine(GuestMachine):
+class DebianMachine(SystemdMachine):
     """A booted Debian; ``reboot`` keeps its disk."""
 
     def __init__(self, image: Image, scratch: Path, memory_mib: int) -> None:
@@ -85,63 +81,12 @@ class DebianMachine(GuestMachine):
     def _wait_until_up(self) -> None:
         self.channel.result(self.channel.ready, _BOOT_TIMEOUT_S)
         self.systemctl("is-system-running", "--wait", timeout_s=_BOOT_TIMEOUT_S)
+        self.mark()
 
     def _end(self) -> None:
         self._process.end()
         self.channel.join()
 
-    # ------------------------------------------------------------------------------ systemd
-
-    def systemctl(self, *arguments: str, timeout_s: float = 60.0) -> Completed:
-        """Run systemctl."""
-        return self.run("systemctl", "--no-pager", *arguments, timeout_s=timeout_s)
-
-    def properties(self, unit: str, *names: str) -> dict[str, str]:
-        """Properties of a unit (systemctl show), all where none is named."""
-        wanted = [f"--property={name}" for name in names]
-        lines = self.systemctl("show", *wanted, "--", unit).check().stdout.splitlines()
-        return dict(line.split("=", 1) for line in lines if "=" in line)
-
-    def failed_units(self) -> list[str]:
-        """Names of units that failed."""
-        listed = self.systemctl("list-units", "--failed", "--plain", "--no-legend").check().stdout
-        return [line.split()[0] for line in listed.splitlines()]
-
-    def journal(self, *matches: str) -> tuple[Entry, ...]:
-        """Entries of this boot, in order; ``matches`` as for journalctl(1): options, or FIELD=VALUE."""
-        self.run("journalctl", "--sync").check()
-        return parse(self.run("journalctl", "--boot", "--output=json", "--all", *matches).check().stdout)
-
     def console(self) -> str:
         """What kernel and systemd printed, in this boot."""
         return self._process.console_tail(_CONSOLE_LINES)
-
-    def log(self) -> str:
-        """What kmodd wrote, and systemd about it, in this boot."""
-        units = [f"--unit={unit}" for unit in KMODD_UNITS]
-        return self.run("journalctl", "--boot", "--no-pager", "--output=short-monotonic", *units).stdout
-
-    # ----------------------------------------------------------------------------- packages
-
-    def install(self, package: Path, *options: str) -> Completed:
-        """``apt-get install`` a package's file, as a person does who was given one."""
-        inside = f"/var/tmp/{package.name}"
-        self.write(inside, package.read_bytes())
-        return self.apt_get("install", *options, inside)
-
-    def apt_get(self, *arguments: str) -> Completed:
-        """Run apt-get, answering yes; AssertionError with its outputs when it fails."""
-        environment = {"DEBIAN_FRONTEND": "noninteractive"}
-        return self.run("apt-get", "--yes", *arguments, environment=environment, timeout_s=180.0).check()
-
-    # --------------------------------------------------------------------------------- users
-
-    def kmoddctl(self, *arguments: str) -> Completed:
-        """Run kmoddctl as root."""
-        return self.run("kmoddctl", *arguments)
-
-    def as_user(self, name: str) -> User:
-        """A user of the machine, made where there is none yet."""
-        if self.run("id", name).status != 0:
-            self.run("useradd", name).check()
-        return User(self, name)

@@ -172,6 +172,20 @@ class GuestCalls:
         """Names in a directory, sorted; none where there is none."""
         return tuple(self._call("list_directory", path=directory))
 
+    # ------------------------------------------------------------------------------- baseline
+
+    def mark(self) -> None:
+        """Remember what runs and what is loaded now, for what goes back to it."""
+        self._call("mark")
+
+    def unload(self) -> None:
+        """Take out what was loaded since ``mark``; AssertionError names the modules that do not go."""
+        _none_stuck(self._call("unload", 60.0))
+
+    def reset(self) -> None:
+        """End, take out and remove what came since ``mark``; AssertionError names what does not go."""
+        _none_stuck(self._call("reset", 60.0))
+
     # -------------------------------------------------------------------------- time and events
 
     def holds_within(self, condition: Condition, timeout_s: float) -> bool:
@@ -192,3 +206,8 @@ class GuestCalls:
 
     def _call(self, name: str, allowed_s: float = 0.0, /, **arguments: object) -> Any:
         return self.channel.result(self.channel.submit(name, **arguments), allowed_s + _GRACE_S)
+
+
+def _none_stuck(modules: list[str]) -> None:
+    if modules:
+        raise AssertionError(f"modules left behind that cannot be removed: {', '.join(modules)}")

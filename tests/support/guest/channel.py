@@ -32,7 +32,7 @@ class Channel:
         self._lock = threading.Lock()
         self._sending = threading.Lock()
         self._lost = False
-        self._reader = threading.Thread(target=self._read, args=(line.makefile("rb"),), name="uml-agent")
+        self._reader = threading.Thread(target=self._read, args=(line.makefile("rb"),), name="agent")
         self.ready = self._pending[wire.READY_ID]
         """Resolves to the kernel release when the agent listens."""
         self._reader.start()

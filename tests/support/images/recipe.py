@@ -4,28 +4,32 @@ A tree (mmdebstrap) is copied, prepared and made a disk (mke2fs), with or withou
 mounted on this machine, and nothing is left behind but the directories in .cache/images.
 """
 
+import hashlib
 import os
 import platform
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from deb.cache import cached
+from deb.mirror import mirror
+
 from tests.support.images import preparation
-from tests.support.images.cache import built
-from tests.support.images.mirror import source
 from tests.support.images.uml_kernel import copy_uml_kernel
 
 SUITE = os.environ.get("KMODD_TEST_SUITE", "trixie")
 """Debian's suite: "trixie", and by hand "bookworm" or "sid"."""
 
+IMAGES = Path(__file__).resolve().parents[3] / ".cache/images"
 _HERE = Path(__file__).parent
 _PACKAGES = _HERE / "packages.txt"
+_KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _DISK_SIZE = "3G"  # sparse
 _BOOTSTRAP = ("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--format=directory")
 _INSTALL = ("dpkg", "--install", "/kmodd.deb")
-_NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
+NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
 
 class ImageNotBuilt(Exception):
@@ -61,15 +65,15 @@ class Image:
 
 def base(suite: str = SUITE) -> Image:
     """A Debian on which kmodd can be installed."""
-    tree = _tree(suite)
-    return Image(built(f"{suite}-base", _inputs(tree), lambda directory: _make(tree, directory)))
+    tree = unpacked(suite)
+    return Image(_built(f"{suite}-base", _inputs(tree), lambda directory: _make(tree, directory)))
 
 
 def installed(package: Path, suite: str = SUITE) -> Image:
     """A Debian with this package of kmodd installed, never booted since."""
-    tree = _tree(suite)
-    inputs = (*_inputs(tree), package.read_bytes(), *map(str.encode, _INSTALL))
-    return Image(built(f"{suite}-kmodd", inputs, lambda directory: _make(tree, directory, package)))
+    tree = unpacked(suite)
+    inputs = (*_inputs(tree), package.read_bytes())
+    return Image(_built(f"{suite}-kmodd", inputs, lambda directory: _make(tree, directory, package)))
 
 
 def packages() -> list[str]:
@@ -78,11 +82,17 @@ def packages() -> list[str]:
     return [line.split()[0] for line in lines if line and not line.startswith("#")]
 
 
-def _tree(suite: str) -> Path:
+def unpacked(suite: str = SUITE) -> Path:
     """The files of the suite with its packages, as mmdebstrap leaves them."""
     command = [*_BOOTSTRAP, f"--include={','.join(packages())}", suite]
-    inputs = [word.encode() for word in (*command, platform.machine())]
-    return built(f"{suite}-tree", inputs, lambda tree: _run([*command, str(tree), source(suite)]))
+    inputs = (word.encode() for word in (*command, platform.machine()))
+    return _built(f"{suite}-tree", inputs, lambda tree: _bootstrap(command, tree))
+
+
+def _bootstrap(command: Sequence[str], tree: Path) -> None:
+    archive = mirror()
+    options = [f"--aptopt={line.rstrip(';')}" for line in archive.options]
+    _run([*command, str(tree), f"deb [signed-by={_KEYRING}] {archive.uri} {command[-1]} main", *options])
 
 
 def _inputs(tree: Path) -> tuple[bytes, ...]:
@@ -93,6 +103,7 @@ def _inputs(tree: Path) -> tuple[bytes, ...]:
 
 def _make(tree: Path, directory: Path, package: Path | None = None) -> None:
     """Fill the directory of an Image."""
+    directory.mkdir()
     copy = directory / "tree"
     _run(["cp", "--archive", "--reflink=auto", str(tree), str(copy)])
     preparation.prepare(copy)
@@ -109,8 +120,14 @@ def _install(tree: Path, package: Path) -> None:
     """As root of that tree, in namespaces of its own, so that no mount and no process stays behind."""
     inside = tree / "kmodd.deb"
     shutil.copyfile(package, inside)
-    _run([*_NAMESPACES, f"--root={tree}", *_INSTALL])
+    _run([*NAMESPACES, f"--root={tree}", *_INSTALL])
     inside.unlink()
+
+
+def _built(kind: str, inputs: Iterable[bytes], make: Callable[[Path], None]) -> Path:
+    """A directory named by a hash of its inputs, in which ``make`` puts it; the newest of its kind stays."""
+    hashed = hashlib.sha256(repr(list(inputs)).encode())
+    return cached(IMAGES / kind, hashed.hexdigest()[:16], make, keep=1)
 
 
 def _run(command: Sequence[str]) -> None:

@@ -87,7 +87,7 @@ class Machine(GuestMachine):
         if not modules:
             self.remove(f"/lib/modules/{release}")
         self._booted_with = tuple(self._services)
-        self._call("mark")
+        self.mark()
 
     def _halt(self) -> None:
         self.channel.hang_up()
@@ -98,9 +98,7 @@ class Machine(GuestMachine):
         """Back to the state after booting; AssertionError names the modules that do not go."""
         if self._daemon:
             self.stop_daemon()
-        stuck = self._call("reset", 60.0)
-        if stuck:
-            raise AssertionError(f"modules left behind that cannot be removed: {', '.join(stuck)}")
+        super().reset()
         self._restore_services()
 
     def _restore_services(self) -> None:
@@ -110,7 +108,7 @@ class Machine(GuestMachine):
         for name in gone:
             {"udevd": self.start_udevd, "bus": self.start_bus}[name]()
         if gone:
-            self._call("mark")
+            self.mark()
 
     def console(self) -> str:
         """What the kernel printed."""

@@ -1,0 +1,26 @@
+"""The disk of a virtual machine: a copy-on-write file over one that all share."""
+
+import subprocess
+from pathlib import Path
+from typing import Literal
+
+
+def overlay(backing: Path, kind: Literal["raw", "qcow2"], file: Path) -> None:
+    """Make ``file`` a disk that begins as ``backing``, which has to stay as it is."""
+    _run("qemu-img", "create", "-q", "-f", "qcow2", "-F", kind, "-b", str(backing), str(file))
+
+
+def extract(disk: Path, path: str, target: Path) -> None:
+    """Copy a file off a disk whose machine has been shut down; FileNotFoundError when it is not there."""
+    whole = target.with_suffix(".disk")
+    try:
+        _run("qemu-img", "convert", "-O", "raw", str(disk), str(whole))
+        _run("debugfs", "-R", f'dump "{path}" "{target}"', str(whole))
+    finally:
+        whole.unlink(missing_ok=True)
+    if not target.exists() or target.stat().st_size == 0:
+        raise FileNotFoundError(f"{path} is not on the disk")
+
+
+def _run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)
