@@ -12,6 +12,8 @@ _FILES = "[%{FILENAMES} %{FILEMODES:perms}\n]"
 _FLAGS = "[%{FILENAMES} %{FILEFLAGS:fflags}|\n]"
 _STATE = {"/var/lib/kmodd/last-good.json", "/var/lib/kmodd/modprobe-file"}
 
+_STATE_DIRECTORIES = {"/var/lib/kmodd", "/var/lib/kmodd/initramfs"}
+
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -34,8 +36,8 @@ def test_it_has_what_every_package_has(package: Path) -> None:
 
 def test_directories_that_nobody_else_has_are_its_own(package: Path) -> None:
     owned = set(_query(package, "--list"))
-    own = {"/etc/kmodd", "/etc/kmodd.d", "/usr/share/kmodd", "/usr/share/kmodd/schema", "/var/lib/kmodd"}
-    assert own <= owned
+    own = {"/etc/kmodd", "/etc/kmodd.d", "/usr/share/kmodd", "/usr/share/kmodd/schema"}
+    assert own | _STATE_DIRECTORIES <= owned
     assert not owned & {"/etc", "/usr/share", "/usr/share/man/man8", "/usr/lib/systemd/system", "/var/lib"}
 
 
@@ -44,7 +46,7 @@ def test_the_settings_are_never_overwritten(package: Path) -> None:
         row.split(" ") for row in _query(package, "--queryformat", "[%{FILENAMES} %{FILEFLAGS:fflags}|\n]")
     )
     assert flags["/etc/kmodd/kmodd.toml"] == "cn|"  # config, noreplace (rpm's fflags)
-    assert {path for path, flag in flags.items() if "g" in flag} == {*_STATE, "/var/lib/kmodd"}
+    assert {path for path, flag in flags.items() if "g" in flag} == _STATE | _STATE_DIRECTORIES
 
 
 def test_it_needs_what_kmodd_imports_and_opens(package: Path) -> None:

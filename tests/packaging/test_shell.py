@@ -11,6 +11,12 @@ _SCRIPTS = {
     "completions/kmoddctl.bash": "bash",
     "arch/kmodd.install": "bash",
     "arch/PKGBUILD": "bash",
+    "debian/kmodd.postinst": "sh",
+    "debian/kmodd.prerm": "sh",
+    "debian/kmodd.postrm": "sh",
+    "initramfs/hook": "sh",
+    "initramfs/post-update": "sh",
+    "initramfs/kernel-postrm": "sh",
 }
 # makepkg(8) reads what is assigned, gives $srcdir and $pkgdir, and stops at the first command that fails.
 _OF_MAKEPKG = ("--exclude=SC2034,SC2154,SC2164",)
