@@ -30,7 +30,7 @@ def _rpm_upgrade(root: Path) -> list[str]:
 
 
 def _arch(_root: Path) -> list[str]:
-    return ["bash", "-euc", (PACKAGING / "arch/kmodd.install").read_text() + "\npost_remove 0.1.0-1"]
+    return ["sh", "-euc", (PACKAGING / "arch/kmodd.install").read_text() + "\npost_remove 0.1.0-1"]
 
 
 def _debian(_root: Path) -> list[str]:

@@ -9,7 +9,7 @@ from tests.packaging.building import PACKAGING, parsed_spec, run
 _SCRIPTS = {
     "po/update": "sh",
     "completions/kmoddctl.bash": "bash",
-    "arch/kmodd.install": "bash",
+    "arch/kmodd.install": "sh",
     "arch/PKGBUILD": "bash",
     "debian/kmodd.postinst": "sh",
     "debian/kmodd.prerm": "sh",
