@@ -38,7 +38,8 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-deb: setup
+deb:
+	@$(PYTHON) packaging/setup mmdebstrap uidmap
 	@cd packaging && $(PYTHON) -m deb $(ARGS)
 
 install:

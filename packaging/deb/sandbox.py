@@ -32,15 +32,15 @@ class Sandbox:
     def __init__(self, tarball: Path, exchange: Path) -> None:
         self._tarball = tarball
         self._exchange = exchange
-        self._mount_point = ""
+        self.mount_point = ""
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        self._mount_point = tempfile.mkdtemp(prefix="kmodd-sandbox-")
+        self.mount_point = tempfile.mkdtemp(prefix="kmodd-sandbox-")
         mapping = () if os.geteuid() == 0 else _NOT_ROOT
         inside = [sys.executable, "-m", "deb.inside", str(self._tarball), str(self._exchange)]
         self._process = subprocess.Popen(
-            ["unshare", *_NAMESPACES, *mapping, *inside, self._mount_point],
+            ["unshare", *_NAMESPACES, *mapping, *inside, self.mount_point],
             cwd=_PACKAGING,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -53,8 +53,8 @@ class Sandbox:
     ) -> None:
         if self._process is not None:
             with self._process:  # closes its standard input, at which it ends
-                pass
-        shutil.rmtree(self._mount_point)  # empty: the mounts were only in there
+                self._process = None
+        shutil.rmtree(self.mount_point)  # empty: the mounts were only in there
 
     def run(
         self, *command: str, directory: str = "/", environment: Mapping[str, str] | None = None

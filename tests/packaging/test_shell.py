@@ -7,6 +7,11 @@ import pytest
 from tests.packaging.building import PACKAGING, parsed_spec, run
 
 _SCRIPTS = {
+    "debian/kmodd.postinst": "sh",
+    "debian/kmodd.prerm": "sh",
+    "debian/kmodd.postrm": "sh",
+    "debian/tests/installed": "sh",
+    "debian/tests/declared": "sh",
     "po/update": "sh",
     "completions/kmoddctl.bash": "bash",
     "arch/kmodd.install": "sh",
