@@ -11,6 +11,7 @@ from kmodd.cli.commands import COMMANDS
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER
 from kmodd.core.switches import Switches, switches
+from kmodd.daemon import app as daemon
 from kmodd.daemon.log import fields
 from kmodd.errors import ErrorKind
 from kmodd.names import ModuleName
@@ -66,10 +67,8 @@ def test_every_option_of_the_tool_and_no_other() -> None:
 
 
 def test_every_option_of_the_daemon_and_no_other(capsys: pytest.CaptureFixture[str]) -> None:
-    from kmodd.daemon.app import main  # noqa: PLC0415  it silences ssl while it is imported
-
     with pytest.raises(SystemExit):
-        main(["--help"])
+        daemon.main(["--help"])
     shown = re.findall(r"(?<![\w-])--?[a-z][a-z-]*", capsys.readouterr().out.partition("options:")[2])
     assert set(shown) == _described_options(_DAEMON)
 
