@@ -12,6 +12,8 @@ from tests.support.images import recipe
 
 __all__ = ["pytest_runtest_makereport"]
 
+_TOLD = pytest.StashKey[list[str]]()
+
 
 @pytest.fixture(scope="session")
 def package() -> Path:
@@ -38,3 +40,18 @@ def vm(debian: DebianMachine) -> DebianMachine:
     """The machine of the file with a kmodd that has just started, and nothing left of other tests."""
     debian.start_afresh()
     return debian
+
+
+@pytest.fixture
+def told(request: pytest.FixtureRequest) -> list[str]:
+    """Lines that stand in the output of the run, whatever comes of the test."""
+    return request.config.stash.setdefault(_TOLD, [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Print what tests told."""
+    lines = config.stash.get(_TOLD, [])
+    if lines:
+        terminalreporter.section("what kmodd may do")
+        for line in lines:
+            terminalreporter.line(line)

@@ -12,10 +12,14 @@ class User:
     machine: GuestCalls
     name: str
 
+    def command(self, *argv: str) -> tuple[str, ...]:
+        """What root runs to have a command run as this user."""
+        become = ("setpriv", f"--reuid={self.name}", f"--regid={self.name}", "--init-groups", "--")
+        return (*become, *argv)
+
     def run(self, *argv: str) -> Completed:
         """Run a command as this user."""
-        become = ("setpriv", f"--reuid={self.name}", f"--regid={self.name}", "--init-groups", "--")
-        return self.machine.run(*become, *argv)
+        return self.machine.run(*self.command(*argv))
 
     def busctl(self, *arguments: str) -> Completed:
         """Run busctl on the system bus."""

@@ -11,6 +11,9 @@ from typing import BinaryIO
 
 from tests.support.agent import wire
 
+_DEAF_S = 60.0
+"""How long the guest may leave unread what was sent to it before it counts as hung."""
+
 
 class GuestError(Exception):
     """The guest refused a request; the message is the guest's own exception."""
@@ -72,7 +75,8 @@ class Channel:
         """Send frame by frame, as fast as the agent takes them."""
         with self._sending:
             for frame in wire.frames(line):
-                self._credit.acquire()
+                if not self._credit.acquire(timeout=_DEAF_S):
+                    self._fail_all(f"the guest has read nothing for {_DEAF_S:.0f} s")
                 self._refuse_if_lost()
                 self._line.sendall(frame)
 

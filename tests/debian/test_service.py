@@ -1,0 +1,101 @@
+"""kmodd as a service of systemd: stop, restart, reload, watchdog, status, journal."""
+
+import json
+import signal
+
+import pytest
+
+from kmodd.daemon.message_id import MessageId
+from tests.support.debian.machine import DebianMachine
+from tests.support.debian.systemd import KMODD
+from tests.support.guest.conditions import CommandPrints, module_loading
+from tests.support.guest.daemon_bus import Bus
+
+SLEEPER = "nls_euc_jp"
+DROP_IN = f"/run/systemd/system/{KMODD}.d/50-test.conf"
+
+
+@pytest.mark.parametrize("verb", ["stop", "restart"])
+def test_a_load_that_hangs_holds_nothing_up(vm: DebianMachine, verb: str) -> None:
+    with vm.holding_requests():
+        vm.drop("10-sleeper.toml", f"[module.{SLEEPER}]\n[module.dummy]\n")
+        vm.wait_for(module_loading(SLEEPER))
+        Bus(vm).wait_for_condition("dummy", "in-sync")
+        vm.systemctl(verb, KMODD).check()
+        stopped = vm.journal(f"--unit={KMODD}", "CODE_FUNC=service_sigchld_event")
+        properties = vm.properties(KMODD, "Result", "ActiveState", "NRestarts")
+        assert (properties["Result"], properties["NRestarts"]) == ("success", "0"), stopped
+        assert properties["ActiveState"] == ("inactive" if verb == "stop" else "active")
+        assert vm.modules()[SLEEPER].state == "Loading"
+    vm.systemctl("start", KMODD).check()
+    Bus(vm).wait_for_condition(SLEEPER, "in-sync")
+
+
+def test_a_reload_is_over_when_the_files_are_in_force(vm: DebianMachine) -> None:
+    generation = Bus(vm).manager("Generation")
+    vm.drop("10-dummy.toml", '[module.dummy]\nstate = "auto"\n')
+    vm.systemctl("reload", KMODD).check()
+    assert Bus(vm).manager("Generation") > generation
+    assert [row[0] for row in Bus(vm).call("ListModules")] == ["dummy"]
+
+
+def test_a_reload_of_a_bad_file_ends_too_and_leaves_the_service_up(vm: DebianMachine) -> None:
+    vm.drop("10-bad.toml", "[module.dummy]\nparametres = {}\n")
+    vm.systemctl("reload", KMODD).check()
+    assert vm.properties(KMODD, "ActiveState") == {"ActiveState": "active"}
+    issue = vm.journal(f"--unit={KMODD}", f"MESSAGE_ID={MessageId.FILE_ISSUE}")[-1]
+    assert "/etc/kmodd.d/10-bad.toml:2" in issue.message
+
+
+def test_status_says_in_one_line_how_it_stands(vm: DebianMachine) -> None:
+    assert vm.properties(KMODD, "StatusText") == {"StatusText": "converged: no modules declared"}
+    vm.drop("10-dummy.toml", "[module.dummy]\n")
+    vm.wait_for(CommandPrints(("systemctl", "status", KMODD), 'Status: "converged: 1 in-sync"'))
+
+
+def test_the_watchdog_is_fed(vm: DebianMachine) -> None:
+    vm.write(DROP_IN, "[Service]\nWatchdogSec=2s\n")
+    vm.systemctl("daemon-reload").check()
+    vm.systemctl("restart", KMODD).check()
+    fed = vm.properties(KMODD, "WatchdogTimestampMonotonic")["WatchdogTimestampMonotonic"]
+    show = ("systemctl", "show", "--property=WatchdogTimestampMonotonic", KMODD)
+    vm.wait_for(CommandPrints(show, rf"^WatchdogTimestampMonotonic=(?!{fed}$)"))
+    assert vm.properties(KMODD, "NRestarts") == {"NRestarts": "0"}
+    vm.send_signal(int(vm.properties(KMODD, "MainPID")["MainPID"]), signal.SIGSTOP)
+    vm.wait_for(CommandPrints(("systemctl", "show", KMODD), "^NRestarts=1$"), timeout_s=60)
+    vm.wait_for(CommandPrints(("systemctl", "show", KMODD), "^SubState=running$"))
+    vm.remove(DROP_IN)
+    vm.systemctl("daemon-reload").check()
+
+
+def test_an_action_is_in_the_journal_with_fields_and_explanation(vm: DebianMachine) -> None:
+    vm.drop("10-dummy.toml", "[module.dummy]\n")
+    Bus(vm).wait_for_condition("dummy", "in-sync")
+    entry = vm.journal(f"--unit={KMODD}", "MODULE=dummy", "ACTION=load")[-1]
+    assert entry.fields["OUTCOME"] == "done"
+    assert entry.fields["MESSAGE_ID"] == MessageId.ACTION_DONE
+    assert entry.fields["SYSLOG_IDENTIFIER"] == "kmodd"
+    explained = (
+        vm.run("journalctl", "--no-pager", "--catalog", "--unit", KMODD, "MODULE=dummy").check().stdout
+    )
+    assert "Subject: kmodd changed the kernel" in explained
+    assert "`kmoddctl explain dummy` shows which file and line asked for it." in explained
+
+
+def test_a_failure_is_in_the_journal_with_its_code(vm: DebianMachine) -> None:
+    vm.drop("10-bonding.toml", "[module.bonding]\nparameters.mode = 9\n")
+    Bus(vm).wait_for_condition("bonding", "failed")
+    entry = vm.journal(f"--unit={KMODD}", "MODULE=bonding", "ACTION=load")[-1]
+    assert entry.fields["OUTCOME"] == "failed"
+    assert entry.fields["MESSAGE_ID"] == MessageId.ACTION_FAILED
+    assert Bus(vm).module("bonding", "Message").startswith(entry.fields["CODE"])
+    explained = vm.run("journalctl", "--no-pager", "--catalog", "MODULE=bonding").check().stdout
+    assert "A change of the kernel failed: load of module bonding" in explained
+    assert f'The reason has the code "{entry.fields["CODE"]}"' in explained
+
+
+def test_the_kernels_own_words_reach_the_status(vm: DebianMachine) -> None:
+    """The sandbox lets nobody open /dev/kmsg; the service manager has opened it."""
+    vm.drop("10-bonding.toml", "[module.bonding]\nparameters.mode = 9\n")
+    Bus(vm).wait_for_condition("bonding", "failed")
+    assert "bonding" in json.dumps(Bus(vm).module("bonding", "KernelMessages"))
