@@ -71,8 +71,15 @@ def test_nothing_is_left_of_it(tmp_path: Path) -> None:
 def test_a_chroot_that_cannot_be_unpacked_is_an_error(tmp_path: Path) -> None:
     broken = tmp_path / "broken.tar"
     broken.write_text("no tar file")
-    with Sandbox(broken, tmp_path) as opened, pytest.raises(DebError, match="no sandbox"):
-        opened.check("true")
+    sandbox = Sandbox(broken, tmp_path)
+    with pytest.raises(DebError, match="no sandbox"), sandbox:
+        pass
+    assert not Path(sandbox.mount_point).exists()
+
+
+def test_a_sandbox_that_is_ended_from_outside_says_so(sandbox: Sandbox) -> None:
+    with pytest.raises(DebError, match="ended while this ran: sh"):
+        sandbox.run("sh", "-c", "kill -INT 1; sleep infinity")
 
 
 def test_what_lintian_warns_of_ends_the_build(sandbox: Sandbox, tmp_path: Path) -> None:
