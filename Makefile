@@ -11,14 +11,14 @@ DIRECTORIES ?=
 .PHONY: help setup run test bench lint deb install clean
 
 help:
-	@echo 'make setup   install what is missing (it says what), make .venv with kmodd and kmoddctl'
-	@echo 'make run     boot a real kernel in a process of yours and show kmodd at work in it'
-	@echo 'make test    run every tier of the tests'
-	@echo 'make bench   measure, as ratios within one run'
-	@echo 'make lint    ruff, mypy, import-linter'
-	@echo 'make deb     build and check the Debian package in a clean chroot; it is in dist then'
+	@echo 'make setup    install what is missing (it says what), make .venv with kmodd and kmoddctl'
+	@echo 'make run      boot a real kernel in a process of yours and show kmodd at work in it'
+	@echo 'make test     run every tier of the tests'
+	@echo 'make bench    measure, as ratios within one run'
+	@echo 'make lint     ruff, mypy, import-linter'
+	@echo 'make deb      build and check the Debian package in a clean chroot; it is in dist then'
 	@echo 'make install  copy what is not Python below DESTDIR (for whoever builds a package)'
-	@echo 'make clean   remove .venv and everything that was generated'
+	@echo 'make clean    remove .venv and everything that was generated'
 
 setup:
 	@$(PYTHON) packaging/setup
@@ -38,7 +38,8 @@ lint: setup
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-deb: setup
+deb:
+	@$(PYTHON) packaging/setup mmdebstrap uidmap
 	@cd packaging && $(PYTHON) -m deb $(ARGS)
 
 install:

@@ -64,7 +64,7 @@ def _built(kind: _Kind, tree: Tree, version: str | None, suite: str) -> Path:
             with Sandbox(tarball, Path(exchange)) as sandbox:
                 place = _build(sandbox, kind, version)
                 if kind.is_checked:
-                    (result / LINTIAN_REPORT).write_text(_lintian(sandbox, place))
+                    (result / LINTIAN_REPORT).write_text(lintian(sandbox, place))
             shutil.move(result, path)
 
     return cached(_PACKAGES, key, make, keep=_KEEP)
@@ -91,7 +91,7 @@ def _build(sandbox: Sandbox, kind: _Kind, version: str) -> str:
     return place
 
 
-def _lintian(sandbox: Sandbox, place: str) -> str:
+def lintian(sandbox: Sandbox, place: str) -> str:
     """What that suite's lintian remarks about all of it; its errors and warnings raise DebError."""
     changes = sandbox.check("find", place, "-name", "*.changes").split()
     answer = sandbox.run(*_AS_NOBODY, *_LINTIAN, *changes)

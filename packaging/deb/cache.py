@@ -3,6 +3,7 @@
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +22,8 @@ def cached(directory: Path, key: str, make: Callable[[Path], None], *, keep: int
             _remove(unfinished)  # of a maker that was killed
             make(unfinished)
             unfinished.rename(entry)
-        os.utime(entry)
+        now = time.time_ns()  # finer than what the kernel would write
+        os.utime(entry, ns=(now, now))
         others = (path for path in directory.iterdir() if path != entry and not path.name.startswith("."))
         for old in sorted(others, key=lambda path: path.stat().st_mtime, reverse=True)[keep - 1 :]:
             _remove(old)

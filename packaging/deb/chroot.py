@@ -17,6 +17,7 @@ _KEEP = 2
 _BESIDE = ("lintian", "dbus", "initramfs-tools", "polkitd")
 """What checks the package, and what it meets on a machine."""
 
+_MEMORY, _DISK = "/dev/shm", "/var/tmp"  # noqa: S108  where to make directories, no names of files
 _UNPACKED_BYTES = 2 << 30
 _DPKG_SETTINGS = "/etc/dpkg/dpkg.cfg.d/99mmdebstrap"
 _FASTER = (
@@ -61,8 +62,11 @@ def _make(path: Path, suite: str, recipe: tuple[str, ...]) -> None:
 
 
 def _scratch() -> str:
-    """Where mmdebstrap unpacks: in memory, which halves its time, if all of it can be there."""
-    memory = "/dev/shm"  # noqa: S108  a mount point, not a name in it
-    found = os.statvfs(memory)
+    """Where mmdebstrap unpacks: in memory, which halves its time, if all of it can be there.
+
+    For who is not root, mmdebstrap mounts in a user namespace, and below /dev/shm the kernel refuses that.
+    """
+    found = os.statvfs(_MEMORY)
     has_room = found.f_bavail * found.f_frsize > _UNPACKED_BYTES
-    return memory if has_room and not found.f_flag & (os.ST_NODEV | os.ST_NOEXEC) else "/var/tmp"  # noqa: S108
+    is_usable = os.geteuid() == 0 and not found.f_flag & (os.ST_NODEV | os.ST_NOEXEC)
+    return _MEMORY if has_room and is_usable else _DISK

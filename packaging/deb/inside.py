@@ -1,6 +1,7 @@
 """The inner end of deb.sandbox: process 1 of the namespaces, which ends with its standard input.
 
-Arguments: the tar file, what is to be seen as /exchange, an empty directory. Reads and answers lines of JSON.
+Arguments: the tar file, what is to be seen as /exchange, an empty directory. Reads and answers lines of JSON;
+the first answer, without a question, says that all is in place.
 """
 
 import json
@@ -22,9 +23,15 @@ def main(tarball: str, exchange: str, mount_point: str) -> None:
     """Unpack, then run what is asked."""
     root = Path(mount_point)
     prepare(root, tarball, exchange)
+    answer(0, "")
     for line in sys.stdin:
         command, directory, environment = json.loads(line)
-        print(json.dumps(run(root, command, directory, environment)), flush=True)
+        answer(*run(root, command, directory, environment))
+
+
+def answer(status: int, output: str) -> None:
+    """Say what came of it."""
+    print(json.dumps([status, output]), flush=True)
 
 
 def prepare(root: Path, tarball: str, exchange: str) -> None:

@@ -27,46 +27,60 @@ class Answer(NamedTuple):
 
 
 class Sandbox:
-    """Runs commands in a fresh copy of a chroot; ``exchange`` is seen there as ``/exchange``."""
+    """Runs commands in a fresh copy of a chroot; ``exchange`` is seen there as ``/exchange``.
+
+    Entering raises DebError when there can be none.
+    """
 
     def __init__(self, tarball: Path, exchange: Path) -> None:
         self._tarball = tarball
         self._exchange = exchange
-        self._mount_point = ""
+        self.mount_point = ""
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        self._mount_point = tempfile.mkdtemp(prefix="kmodd-sandbox-")
+        self.mount_point = tempfile.mkdtemp(prefix="kmodd-sandbox-")
         mapping = () if os.geteuid() == 0 else _NOT_ROOT
         inside = [sys.executable, "-m", "deb.inside", str(self._tarball), str(self._exchange)]
         self._process = subprocess.Popen(
-            ["unshare", *_NAMESPACES, *mapping, *inside, self._mount_point],
+            ["unshare", *_NAMESPACES, *mapping, *inside, self.mount_point],
             cwd=_PACKAGING,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
+        if self._answer() is None:
+            self._end()
+            raise DebError("no sandbox: unshare(1), mount(8) or tar(1) failed, see above")
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._end()
+
+    def _end(self) -> None:
         if self._process is not None:
             with self._process:  # closes its standard input, at which it ends
-                pass
-        shutil.rmtree(self._mount_point)  # empty: the mounts were only in there
+                self._process = None
+        shutil.rmtree(self.mount_point)  # empty: the mounts were only in there
 
     def run(
         self, *command: str, directory: str = "/", environment: Mapping[str, str] | None = None
     ) -> Answer:
-        """Run a command as root of the chroot, and wait. Raises DebError when there is no sandbox."""
-        if self._process is None or self._process.stdin is None or self._process.stdout is None:
+        """Run a command as root of the chroot, and wait. Raises DebError when the sandbox has ended."""
+        if self._process is None or self._process.stdin is None:
             raise DebError("the sandbox is not open")
         print(json.dumps([command, directory, dict(environment or {})]), file=self._process.stdin, flush=True)
-        line = self._process.stdout.readline()
-        if not line:
-            raise DebError("no sandbox: unshare(1), mount(8) or tar(1) failed, see above")
-        return Answer(*json.loads(line))
+        answer = self._answer()
+        if answer is None:
+            raise DebError(f"the sandbox ended while this ran: {' '.join(command)}")
+        return answer
+
+    def _answer(self) -> Answer | None:
+        """The next line of the inner end; None when it has ended."""
+        line = self._process.stdout.readline() if self._process and self._process.stdout else ""
+        return Answer(*json.loads(line)) if line else None
 
     def check(self, *command: str, directory: str = "/", environment: Mapping[str, str] | None = None) -> str:
         """The output of a command that has to succeed. Raises DebError with it."""

@@ -1,5 +1,7 @@
 """``make setup``: says what is missing, installs it, and leaves .venv with kmodd and kmoddctl.
 
+With arguments, these of Debian's packages are all that is wanted, and no .venv.
+
 Runs on the bare system interpreter, so that only the standard library is there; does nothing, quickly, when
 nothing is missing.
 """
@@ -29,8 +31,9 @@ def main() -> None:
             f"kmodd needs Python {'.'.join(map(str, OLDEST_PYTHON))} or newer, {sys.executable} is "
             f"{sys.version.split()[0]}; Debian 12 and newer have one, or say which: make PYTHON=/path/to/it"
         )
-    install_debian_packages(missing_debian_packages())
-    if not is_current():
+    only = sys.argv[1:]
+    install_debian_packages(missing_debian_packages(only or wanted_debian_packages()))
+    if not only and not is_current():
         build_environment()
 
 
@@ -59,9 +62,8 @@ def wanted_debian_packages() -> list[str]:
     return [line.split()[0] for line in lines if line and not line.startswith("#")]
 
 
-def missing_debian_packages() -> list[str]:
+def missing_debian_packages(wanted: list[str]) -> list[str]:
     """Wanted and not installed (dpkg-query(1)), in the order of the list."""
-    wanted = wanted_debian_packages()
     if shutil.which("dpkg-query") is None:
         fail(f"this is not Debian, whose packages it needs: {' '.join(wanted)}")
     query = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *wanted]

@@ -18,7 +18,7 @@ class Machine:
 
     def __init__(self, sandbox: Sandbox, exchange: Path) -> None:
         self.sandbox = sandbox
-        self._exchange = exchange
+        self.exchange = exchange
 
     def dpkg(self, *arguments: str) -> str:
         """dpkg(1), which has to succeed; what it said."""
@@ -26,7 +26,7 @@ class Machine:
 
     def install(self, package: Path) -> str:
         """Install a .deb without asking anybody."""
-        copy = self._exchange / package.name
+        copy = self.exchange / package.name
         copy.write_bytes(package.read_bytes())
         return self.dpkg("--install", f"/exchange/{package.name}")
 
@@ -36,7 +36,7 @@ class Machine:
 
     def write(self, path: str, text: str) -> None:
         """Put a file there, and the directories above it."""
-        (self._exchange / "file").write_text(text)
+        (self.exchange / "file").write_text(text)
         self.run("install", "-D", "--mode=644", "/exchange/file", path)
 
     def read(self, path: str) -> str:

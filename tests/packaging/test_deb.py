@@ -10,6 +10,8 @@ import install
 import pytest
 from deb.build import LINTIAN_REPORT, built_package, checked_packages
 
+from kmodd import __version__
+
 pytestmark = pytest.mark.chroot
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -51,7 +53,7 @@ def test_lintian_is_content(checked: Path) -> None:
 
 
 def test_source_and_binary_are_for_an_upload(checked: Path) -> None:
-    endings = {path.name.removeprefix("kmodd_0.1.0") for path in checked.iterdir()}
+    endings = {path.name.removeprefix(f"kmodd_{__version__}") for path in checked.iterdir()}
     assert {".dsc", ".tar.xz", "_all.deb"} <= endings
     assert {Path(ending).suffix for ending in endings} >= {".changes", ".buildinfo"}
 

@@ -1,17 +1,20 @@
 """The package comes, changes and goes, without a running system: all that happens is dpkg's doing."""
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from deb.build import built_package
 
+from kmodd import __version__
 from kmodd.core.modprobe_conf import HEADER
 from tests.packaging.machine import Machine, machine
 
 pytestmark = pytest.mark.chroot
 
 FIRST, LAST = "/etc/modprobe.d/00-kmodd.conf", "/etc/modprobe.d/zz-kmodd.conf"
+NEXT = f"{__version__}.1"
 NOTE = "/var/lib/kmodd/modprobe-file"
 UNITS = {
     "kmodd.service": "/etc/systemd/system/multi-user.target.wants/kmodd.service",
@@ -30,7 +33,7 @@ def package() -> Path:
 @pytest.fixture(scope="module")
 def next_package() -> Path:
     """The same tree as a later version."""
-    return built_package("0.1.1")
+    return built_package(NEXT)
 
 
 @pytest.fixture
@@ -108,7 +111,7 @@ def test_settings_and_choices_of_a_person_outlive_upgrade_and_downgrade(
     debian.write("/etc/kmodd/kmodd.toml", "enforce = false\n")
     debian.write(FIRST, GENERATED)
     debian.run("systemctl", "disable", "kmodd.service")
-    for version, file in (("0.1.1", next_package), ("0.1.0", package)):
+    for version, file in ((NEXT, next_package), (__version__, package)):
         debian.install(file)
         assert debian.run("kmoddctl", "--version") == f"kmoddctl {version}\n"
         assert debian.read("/etc/kmodd/kmodd.toml") == "enforce = false\n"
@@ -117,17 +120,35 @@ def test_settings_and_choices_of_a_person_outlive_upgrade_and_downgrade(
         assert debian.exists(UNITS["kmodd-load.service"])
 
 
+def test_new_settings_of_the_package_never_replace_a_persons(
+    debian: Machine, package: Path, next_package: Path
+) -> None:
+    debian.install(package)
+    debian.write("/etc/kmodd/kmodd.toml", "enforce = false\n")
+    shutil.copyfile(next_package, debian.exchange / "next.deb")
+    debian.run("dpkg-deb", "--raw-extract", "/exchange/next.deb", "/exchange/next")
+    debian.write("/exchange/next/etc/kmodd/kmodd.toml", "# new defaults\n")
+    debian.run("dpkg-deb", "--build", "--root-owner-group", "/exchange/next", "/exchange/next.deb")
+    assert (
+        debian.sandbox.run("dpkg", "--install", "/exchange/next.deb").status != 0
+    )  # nobody is there to be asked
+    assert debian.read("/etc/kmodd/kmodd.toml") == "enforce = false\n"
+    debian.dpkg("--configure", "--force-confold", "kmodd")
+    assert debian.read("/etc/kmodd/kmodd.toml") == "enforce = false\n"
+    assert debian.read("/etc/kmodd/kmodd.toml.dpkg-dist") == "# new defaults\n"
+
+
 def test_no_script_minds_being_run_again(debian: Machine, package: Path) -> None:
     debian.install(package)
     scripts = "/var/lib/dpkg/info/kmodd."
-    debian.run(f"{scripts}postinst", "configure", "0.1.0")
+    debian.run(f"{scripts}postinst", "configure", __version__)
     installed = debian.files()
-    debian.run(f"{scripts}postinst", "configure", "0.1.0")
+    debian.run(f"{scripts}postinst", "configure", __version__)
     assert debian.files() == installed
     debian.write(FIRST, GENERATED)
     debian.dpkg("--remove", "kmodd")
     removed = debian.files()
-    for arguments in (("remove",), ("upgrade", "0.1.1"), ("abort-install",)):
+    for arguments in (("remove",), ("upgrade", NEXT), ("abort-install",)):
         debian.run(f"{scripts}postrm", *arguments)
     assert debian.files() == removed
     debian.run(f"{scripts}postrm", "purge")

@@ -11,7 +11,7 @@ from kmodd.core.modprobe_conf import HEADER
 from kmodd.daemon.places import MODPROBE_DIRS
 from kmodd.files import LAST_WORD
 from kmodd.model import Settings
-from tests.packaging.building import PACKAGING, macros, run
+from tests.packaging.building import PACKAGING, parsed_spec
 
 Script = Callable[[Path], list[str]]
 
@@ -21,8 +21,7 @@ _ETC, _STATE = MODPROBE_DIRS[0], "/var/lib/kmodd"
 
 def _rpm(root: Path) -> list[str]:
     """%preun of an erasure; what it says of units is a no-op here."""
-    text = run("rpmspec", "--parse", *macros(root), PACKAGING / "rpm/kmodd.spec")
-    script = text.partition("\n%preun\n")[2].partition("\n%postun\n")[0]
+    script = parsed_spec(root).partition("\n%preun\n")[2].partition("\n%postun\n")[0]
     return ["sh", "-euc", script, "preun", "0"]
 
 
@@ -31,7 +30,7 @@ def _rpm_upgrade(root: Path) -> list[str]:
 
 
 def _arch(_root: Path) -> list[str]:
-    return ["bash", "-euc", (PACKAGING / "arch/kmodd.install").read_text() + "\npost_remove 0.1.0-1"]
+    return ["sh", "-euc", (PACKAGING / "arch/kmodd.install").read_text() + "\npost_remove 0.1.0-1"]
 
 
 def _debian(_root: Path) -> list[str]:

@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from kmodd import __version__
-from tests.packaging.building import PACKAGING, apart, build_rpm, expected, macros, modules, run
+from tests.packaging.building import SPEC, apart, at_home, build_rpm, expected, modules, run
 
-_SPEC = PACKAGING / "rpm" / "kmodd.spec"
 _FILES = "[%{FILENAMES} %{FILEMODES:perms}\n]"
 _FLAGS = "[%{FILENAMES} %{FILEFLAGS:fflags}|\n]"
 _STATE = {"/var/lib/kmodd/last-good.json", "/var/lib/kmodd/modprobe-file"}
+
+_STATE_DIRECTORIES = {"/var/lib/kmodd", "/var/lib/kmodd/initramfs"}
 
 
 @pytest.fixture(scope="module")
@@ -35,8 +36,8 @@ def test_it_has_what_every_package_has(package: Path) -> None:
 
 def test_directories_that_nobody_else_has_are_its_own(package: Path) -> None:
     owned = set(_query(package, "--list"))
-    own = {"/etc/kmodd", "/etc/kmodd.d", "/usr/share/kmodd", "/usr/share/kmodd/schema", "/var/lib/kmodd"}
-    assert own <= owned
+    own = {"/etc/kmodd", "/etc/kmodd.d", "/usr/share/kmodd", "/usr/share/kmodd/schema"}
+    assert own | _STATE_DIRECTORIES <= owned
     assert not owned & {"/etc", "/usr/share", "/usr/share/man/man8", "/usr/lib/systemd/system", "/var/lib"}
 
 
@@ -45,7 +46,7 @@ def test_the_settings_are_never_overwritten(package: Path) -> None:
         row.split(" ") for row in _query(package, "--queryformat", "[%{FILENAMES} %{FILEFLAGS:fflags}|\n]")
     )
     assert flags["/etc/kmodd/kmodd.toml"] == "cn|"  # config, noreplace (rpm's fflags)
-    assert {path for path, flag in flags.items() if "g" in flag} == {*_STATE, "/var/lib/kmodd"}
+    assert {path for path, flag in flags.items() if "g" in flag} == _STATE | _STATE_DIRECTORIES
 
 
 def test_it_needs_what_kmodd_imports_and_opens(package: Path) -> None:
@@ -65,11 +66,11 @@ def test_units_are_enabled_stopped_and_restarted(package: Path) -> None:
 
 
 def test_rpmlint_finds_nothing(package: Path) -> None:
-    found = run("rpmlint", "--config", _SPEC.with_name("rpmlint.toml"), _SPEC, package)
+    found = run("rpmlint", "--config", SPEC.with_name("rpmlint.toml"), SPEC, package)
     assert "; 0 errors, 0 warnings" in found
 
 
 def test_versions_agree(tmp_path: Path) -> None:
-    query = run("rpmspec", "--query", *macros(tmp_path), "--queryformat", "%{VERSION}", _SPEC)
+    query = at_home(tmp_path, "rpmspec", "--query", "--queryformat", "%{VERSION}", SPEC)
     assert query == __version__
-    assert f" - {__version__}-1\n" in _SPEC.read_text().partition("%changelog")[2]
+    assert f" - {__version__}-1\n" in SPEC.read_text().partition("%changelog")[2]

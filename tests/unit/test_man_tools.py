@@ -11,6 +11,8 @@ from kmodd.cli.commands import COMMANDS
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER
 from kmodd.core.switches import Switches, switches
+from kmodd.daemon import app as daemon
+from kmodd.daemon.log import fields
 from kmodd.errors import ErrorKind
 from kmodd.names import ModuleName
 from kmodd.shown import ActionRow, Issue, Location, ModuleStatus, OutcomeRow, Source
@@ -65,10 +67,8 @@ def test_every_option_of_the_tool_and_no_other() -> None:
 
 
 def test_every_option_of_the_daemon_and_no_other(capsys: pytest.CaptureFixture[str]) -> None:
-    from kmodd.daemon.app import main  # noqa: PLC0415  it silences ssl while it is imported
-
     with pytest.raises(SystemExit):
-        main(["--help"])
+        daemon.main(["--help"])
     shown = re.findall(r"(?<![\w-])--?[a-z][a-z-]*", capsys.readouterr().out.partition("options:")[2])
     assert set(shown) == _described_options(_DAEMON)
 
@@ -87,6 +87,11 @@ def test_a_status_that_both_have_is_of_the_same_kind() -> None:
         assert item.after("Pq") in (codes.get(status, ()), ())
 
 
+def test_every_field_of_the_journal() -> None:
+    every = fields("id", module="a", action="b", outcome="c", code="d")
+    assert [item.names for item in _DAEMON.items("JOURNAL")] == [(name,) for name in every]
+
+
 _ROWS: Mapping[str, tuple[str, ...]] = {
     "status": (*Overview._fields, *IssueText._fields, "modules", *ModuleStatus._fields),
     "list": Row._fields,
@@ -101,8 +106,8 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
 def test_every_field_of_json_is_named() -> None:
     described = {item.names[0]: item.text for item in _TOOL.items("OPTIONS/JSON")}
     assert list(described) == list(_ROWS) == [command.name for command in COMMANDS]
-    for name, fields in _ROWS.items():
-        assert set(fields) <= set(re.findall(r"\w+", described[name]))
+    for name, columns in _ROWS.items():
+        assert set(columns) <= set(re.findall(r"\w+", described[name]))
     assert f"A location is an object: {', '.join(Location._fields)};" in _TOOL.text("OPTIONS/JSON")
 
 

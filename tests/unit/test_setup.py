@@ -1,6 +1,9 @@
 """``make setup`` knows what is missing, and when nothing is."""
 
 import runpy
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +26,15 @@ def test_every_listed_package_has_a_name_and_a_reason(setup: dict[str, Any]) -> 
 
 
 def test_nothing_is_missing_where_these_tests_run(setup: dict[str, Any]) -> None:
-    assert setup["missing_debian_packages"]() == []
+    assert setup["missing_debian_packages"](setup["wanted_debian_packages"]()) == []
 
 
 def test_the_fingerprint_is_the_same_for_the_same_files(setup: dict[str, Any]) -> None:
     assert setup["fingerprint"]() == setup["fingerprint"]()
+
+
+def test_with_names_only_these_are_installed_and_no_environment_is_made(tmp_path: Path) -> None:
+    copy = shutil.copytree(REPOSITORY / "packaging/setup", tmp_path / "packaging/setup")
+    done = subprocess.run([sys.executable, copy, "kmod"], capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    assert not (tmp_path / ".venv").exists()

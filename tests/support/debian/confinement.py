@@ -1,5 +1,6 @@
 """What a process may do, read back from the kernel (proc_pid_status(5), namespaces(7))."""
 
+import json
 from dataclasses import dataclass
 
 from tests.support.guest.calls import GuestCalls
@@ -48,8 +49,8 @@ def _capabilities(guest: GuestCalls, mask: str) -> frozenset[str]:
     """Names for a mask in hexadecimal, as systemd knows them."""
     if int(mask, 16) == 0:
         return frozenset()
-    listed = guest.run("systemd-analyze", "--no-pager", "--no-legend", "capability", "--mask", mask).check()
-    return frozenset(line.split()[0] for line in listed.stdout.splitlines())
+    listed = guest.run("systemd-analyze", "--json=short", "capability", "--mask", mask).check().stdout
+    return frozenset(row["name"] for row in json.loads(listed))
 
 
 def _namespaces(guest: GuestCalls, pid: int) -> set[str]:
