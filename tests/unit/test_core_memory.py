@@ -62,8 +62,8 @@ def test_the_kernel_s_own_words_tell_lockdown_from_other_refusals() -> None:
     _, attempt = judge_load(None, report, None, 0, 0.5)
     assert attempt is not None
     assert attempt.message == (
-        "lockdown: the kernel is locked down and its signature is missing or not trusted (EPERM); sign it with "
-        "a key that the kernel knows, see kernel_lockdown(7)"
+        "lockdown: the kernel is locked down and its signature is missing or not trusted (EPERM); sign it "
+        "with a key that the kernel knows, see kernel_lockdown(7)"
     )
     assert (attempt.condition, attempt.retry) == (Condition.FAILED, CHANGE)
     assert load_failure(errno.EINVAL, (said,)).code is FailureCode.BAD_PARAMETER
