@@ -38,7 +38,7 @@ INTERACTIVE_TIMEOUT_S = 120.0
 _ALLOW_USER_INTERACTION = 1
 _CHECK = (names.POLKIT, names.POLKIT_PATH, names.POLKIT_INTERFACE, "CheckAuthorization")
 _CANCEL = (names.POLKIT, names.POLKIT_PATH, names.POLKIT_INTERFACE, "CancelCheckAuthorization")
-# Not GetConnectionCredentials: dbus-broker's answer has a descriptor of the process in it, and whoever takes no
+# Not GetConnectionCredentials: dbus-broker's answer has a descriptor of the process in it, and who takes no
 # descriptors (opening.py) is disconnected.
 _UNIX_USER = (names.BUS, names.BUS_PATH, names.BUS, "GetConnectionUnixUser")
 _log = logging.getLogger(__name__)
