@@ -1,4 +1,4 @@
-"""Crash and reboot in the midst of a load: the next boot converges, nothing half-written counts (shown 5)."""
+"""Crash and reboot in the middle of a load: the next boot converges, no half of a file counts (shown 5)."""
 
 import signal
 
