@@ -49,9 +49,12 @@ def devices_coming_and_going(vm: DebianMachine) -> Iterator[None]:
     """Disks are plugged in and pulled out all the time; at the end none is there."""
     vm.run("modprobe", "scsi_debug", "add_host=0").check()
     storm = vm.start("sh", "-e", "-c", COMING_AND_GOING, timeout_s=120)
-    yield
-    storm.finish().check()
-    vm.settle()
+    try:
+        yield
+    finally:
+        done = storm.finish()
+        vm.settle()
+    done.check()
 
 
 def assert_follows_the_disk(vm: DebianMachine) -> None:
@@ -106,6 +109,15 @@ def test_a_call_starts_a_daemon_that_was_stopped(vm: DebianMachine) -> None:
     vm.systemctl("stop", KMODD).check()
     assert Bus(vm).call("Reload") == 1
     assert vm.properties(KMODD, "ActiveState") == {"ActiveState": "active"}
+
+
+def test_nobody_starts_a_daemon_that_was_disabled(vm: DebianMachine) -> None:
+    vm.systemctl("disable", "--now", KMODD).check()
+    try:
+        assert vm.as_user("alice").busctl("call", BUS_NAME, MANAGER_PATH, MANAGER, "ListModules").status != 0
+        assert vm.properties(KMODD, "ActiveState") == {"ActiveState": "inactive"}
+    finally:
+        vm.systemctl("enable", "--now", KMODD).check()
 
 
 def test_without_a_bus_everything_works_but_the_bus(
