@@ -100,7 +100,7 @@ class ModprobeFile:
     async def _write(self, rendered: Rendered, path: Path) -> bool:
         self.texts = None
         changed = await self._in_thread(self._replace, rendered, path)
-        self.texts = tuple(_texts(rendered, path).values())
+        self.texts = tuple(text for _, text in sorted(_texts(rendered, path).items()))
         return changed
 
     async def _prove(self, desired: DesiredState, path: Path, rendered: Rendered) -> Evidence:
