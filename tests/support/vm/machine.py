@@ -168,6 +168,6 @@ class VirtualMachine(SystemdMachine):
         return tail(self._console, _CONSOLE_LINES)
 
     def _last_words(self) -> str:
-        """What QEMU itself complained of, and the console, which is not there where QEMU did not even start."""
+        """What QEMU itself complained of, and the console, which a QEMU that did not start does not have."""
         logs = (self._scratch / QEMU_LOG, self._console)
         return "\n".join(tail(log, _CONSOLE_LINES) for log in logs if log.exists())
