@@ -1,9 +1,10 @@
 """What an errno of a load or an unload means, whether to try again, and what a person can do about it.
 
-Sources: finit_module(2), delete_module(2), kernel/module/main.c.
+Sources: finit_module(2), delete_module(2), kernel/module/main.c, security/lockdown/lockdown.c.
 """
 
 import errno
+from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
@@ -79,8 +80,18 @@ _LOAD = {
 }
 
 
-def load_failure(error: int) -> Diagnosis:
-    """Diagnosis of a load that left nothing in the kernel; ``error`` is an errno."""
+_LOCKDOWN_LINE = "unsigned module loading is restricted; see man kernel_lockdown.7"
+_LOCKDOWN = _failed(
+    FailureCode.LOCKDOWN,
+    "the kernel is locked down and its signature is missing or not trusted (EPERM); sign it with a key that "
+    "the kernel knows, see kernel_lockdown(7)",
+)
+
+
+def load_failure(error: int, messages: Iterable[str] = ()) -> Diagnosis:
+    """Diagnosis of a load that left nothing in the kernel: an errno, and what the kernel logged meanwhile."""
+    if error == errno.EPERM and any(_LOCKDOWN_LINE in line for line in messages):
+        return _LOCKDOWN
     known = _LOAD.get(error)
     if known is not None:
         return known

@@ -162,7 +162,10 @@ def judge_load(
     """
     if after is not None and after.state is ModuleState.LOADED:
         return (Outcome.UNCHANGED if report.error else Outcome.DONE), None
-    diagnosis = NEED_MOVED if needs_moved and report.error == ENOENT else _diagnosis(report, load_failure)
+    if needs_moved and report.error == ENOENT:
+        diagnosis = NEED_MOVED
+    else:
+        diagnosis = _diagnosis(report, lambda error: load_failure(error, report.messages))
     return Outcome.FAILED, _attempt(ActionKind.LOAD, diagnosis, previous, report, now_us, chance)
 
 

@@ -18,7 +18,7 @@ from kmodd.daemon.notify import Notifier, watchdog_interval_s
 from kmodd.daemon.places import Places
 from kmodd.daemon.planner import Planner
 from kmodd.daemon.reconciler import Reconciler
-from kmodd.daemon.snapshot import Snapshot, summary
+from kmodd.daemon.snapshot import Snapshot, needs_somebody, summary
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Survey
 from kmodd.errors import KmoddError
@@ -30,7 +30,7 @@ from kmodd.events.uevents import Uevents
 from kmodd.kernel.client import LoaderClient
 from kmodd.kernel.reader import SystemReader
 from kmodd.model import Catalog, Settings
-from kmodd.shown import DaemonState, OutcomeRow
+from kmodd.shown import OutcomeRow
 
 _log = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ class Daemon:
         rows = await self.reconciler.reconcile()
         _log.info("%d actions; %s", len(rows), summary(self.reconciler.snapshot))
         # What passes by itself is the service's to wait for; what does not is a failure of this run.
-        raise Stop(self.reconciler.snapshot.state is DaemonState.DEGRADED)
+        raise Stop(needs_somebody(self.reconciler.snapshot))
 
     def _watch_files(self) -> FileWatcher:
         """Hints from the directories whose files decide something. Raises FAILED: no inotify."""

@@ -225,7 +225,8 @@ class Executor:
 
     def _tell(self, step: Step, outcome: Outcome, attempt: Attempt | None) -> None:
         code = attempt.condition if attempt else ""
-        which = MessageId.ACTION_FAILED if attempt else MessageId.ACTION_DONE
+        done = MessageId.ACTION_DONE if outcome is Outcome.DONE else ""
+        which = MessageId.ACTION_FAILED if attempt else done
         marks = fields(which, module=step.module, action=step.kind, outcome=outcome, code=code)
         if attempt is None:
             _log.info("%s %s: %s (%s)", step.kind, step.module, outcome, step.reason, extra=marks)

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from kmodd.core.draft import ObservedModules, Plan
 from kmodd.core.initramfs import Copies
-from kmodd.core.status import Statuses
+from kmodd.core.status import Statuses, daemon_state
 from kmodd.model import Catalog, Security
-from kmodd.shown import EMPTY, DaemonState, Issue
+from kmodd.shown import EMPTY, Condition, DaemonState, Issue
 
 
 class Snapshot(NamedTuple):
@@ -47,6 +47,14 @@ def summary(snapshot: Snapshot) -> str:
     if errors:
         text += f"; {errors} {'error' if errors == 1 else 'errors'} in the configuration"
     return f"{text}; {snapshot.problem}" if snapshot.problem else text
+
+
+def needs_somebody(snapshot: Snapshot) -> bool:
+    """Whether something is wrong that does not pass by itself; a load that takes long may."""
+    slow = {name for name, s in snapshot.statuses.items() if s.condition is Condition.LOADING_SLOW}
+    others = {name: status for name, status in snapshot.statuses.items() if name not in slow}
+    state = daemon_state(snapshot.issues, others, settled=True, paused=False)
+    return bool(snapshot.problem) or state is DaemonState.DEGRADED
 
 
 def _counts(snapshot: Snapshot) -> dict[str, int]:

@@ -261,5 +261,8 @@ def _has_parameters(desired: DesiredState, name: ModuleName) -> bool:
 
 
 def default_parallel() -> int:
-    """Loads at once where the settings leave it open: init functions mostly wait, so more than processors."""
-    return max(4, 2 * (os.cpu_count() or 1))
+    """Loads at once where the settings leave it open: init functions mostly wait, so more than processors.
+
+    No more than there are files of the kernel's log in the unit, less some for loads that hang.
+    """
+    return min(8, max(4, 2 * (os.cpu_count() or 1)))

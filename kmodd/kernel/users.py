@@ -73,12 +73,14 @@ def _bounded(rows: dict[tuple[str, str], int]) -> list[UserRow]:
 
 
 def _mounts(proc: str, owners: Owners) -> Iterator[_Use]:
-    """Mounts of this namespace: the file system, and the device it is on (proc_pid_mountinfo(5)).
+    """Mounts of the machine: the file system, and the device it is on (proc_pid_mountinfo(5)).
 
-    A superblock holds its type and its device, however often it is mounted.
+    A superblock holds its type and its device, however often it is mounted. The mounts of the unit itself,
+    which a person would look for in vain, are not among those of init.
     """
     seen: set[tuple[str, str]] = set()
-    for line in read_bounded(f"{proc}/self/mountinfo", _FILE_LIMIT).split(b"\n"):
+    listed = read_bounded(f"{proc}/1/mountinfo", _FILE_LIMIT)
+    for line in (listed or read_bounded(f"{proc}/self/mountinfo", _FILE_LIMIT)).split(b"\n"):
         mount, _, super_block = line.partition(b" - ")
         fields, rest = mount.split(b" "), super_block.split(b" ")
         if len(fields) < 6 or len(rest) < 2:

@@ -56,6 +56,20 @@ def test_a_failed_load(error: int, condition: Condition, code: FailureCode, retr
     assert errno.errorcode[error] in found.message
 
 
+def test_the_kernel_s_own_words_tell_lockdown_from_other_refusals() -> None:
+    said = "Lockdown: kmodd: unsigned module loading is restricted; see man kernel_lockdown.7"
+    report = Report(errno.EPERM, messages=("usb 1-1: new device", said))
+    _, attempt = judge_load(None, report, None, 0, 0.5)
+    assert attempt is not None
+    assert attempt.message == (
+        "lockdown: the kernel is locked down and its signature is missing or not trusted (EPERM); sign it "
+        "with a key that the kernel knows, see kernel_lockdown(7)"
+    )
+    assert (attempt.condition, attempt.retry) == (Condition.FAILED, CHANGE)
+    assert load_failure(errno.EINVAL, (said,)).code is FailureCode.BAD_PARAMETER
+    assert load_failure(errno.EPERM, ("usb 1-1: new device",)).code is FailureCode.MODULES_DISABLED
+
+
 @pytest.mark.parametrize(
     ("error", "condition", "retry"),
     [

@@ -26,8 +26,8 @@ class Machine:
         target.mkdir(parents=True, exist_ok=True)
         path.symlink_to(target)
 
-    def mounts(self, *lines: str) -> None:
-        self.write(self.proc / "self/mountinfo", "".join(f"{line}\n" for line in lines))
+    def mounts(self, *lines: str, of: str = "1") -> None:
+        self.write(self.proc / of / "mountinfo", "".join(f"{line}\n" for line in lines))
 
     def block(self, number: str, where: str, *, partition: bool = False) -> None:
         """A block device at devices/WHERE."""
@@ -262,3 +262,15 @@ def test_a_link_out_of_sys_leads_to_nothing(machine: Machine, tmp_path: Path) ->
     machine.link(tmp_path / "elsewhere/sda/driver/module", tmp_path / "elsewhere/ahci")
     machine.mounts("36 35 8:0 / / rw - ext4 /dev/sda rw")
     assert machine.users("ahci") == {"ahci": []}
+
+
+def test_where_the_mounts_of_init_cannot_be_read_our_own_are_taken(machine: Machine) -> None:
+    machine.block("259:1", "pci0/nvme0")
+    machine.driver("pci0", "nvme")
+    machine.mounts("2 1 259:1 / /home rw - ext4 /dev/nvme0 rw", of="self")
+    own = machine.users("nvme")
+    machine.mounts("3 1 259:1 / /srv rw - ext4 /dev/nvme0 rw")
+    assert (own, machine.users("nvme")) == (
+        {"nvme": [("mount", "the mount on /home (ext4 on /dev/nvme0)", 1)]},
+        {"nvme": [("mount", "the mount on /srv (ext4 on /dev/nvme0)", 1)]},
+    )

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from kmodd.daemon.survey import default_parallel
+
 UNITS = Path(__file__).parents[2] / "systemd"
 DAEMON, LOAD = "kmodd.service", "kmodd-load.service"
 
@@ -13,12 +15,8 @@ ONLY_DAEMON = {
     "CapabilityBoundingSet": ["CAP_SYS_MODULE CAP_SYS_PTRACE CAP_DAC_READ_SEARCH"],
     "PrivateTmp": ["yes"],
     "ProtectProc": ["invisible"],
-    "ReadWritePaths": ["/etc/modprobe.d /run/modprobe.d", "/sys/module"],
 }
-ONLY_LOAD = {
-    "CapabilityBoundingSet": ["CAP_SYS_MODULE"],
-    "ReadWritePaths": ["/etc/modprobe.d -/run/modprobe.d", "/sys/module"],
-}
+ONLY_LOAD = {"CapabilityBoundingSet": ["CAP_SYS_MODULE"]}
 
 
 def settings(unit: str, section: str) -> dict[str, list[str]]:
@@ -59,10 +57,11 @@ def test_the_directories_of_both_are_the_same() -> None:
         assert daemon[key] == load[key], key
 
 
-def test_the_kernel_log_is_passed_on_under_the_name_that_the_daemon_knows() -> None:
+def test_there_is_a_file_of_the_kernel_log_for_each_load_at_once_and_some_for_those_that_hang() -> None:
     opened = settings(DAEMON, "Service")["OpenFile"]
     assert set(opened) == {"/dev/kmsg:kmsg:read-only"}
-    assert 'files.get("kmsg"' in (UNITS.parent / "kmodd/daemon/app.py").read_text()
+    assert len(opened) > 8
+    assert default_parallel() <= 8
 
 
 @pytest.mark.parametrize("unit", [DAEMON, LOAD])
@@ -71,6 +70,11 @@ def test_the_preset_enables_what_can_be_enabled(unit: str) -> None:
     assert f"enable {unit}" in (UNITS / "90-kmodd.preset").read_text().splitlines()
 
 
-def test_what_the_unit_may_write_to_is_made_before() -> None:
+def test_where_the_unit_may_write_is_made_before() -> None:
     made = re.findall(r"^d (\S+)", (UNITS / "kmodd.tmpfiles.conf").read_text(), re.MULTILINE)
-    assert made == settings(DAEMON, "Service")["ReadWritePaths"][0].split()
+    assert made == [path.removeprefix("-") for path in settings(DAEMON, "Service")["ReadWritePaths"][:1]]
+
+
+def test_the_bus_starts_it_by_a_name_that_disabling_takes_away() -> None:
+    activation = (UNITS / "org.kmodd1.service").read_text()
+    assert f"SystemdService={settings(DAEMON, 'Install')['Alias'][0]}\n" in activation

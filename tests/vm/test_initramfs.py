@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.support.guest.conditions import CommandPrints, parameter_is
-from tests.support.guest.daemon_bus import MANAGER, MANAGER_PATH, Bus
+from tests.support.guest.conditions import CommandPrints
+from tests.support.guest.daemon_bus import MANAGER, MANAGER_PATH, Bus, property_is
 from tests.support.vm.machine import VirtualMachine
 
 IMAGE_S = 600.0
@@ -12,14 +12,13 @@ FILE = '[module.virtio_blk]\nstate = "auto"\nparameters.queue_depth = 32\n'
 
 def shown_as(state: str) -> CommandPrints:
     """The manager's property."""
-    argv = ("busctl", "get-property", "org.kmodd1", MANAGER_PATH, MANAGER, "Initramfs")
-    return CommandPrints(argv, f'^s "{state}"$')
+    return property_is(MANAGER_PATH, MANAGER, "Initramfs", state)
 
 
 @pytest.fixture
 def few_modules(vm: VirtualMachine) -> None:
     """An image with what this machine needs to boot takes a fraction of the time."""
-    vm.write("/etc/initramfs-tools/conf.d/few", "MODULES=list\nCOMPRESS=gzip\n")
+    vm.write("/etc/initramfs-tools/conf.d/few", "MODULES=list\nCOMPRESS=gzip\nCOMPRESSLEVEL=1\n")
     vm.write("/etc/initramfs-tools/modules", "virtio_pci\nvirtio_blk\next4\n")
 
 
@@ -43,7 +42,7 @@ def test_the_driver_of_the_root_disk_gets_its_parameter_through_the_initramfs(vm
     vm.power_off()
     vm.power_on(initrd=vm.take_from_disk(image))
 
-    vm.wait_for(parameter_is("virtio_blk", "queue_depth", "32"))
+    assert vm.parameter("virtio_blk", "queue_depth") == "32"
     assert vm.journal("MODULE=virtio_blk", "ACTION=load") == ()
     bus.wait_for_condition("virtio_blk", "in-sync")
     assert bus.manager("Initramfs") == "current"

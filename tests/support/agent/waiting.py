@@ -53,10 +53,13 @@ def _succeeds(argv: list[str], pattern: str) -> bool:
 
 
 def _wait(holds: Callable[[], bool], timeout_s: float) -> bool:
-    """Look until it holds; the last look is after the deadline."""
+    """Look until it holds, half of the time at most; the last look is after the deadline."""
     deadline = time.monotonic() + timeout_s
+    began = time.monotonic()
     while not holds():
-        if time.monotonic() > deadline:
+        now = time.monotonic()
+        if now > deadline:
             return False
-        time.sleep(_PERIOD_S)
+        time.sleep(max(_PERIOD_S, now - began))
+        began = time.monotonic()
     return True

@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tests.support.guest.calls import Completed, GuestCalls
 from tests.support.guest.conditions import Condition
@@ -27,6 +28,9 @@ class LoadedModule:
 class GuestMachine(GuestCalls):
     """What every machine of the tests has. Everything that a test does to it stays in it."""
 
+    patience_s: ClassVar[float] = WAIT_S
+    """How long what has to come may take."""
+
     @abstractmethod
     def console(self) -> str:
         """What the kernel printed."""
@@ -43,10 +47,11 @@ class GuestMachine(GuestCalls):
         """Run busctl on the system bus."""
         return self.run("busctl", "--no-pager", *arguments, timeout_s=timeout_s)
 
-    def wait_for(self, condition: Condition, timeout_s: float = WAIT_S) -> None:
+    def wait_for(self, condition: Condition, timeout_s: float | None = None) -> None:
         """Wait for a condition; AssertionError with the daemon's log when it does not come to hold."""
-        if not self.holds_within(condition, timeout_s):
-            raise AssertionError(f"not within {timeout_s:.0f} s: {condition}\nkmodd's log:\n{self.log()}")
+        allowed_s = self.patience_s if timeout_s is None else timeout_s
+        if not self.holds_within(condition, allowed_s):
+            raise AssertionError(f"not within {allowed_s:.0f} s: {condition}\nkmodd's log:\n{self.log()}")
 
     # ------------------------------------------------------------------------ configuration
 

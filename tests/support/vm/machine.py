@@ -25,6 +25,9 @@ _CONSOLE_LINES = 200
 class VirtualMachine(SystemdMachine):
     """A booted machine; its disk outlives a reset, what was not written to it before a crash does not."""
 
+    patience_s = 120.0
+    """Under emulation, on a machine that has other things to do."""
+
     def __init__(self, boot: Boot, scratch: Path) -> None:
         self._boot = boot
         self._scratch = scratch
@@ -117,11 +120,19 @@ class VirtualMachine(SystemdMachine):
         self._process.qmp.execute("quit")
         self._process.wait()
 
-    def power_on(self, *, command_line: tuple[str, ...] = (), initrd: Path | None = None) -> None:
-        """Boot from the same disk after ``power_off``."""
+    def power_on(
+        self,
+        *,
+        command_line: tuple[str, ...] = (),
+        initrd: Path | None = None,
+        plugged: tuple[DeviceName, ...] = (),
+    ) -> None:
+        """Boot from the same disk after ``power_off``, with these devices there from the start."""
         self._process.end()
         self._boot = replace(self._boot, command_line=command_line, initrd=initrd)
         self._start()
+        for device in plugged:
+            self.plug(device)
         self._wait_until_up()
 
     def take_from_disk(self, path: str) -> Path:
