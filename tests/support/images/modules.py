@@ -35,7 +35,7 @@ def built_modules(tree: Path, suite: str) -> Path:
     """A directory of .ko files, unsigned, for the kernel of ``tree``. Raises ModulesNotBuilt."""
     release = kernel_release(tree)
     chroot = _chroot(release, suite)
-    sources = sorted(path for path in _SOURCES.iterdir() if path.suffix != ".md")
+    sources = sorted((_SOURCES / "Kbuild", *_SOURCES.glob("*.[ch]")))
     state = hashlib.sha256(chroot.name.encode())
     for path in (*sources, *sorted(Path(__file__).parent.glob("*modules.py"))):
         state.update(f"\0{path.name}\0".encode() + path.read_bytes())
