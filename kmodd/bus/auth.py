@@ -32,13 +32,15 @@ ACTIONS: Mapping[str, str | None] = {
     f"{names.MANAGER_INTERFACE}.Symbols": READ,
 }
 
-CREDENTIALS_TIMEOUT_S = 5.0
+UNIX_USER_TIMEOUT_S = 5.0
 SILENT_TIMEOUT_S = 5.0
 INTERACTIVE_TIMEOUT_S = 120.0
 _ALLOW_USER_INTERACTION = 1
 _CHECK = (names.POLKIT, names.POLKIT_PATH, names.POLKIT_INTERFACE, "CheckAuthorization")
 _CANCEL = (names.POLKIT, names.POLKIT_PATH, names.POLKIT_INTERFACE, "CancelCheckAuthorization")
-_CREDENTIALS = (names.BUS, names.BUS_PATH, names.BUS, "GetConnectionCredentials")
+# Not GetConnectionCredentials: dbus-broker's answer has a descriptor of the process in it, and it disconnects
+# whoever takes no descriptors (opening.py).
+_UNIX_USER = (names.BUS, names.BUS_PATH, names.BUS, "GetConnectionUnixUser")
 _log = logging.getLogger(__name__)
 
 
@@ -73,11 +75,8 @@ class Authorizer:
             )
 
     async def _is_root(self, sender: str) -> bool:
-        (credentials,) = await self._connection.call(
-            _CREDENTIALS, "s", (sender,), timeout_s=CREDENTIALS_TIMEOUT_S
-        )
-        uid: Variant | None = credentials.get("UnixUserID")
-        return uid == Variant("u", 0)
+        (uid,) = await self._connection.call(_UNIX_USER, "s", (sender,), timeout_s=UNIX_USER_TIMEOUT_S)
+        return type(uid) is int and uid == 0
 
     async def _polkit_allows(self, call: Message, action: str) -> bool:
         """Ask polkit. The subject is the bus name: a process id may be another's by the time polkit looks."""

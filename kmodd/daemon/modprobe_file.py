@@ -100,7 +100,7 @@ class ModprobeFile:
     async def _write(self, rendered: Rendered, path: Path) -> bool:
         self.texts = None
         changed = await self._in_thread(self._replace, rendered, path)
-        self.texts = tuple(_texts(rendered, path).values())
+        self.texts = tuple(text for _, text in sorted(_texts(rendered, path).items()))
         return changed
 
     async def _prove(self, desired: DesiredState, path: Path, rendered: Rendered) -> Evidence:
@@ -153,7 +153,7 @@ def _replace(path: Path, text: str) -> bool:
     if not text:
         return _take_away(path)
     found = _read(path)
-    if found is not None and not found.startswith(HEADER):
+    if found is not None and not _is_ours(found):
         raise FileExistsError(0, "somebody else's file is there")
     if found != text:
         path.parent.mkdir(mode=0o755, exist_ok=True)
@@ -165,13 +165,18 @@ def _replace(path: Path, text: str) -> bool:
 def _take_away(path: Path) -> bool:
     """Remove what kmodd has written there; what is somebody else's stays. Raises OSError."""
     try:
-        is_ours = (_read(path) or "").startswith(HEADER)
+        is_ours = _is_ours(_read(path) or "")
     except FileExistsError:
         return False
     if is_ours:
         path.unlink()
         _log.info("removed %s: nothing is to be said there any more", path)
     return is_ours
+
+
+def _is_ours(text: str) -> bool:
+    """Whether kmodd has written it; of a file that a disk lost the rest of, the beginning tells."""
+    return text.startswith(HEADER) or (text != "" and HEADER.startswith(text))
 
 
 def _lost(rendered: Rendered, restraint: Restraint) -> frozenset[ModuleName]:

@@ -1,7 +1,8 @@
-"""An initramfs taken apart as the kernel does it (early-userspace/buffer-format.rst in its documentation).
+"""An initramfs taken apart, after early-userspace/buffer-format.rst in the kernel's documentation.
 
 An image is a sequence of cpio archives, plain ones first, padded with zeros; all that follows the first one
-that is compressed is, too. Entries are passed over without keeping them, but for the few that are asked for.
+that is compressed is taken to be, too, without padding, as every generator writes it. Entries are passed over
+without keeping them, but for the few that are asked for.
 """
 
 import re

@@ -22,7 +22,9 @@ _DECOMPRESSORS: Final = (
 """By how a compressed file begins, as far as the kernel knows it (lib/decompress.c)."""
 _LONGEST_MAGIC: Final = 8
 _PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
-_CONF = re.compile(rb"(?:\./|/)?(?:(?:usr/(?:local/)?)?lib|etc|run)/modprobe\.d/([^/]+\.conf)")
+_DIRECTORIES: Final = (b"lib", b"usr/lib", b"usr/local/lib", b"run", b"etc")
+"""Of modprobe.d(5), the one that hides the others last."""
+_CONF = re.compile(rb"(?:\./|/)?(%s)/modprobe\.d/([^/]+\.conf)" % b"|".join(_DIRECTORIES))
 _MODULE = re.compile(
     rb"(?:\./|/)?(?:usr/)?lib/modules/([^/]+)/(?:.*/)?([A-Za-z0-9_-]{1,55})\.ko(?:\.(?:xz|zst|gz))?"
 )
@@ -31,15 +33,17 @@ _MODULE = re.compile(
 def read_image(file: IO[bytes], release: str) -> Held:
     """What an image holds for a kernel. Raises NoImage; OSError: unreadable, or no such decompressor."""
     modules: set[str] = set()
-    texts: dict[bytes, str] = {}
+    texts: dict[tuple[int, bytes], str] = {}
     for name, content in _entries(file):
         module = _MODULE.fullmatch(name)
         if module and module[1] == os.fsencode(release):
             modules.add(module[2].decode().replace("-", "_"))
         conf = _CONF.fullmatch(name)
         if conf and content is not None:
-            texts[conf[1]] = content.decode("utf-8", "replace")
-    ours = (text for _, text in sorted(texts.items()) if text.startswith(HEADER))
+            place = _DIRECTORIES.index(conf[1]), conf[2]
+            texts[place] = content.decode("utf-8", "replace")
+    visible = {name: text for (_, name), text in sorted(texts.items())}
+    ours = (text for _, text in sorted(visible.items()) if text.startswith(HEADER))
     return Held(frozenset(modules), tuple(ours))
 
 

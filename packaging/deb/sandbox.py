@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
@@ -61,8 +62,9 @@ class Sandbox:
 
     def _end(self) -> None:
         if self._process is not None:
-            with self._process:  # closes its standard input, at which it ends
-                self._process = None
+            process, self._process = self._process, None
+            with suppress(BrokenPipeError), process:  # closes its standard input, at which it ends
+                pass
         shutil.rmtree(self.mount_point)  # empty: the mounts were only in there
 
     def run(
@@ -71,7 +73,11 @@ class Sandbox:
         """Run a command as root of the chroot, and wait. Raises DebError when the sandbox has ended."""
         if self._process is None or self._process.stdin is None:
             raise DebError("the sandbox is not open")
-        print(json.dumps([command, directory, dict(environment or {})]), file=self._process.stdin, flush=True)
+        request = json.dumps([command, directory, dict(environment or {})])
+        try:
+            print(request, file=self._process.stdin, flush=True)
+        except BrokenPipeError:
+            raise DebError(f"the sandbox has ended before this ran: {' '.join(command)}") from None
         answer = self._answer()
         if answer is None:
             raise DebError(f"the sandbox ended while this ran: {' '.join(command)}")

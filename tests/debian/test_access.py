@@ -66,8 +66,10 @@ def carol(vm: DebianMachine) -> Iterator[User]:
 def without_polkit(vm: DebianMachine) -> Iterator[None]:
     """polkitd does not run, and the bus cannot start it."""
     vm.systemctl("mask", "--runtime", "--now", "polkit.service").check()
-    yield
-    vm.systemctl("unmask", "--runtime", "polkit.service").check()
+    try:
+        yield
+    finally:
+        vm.systemctl("unmask", "--runtime", "polkit.service").check()
 
 
 def test_every_member_is_tried() -> None:

@@ -1,7 +1,8 @@
-"""The package in the life of a machine: upgrade, downgrade, removal, purge (shown 7)."""
+"""The package in the life of a machine: upgrade, downgrade, removal, return, purge (shown 7)."""
 
-import shutil
 import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,132 +12,154 @@ from tests.support.debian.machine import DebianMachine
 from tests.support.debian.systemd import KMODD, KMODD_LOAD
 from tests.support.guest.conditions import bus_name_owned
 from tests.support.guest.daemon_bus import Bus
+from tests.support.guest.report import MACHINE
 from tests.support.images import recipe
 
-FILE = "[module.dummy]\nparameters.numdummies = 3\n"
+DROP_IN = "[module.dummy]\nparameters.numdummies = 3\n"
 SETTINGS = "/etc/kmodd/kmodd.toml"
+MINE = 'resync_interval = "7min"\n'
 GENERATED = {"00-kmodd.conf", "zz-kmodd.conf"}
 KEEP_MINE = ("-o", "Dpkg::Options::=--force-confdef")
+LATER = "99"
+NOT_LEFT_BEHIND = ("/etc/kmodd.d", "/usr/lib/kmodd-test-agent", "/etc/systemd/system/kmodd-test-agent@")
 
 
-@pytest.fixture(scope="session")
-def newer() -> Path:
-    """The same tree as a later version."""
-    return built_package("99", suite=recipe.SUITE)
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """How things stood after a step."""
+
+    version: str
+    main_pid: str
+    enabled: tuple[str, ...]
+    condition: str
+    """Of dummy, which is declared; its parameter has no file, so that only what is remembered tells of it."""
+    instance: str
+    """Another after every load of dummy."""
+    settings: str
+    generated: frozenset[str]
+    failed_units: tuple[str, ...]
+    processes: tuple[str, ...]
+    left_behind: tuple[str, ...]
+    """Files with kmodd in their name, but for the drop-in's directory and what is the tests' own."""
 
 
-@pytest.fixture(scope="session")
-def changed(newer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A later version with other settings in its conffile."""
-    tree = tmp_path_factory.mktemp("changed") / "tree"
-    package = tree.with_name("kmodd_99.1_all.deb")
-    subprocess.run(["dpkg-deb", "--raw-extract", str(newer), str(tree)], check=True)
-    control = tree / "DEBIAN/control"
-    control.write_text(control.read_text().replace("Version: 99\n", "Version: 99.1\n"))
+Life = Mapping[str, Seen]
+
+
+@pytest.fixture(scope="module")
+def later(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same tree as a later version, with other settings in its conffile."""
+    tree = tmp_path_factory.mktemp("later") / "tree"
+    package = tree.with_name(f"kmodd_{LATER}_all.deb")
+    built = built_package(LATER, suite=recipe.SUITE)
+    subprocess.run(["dpkg-deb", "--raw-extract", str(built), str(tree)], check=True)
     with open(f"{tree}{SETTINGS}", "a") as settings:
         settings.write("# of a later version\n")
     build = ["dpkg-deb", "--root-owner-group", "--build", str(tree), str(package)]
     subprocess.run(build, check=True, stdout=subprocess.DEVNULL)
-    shutil.rmtree(tree)
     return package
 
 
-@pytest.fixture
-def vm(debian: DebianMachine, package: Path) -> DebianMachine:
-    """The package of this tree is installed anew, and dummy is declared and loaded."""
-    debian.apt_get("purge", "kmodd")
-    debian.install(package)
-    debian.start_afresh()
-    debian.drop("10-dummy.toml", FILE)
-    Bus(debian).wait_for_condition("dummy", "in-sync")
-    return debian
+@pytest.fixture(scope="module")
+def life(machine: DebianMachine, package: Path, later: Path) -> Life:
+    """All of it once, one step after the other, on a machine where dummy is declared and loaded."""
+    machine.drop("10-dummy.toml", DROP_IN)
+    Bus(machine).wait_for_condition("dummy", "in-sync")
+    seen = {"installed": look(machine)}
+    machine.install(later)
+    seen["upgraded"] = look(machine)
+    machine.write(SETTINGS, machine.read(SETTINGS) + MINE)
+    machine.install(package, "--allow-downgrades", *KEEP_MINE)
+    seen["downgraded"] = look(machine)
+    machine.systemctl("disable", "--now", KMODD).check()
+    machine.install(later, *KEEP_MINE)
+    seen["upgraded while disabled"] = look(machine)
+    machine.systemctl("enable", "--now", KMODD).check()
+    machine.apt_get("remove", "kmodd")
+    seen["removed"] = look(machine)
+    machine.install(package, *KEEP_MINE)
+    seen["back again"] = look(machine)
+    machine.apt_get("purge", "kmodd")
+    seen["purged"] = look(machine)
+    return seen
 
 
-def instance(vm: DebianMachine, module: str) -> str:
-    """Something that is another after every load of the module."""
-    return vm.run("stat", "--format=%i", f"/sys/module/{module}").check().stdout
+@pytest.fixture(autouse=True)
+def _shown(machine: DebianMachine, request: pytest.FixtureRequest) -> None:
+    """The machine's console and journal, when a test fails."""
+    request.node.stash[MACHINE] = machine
 
 
-def version(vm: DebianMachine) -> str:
-    """What dpkg says is installed."""
-    return vm.run("dpkg-query", "--show", "--showformat=${Version}", "kmodd").check().stdout
-
-
-def test_an_upgrade_restarts_the_daemon_and_unloads_nothing(vm: DebianMachine, newer: Path) -> None:
-    before, pid = instance(vm, "dummy"), vm.properties(KMODD, "MainPID")
-    seen = len(vm.module_events())
-    vm.install(newer)
-    assert version(vm) == "99"
-    assert vm.properties(KMODD, "MainPID") != pid
-    Bus(vm).wait_for_condition("dummy", "in-sync")
-    assert [event for event in vm.module_events(seen) if event.module == "dummy"] == []
-    assert instance(vm, "dummy") == before
-    assert vm.failed_units() == []
-
-
-def test_a_downgrade_does_so_too(vm: DebianMachine, newer: Path, package: Path) -> None:
-    vm.install(newer)
-    before, seen = instance(vm, "dummy"), len(vm.module_events())
-    vm.install(package, "--allow-downgrades")
-    assert version(vm) != "99"
-    Bus(vm).wait_for_condition("dummy", "in-sync")
-    assert [event for event in vm.module_events(seen) if event.module == "dummy"] == []
-    assert instance(vm, "dummy") == before
-    assert vm.failed_units() == []
-
-
-def test_an_upgrade_of_a_stopped_daemon_leaves_it_stopped_and_enabled(vm: DebianMachine, newer: Path) -> None:
-    vm.systemctl("disable", "--now", KMODD).check()
-    vm.install(newer)
-    assert vm.systemctl("is-enabled", KMODD).stdout == "disabled\n"
-    assert vm.systemctl("is-enabled", KMODD_LOAD).stdout == "enabled\n"
-    vm.systemctl("enable", "--now", KMODD).check()
-
-
-def test_settings_of_the_administrator_survive_an_upgrade(vm: DebianMachine, changed: Path) -> None:
-    mine = vm.read(SETTINGS) + 'resync_interval = "7min"\n'
-    vm.write(SETTINGS, mine)
-    vm.install(changed, *KEEP_MINE)
-    assert vm.read(SETTINGS) == mine
-    assert vm.read(f"{SETTINGS}.dpkg-dist").endswith("# of a later version\n")
-    assert vm.read("/etc/kmodd.d/10-dummy.toml") == FILE
-
-
-def test_settings_that_nobody_touched_are_replaced(vm: DebianMachine, changed: Path) -> None:
-    vm.install(changed)
-    assert vm.read(SETTINGS).endswith("# of a later version\n")
-
-
-def test_removal_stops_the_daemon_and_leaves_modules_and_configuration(vm: DebianMachine) -> None:
-    before, seen = instance(vm, "dummy"), len(vm.module_events())
-    assert set(vm.names_in("/etc/modprobe.d")) & GENERATED
-    vm.apt_get("remove", "kmodd")
-    assert not [process for process in vm.processes() if process.has_argument("/kmodd")]
-    assert vm.systemctl("list-unit-files", "--no-legend", "kmodd*.service").stdout.split()[:1] != [KMODD]
-    assert not vm.holds_within(bus_name_owned(), 0)
-    assert instance(vm, "dummy") == before
-    assert [event for event in vm.module_events(seen) if event.module == "dummy"] == []
-    assert set(vm.names_in("/etc/modprobe.d")).isdisjoint(GENERATED)
-    assert "kmodd.toml" in vm.names_in("/etc/kmodd")
-    assert vm.read("/etc/kmodd.d/10-dummy.toml") == FILE
-    assert vm.failed_units() == []
-
-
-def test_what_was_removed_and_comes_back_finds_everything_as_it_was(vm: DebianMachine, package: Path) -> None:
-    before = instance(vm, "dummy")
-    vm.apt_get("remove", "kmodd")
-    vm.install(package)
-    Bus(vm).wait_for_condition("dummy", "in-sync")
-    assert instance(vm, "dummy") == before
-    assert vm.systemctl("is-enabled", KMODD, KMODD_LOAD).stdout == "enabled\nenabled\n"
-
-
-def test_purge_leaves_only_what_the_administrator_wrote(vm: DebianMachine) -> None:
-    before = instance(vm, "dummy")
-    vm.apt_get("purge", "kmodd")
+def look(vm: DebianMachine) -> Seen:
+    """What is there, and dummy's condition when it is settled."""
+    running = vm.systemctl("is-active", KMODD).status == 0
+    if running:
+        Bus(vm).wait_until_converged()
     found = vm.run("find", "/", "-xdev", "-name", "*kmodd*", "-not", "-name", "kmodd_*.deb").check().stdout
-    left = [path for path in found.splitlines() if "kmodd-test-agent" not in path]
-    assert left == ["/etc/kmodd.d"]
-    assert vm.names_in("/etc/kmodd.d") == ("10-dummy.toml",)
-    assert instance(vm, "dummy") == before
-    assert vm.failed_units() == []
+    return Seen(
+        version=vm.run("dpkg-query", "--show", "--showformat=${Version}", "kmodd").stdout,
+        main_pid=vm.properties(KMODD, "MainPID")["MainPID"],
+        enabled=tuple(vm.systemctl("is-enabled", KMODD, KMODD_LOAD).stdout.split()),
+        condition=Bus(vm).module("dummy", "Condition") if running else "",
+        instance=vm.run("stat", "--format=%i", "/sys/module/dummy").check().stdout,
+        settings=vm.read(SETTINGS) if vm.names_in("/etc/kmodd") else "",
+        generated=frozenset(vm.names_in("/etc/modprobe.d")) & GENERATED,
+        failed_units=tuple(vm.failed_units()),
+        processes=tuple(process.name for process in vm.processes() if process.has_argument("/kmodd")),
+        left_behind=tuple(path for path in found.splitlines() if not path.startswith(NOT_LEFT_BEHIND)),
+    )
+
+
+def test_an_upgrade_is_one_restart_of_a_daemon_that_remembers_everything(life: Life) -> None:
+    before, after = life["installed"], life["upgraded"]
+    assert (after.version, after.condition) == (LATER, "in-sync")
+    assert after.main_pid not in {before.main_pid, "0"}
+    assert after.enabled == ("enabled", "enabled")
+
+
+def test_so_is_a_downgrade(life: Life) -> None:
+    before, after = life["upgraded"], life["downgraded"]
+    assert (after.version, after.condition) == (life["installed"].version, "in-sync")
+    assert after.main_pid not in {before.main_pid, "0"}
+
+
+def test_a_daemon_that_was_disabled_stays_so(life: Life) -> None:
+    after = life["upgraded while disabled"]
+    assert (after.version, after.main_pid, after.enabled) == (LATER, "0", ("disabled", "enabled"))
+
+
+def test_nothing_of_all_that_touches_the_module(life: Life, machine: DebianMachine) -> None:
+    assert len({seen.instance for seen in life.values()}) == 1
+    events = [event.action for event in machine.module_events() if event.module == "dummy"]
+    assert events == ["add"]
+
+
+def test_no_step_makes_a_unit_fail(life: Life) -> None:
+    assert {step: seen.failed_units for step, seen in life.items() if seen.failed_units} == {}
+
+
+def test_settings_are_the_packages_until_somebody_changes_them(life: Life) -> None:
+    assert life["upgraded"].settings.endswith("# of a later version\n")
+    mine = life["upgraded"].settings + MINE
+    for step in ("downgraded", "upgraded while disabled", "removed", "back again"):
+        assert life[step].settings == mine, step
+
+
+def test_removal_takes_away_what_would_act_without_the_daemon(life: Life) -> None:
+    assert life["upgraded"].generated
+    after = life["removed"]
+    assert (after.processes, after.generated, after.main_pid) == ((), frozenset(), "0")
+    assert not [path for path in after.left_behind if path.startswith("/usr/")]
+
+
+def test_removal_keeps_settings_and_memory(life: Life) -> None:
+    assert {"/etc/kmodd", "/var/lib/kmodd"} <= set(life["removed"].left_behind)
+    after = life["back again"]
+    assert (after.condition, after.enabled) == ("in-sync", ("enabled", "enabled"))
+
+
+def test_purge_leaves_only_what_the_administrator_wrote(life: Life, machine: DebianMachine) -> None:
+    assert life["purged"].left_behind == ()
+    assert machine.names_in("/etc/kmodd.d") == ("10-dummy.toml",)
+    assert machine.read("/etc/kmodd.d/10-dummy.toml") == DROP_IN
+    assert not machine.holds_within(bus_name_owned(), 0)

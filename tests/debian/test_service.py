@@ -2,16 +2,19 @@
 
 import json
 import signal
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from kmodd.daemon.message_id import MessageId
 from tests.support.debian.machine import DebianMachine
-from tests.support.debian.systemd import KMODD
+from tests.support.debian.systemd import KMODD, KMODD_LOAD
 from tests.support.guest.conditions import CommandPrints, module_live, module_loading
 from tests.support.guest.daemon_bus import Bus
 
 SLEEPER = "nls_euc_jp"
+DECLARED = Path(__file__).parents[2] / "packaging/debian/tests/declared"
 DROP_IN = f"/run/systemd/system/{KMODD}.d/50-test.conf"
 
 
@@ -30,6 +33,37 @@ def test_a_load_that_hangs_holds_nothing_up(vm: DebianMachine, verb: str) -> Non
         assert vm.modules()[SLEEPER].state == "Loading"
     vm.systemctl("start", KMODD).check()
     Bus(vm).wait_for_condition(SLEEPER, "in-sync")
+
+
+def test_a_load_that_hangs_at_boot_neither_fails_nor_holds_up_the_others(vm: DebianMachine) -> None:
+    vm.systemctl("stop", KMODD).check()
+    with vm.holding_requests():
+        vm.drop("10-sleeper.toml", f'[module.{SLEEPER}]\nload_timeout = "1s"\n[module.dummy]\n')
+        vm.systemctl("start", KMODD_LOAD).check()
+        assert vm.properties(KMODD_LOAD, "ActiveState", "Result") == {
+            "ActiveState": "active",
+            "Result": "success",
+        }
+        assert vm.modules()["dummy"].state == "Live"
+        assert vm.modules()[SLEEPER].state == "Loading"
+    vm.systemctl("start", KMODD).check()
+    Bus(vm).wait_for_condition(SLEEPER, "in-sync")
+
+
+def test_a_load_that_fails_at_boot_is_a_unit_that_failed(vm: DebianMachine) -> None:
+    vm.systemctl("stop", KMODD).check()
+    vm.drop("10-dummy.toml", "[module.dummy]\nparameters.numdummies = 'x'\n")
+    assert vm.systemctl("start", KMODD_LOAD).status != 0
+    entry = vm.journal(f"--unit={KMODD_LOAD}", "MODULE=dummy", "ACTION=load")[-1]
+    assert entry.fields["OUTCOME"] == "failed"
+    assert entry.fields["MESSAGE_ID"] == MessageId.ACTION_FAILED
+
+
+def test_the_package_tests_itself(vm: DebianMachine) -> None:
+    """packaging/debian/tests/declared, as autopkgtest runs it."""
+    script = "/tmp/declared"
+    vm.write(script, DECLARED.read_text())
+    vm.run("sh", script).check()
 
 
 def test_a_reload_is_over_when_the_files_are_in_force(vm: DebianMachine) -> None:
@@ -54,10 +88,19 @@ def test_status_says_in_one_line_how_it_stands(vm: DebianMachine) -> None:
     vm.wait_for(CommandPrints(("systemctl", "status", KMODD), 'Status: "converged: 1 in-sync"'))
 
 
-def test_the_watchdog_is_fed(vm: DebianMachine) -> None:
+@pytest.fixture
+def soon_missed(vm: DebianMachine) -> Iterator[None]:
+    """A watchdog that waits two seconds."""
     vm.write(DROP_IN, "[Service]\nWatchdogSec=2s\n")
     vm.systemctl("daemon-reload").check()
     vm.systemctl("restart", KMODD).check()
+    yield
+    vm.remove(DROP_IN)
+    vm.systemctl("daemon-reload").check()
+
+
+@pytest.mark.usefixtures("soon_missed")
+def test_the_watchdog_is_fed(vm: DebianMachine) -> None:
     fed = vm.properties(KMODD, "WatchdogTimestampMonotonic")["WatchdogTimestampMonotonic"]
     show = ("systemctl", "show", "--property=WatchdogTimestampMonotonic", KMODD)
     vm.wait_for(CommandPrints(show, rf"^WatchdogTimestampMonotonic=(?!{fed}$)"))
@@ -65,8 +108,6 @@ def test_the_watchdog_is_fed(vm: DebianMachine) -> None:
     vm.send_signal(int(vm.properties(KMODD, "MainPID")["MainPID"]), signal.SIGSTOP)
     vm.wait_for(CommandPrints(("systemctl", "show", KMODD), "^NRestarts=1$"), timeout_s=60)
     vm.wait_for(CommandPrints(("systemctl", "show", KMODD), "^SubState=running$"))
-    vm.remove(DROP_IN)
-    vm.systemctl("daemon-reload").check()
 
 
 def test_an_action_is_in_the_journal_with_fields_and_explanation(vm: DebianMachine) -> None:

@@ -25,8 +25,6 @@ _TIMEOUT_S = 300
 _PROGRAMS = {"/usr/bin/kmodd", "/usr/bin/kmoddctl"}
 _INITRAMFS_TOOLS = ("/usr/share/initramfs-tools/", "/etc/initramfs/", "/etc/kernel/")
 _SOMEBODY = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
-# Each distribution has its own idea of what belongs there; the examples are always among it.
-_ABOUT = ("/usr/share/doc/", "/usr/share/licenses/")
 
 
 def run(*command: str | Path, cwd: Path = REPOSITORY, more: Mapping[str, str] | None = None) -> str:

@@ -26,9 +26,7 @@ def _query(package: Path, *options: str) -> list[str]:
 
 
 def test_it_has_what_every_package_has(package: Path) -> None:
-    rows = [
-        row.rpartition(" ") for row in _query(package, "--queryformat", "[%{FILENAMES} %{FILEMODES:perms}\n]")
-    ]
+    rows = [row.rpartition(" ") for row in _query(package, "--queryformat", _FILES)]
     files, code = apart(path for path, _, mode in rows if not mode.startswith("d"))
     assert files - _STATE == expected()
     assert code == modules()
@@ -42,9 +40,7 @@ def test_directories_that_nobody_else_has_are_its_own(package: Path) -> None:
 
 
 def test_the_settings_are_never_overwritten(package: Path) -> None:
-    flags = dict(
-        row.split(" ") for row in _query(package, "--queryformat", "[%{FILENAMES} %{FILEFLAGS:fflags}|\n]")
-    )
+    flags = dict(row.split(" ") for row in _query(package, "--queryformat", _FLAGS))
     assert flags["/etc/kmodd/kmodd.toml"] == "cn|"  # config, noreplace (rpm's fflags)
     assert {path for path, flag in flags.items() if "g" in flag} == _STATE | _STATE_DIRECTORIES
 

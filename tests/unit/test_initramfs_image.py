@@ -93,6 +93,16 @@ def test_files_of_modprobe_d_are_ours_by_what_they_begin_with() -> None:
     assert held(archive_of(files)).texts == tuple(generated(f"options {n} x=1") for n in "alb")
 
 
+def test_a_file_hides_those_of_its_name_in_lower_directories() -> None:
+    files = {
+        "etc/modprobe.d/zz-kmodd.conf": OURS,
+        "usr/lib/modprobe.d/zz-kmodd.conf": "options a x=2\n",
+        "usr/lib/modprobe.d/00-kmodd.conf": generated("options a x=3"),
+        "run/modprobe.d/00-kmodd.conf": "# nothing\n",
+    }
+    assert held(archive_of(files)).texts == (OURS,)
+
+
 def test_of_one_file_twice_the_later_counts_as_the_kernel_unpacks_them() -> None:
     assert held(archive_of({CONF: generated("options a x=1")}) + archive_of({CONF: OURS})).texts == (OURS,)
 

@@ -76,6 +76,16 @@ def test_what_others_did_to_it_is_mended(place: Place, spoil: Callable[[Path], N
     assert place.lines() == DENIAL
 
 
+@pytest.mark.parametrize("kept", [1, 20, len(HEADER)])
+def test_a_file_of_which_the_disk_lost_the_rest_is_written_anew(place: Place, kept: int) -> None:
+    place.path.write_text(HEADER[:kept])
+    place.apply(DENY)
+    assert place.lines() == DENIAL
+    place.path.write_text(HEADER[:kept])
+    place.apply()
+    assert not place.path.exists()
+
+
 def test_it_is_proved_anew_when_something_has_changed_and_only_then(place: Place) -> None:
     place.apply(DENY)
     place.apply(DENY)

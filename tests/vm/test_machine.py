@@ -52,25 +52,33 @@ def test_a_device_that_is_there_already_is_refused(vm: VirtualMachine) -> None:
 
 def test_a_crash_loses_what_was_not_written_and_keeps_the_log_in_memory(vm: VirtualMachine) -> None:
     vm.run("modprobe", "ramoops").check()
-    vm.write("/etc/kept", "written\n")
-    vm.run("sync").check()
-    vm.write("/etc/lost", "not yet written\n")
-    first = vm.read(BOOT_ID)
+    before = write_and_half_write(vm)
     vm.crash()
-    assert vm.read(BOOT_ID) != first
-    assert {"kept", "lost"} & set(vm.names_in("/etc")) == {"kept"}
+    assert_only_the_written_is_kept(vm, before)
     vm.run("modprobe", "ramoops").check()
     assert "sysrq triggered crash" in vm.read(KERNEL_LOG)
 
 
-def test_a_reboot_shuts_down_first(vm: VirtualMachine) -> None:
-    vm.write("/etc/kept", "not yet written\n")
-    vm.write("/run/lost", "in memory\n")
-    first = vm.read(BOOT_ID)
-    vm.reboot()
-    assert vm.read(BOOT_ID) != first
-    assert vm.read("/etc/kept") == "not yet written\n"
-    assert "lost" not in vm.names_in("/run")
+def test_a_reset_shuts_nothing_down(vm: VirtualMachine) -> None:
+    """``reboot``, which does: test_interrupted.py."""
+    before = write_and_half_write(vm)
+    vm.reset()
+    assert_only_the_written_is_kept(vm, before)
+
+
+def write_and_half_write(vm: VirtualMachine) -> str:
+    """One file that is on the disk, one that is not yet; the boot in which that was."""
+    vm.write("/etc/kept", "written\n")
+    vm.run("sync").check()
+    vm.write("/etc/lost", "not yet written\n")
+    return vm.read(BOOT_ID)
+
+
+def assert_only_the_written_is_kept(vm: VirtualMachine, before: str) -> None:
+    """In another boot, where all is well."""
+    assert vm.read(BOOT_ID) != before
+    assert {"kept", "lost"} & set(vm.names_in("/etc")) == {"kept"}
+    assert vm.read("/etc/kept") == "written\n"
     assert vm.failed_units() == []
 
 

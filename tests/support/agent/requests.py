@@ -10,7 +10,7 @@ from typing import IO
 
 _MODPROBE = "/sbin/modprobe"
 _SYSCTL = Path("/proc/sys/kernel/modprobe")
-_HELPER = Path("/run/held-modprobe")
+_HELPER = Path("/var/tmp/held-modprobe")  # /run may be mounted noexec, as Debian's initramfs does
 _LOCK = Path("/run/held-modprobe.lock")
 
 

@@ -59,7 +59,7 @@ class DebianMachine(SystemdMachine):
 
     def power_off(self) -> None:
         """``systemctl poweroff``; MachineLost with the console when it does not come to an end."""
-        self.systemctl("poweroff")
+        self.start("systemctl", "poweroff")  # the answer may be cut off
         if not self._process.wait(_SHUTDOWN_TIMEOUT_S):
             raise MachineLost(f"the machine does not shut down; its console:\n{self.console()}")
 

@@ -34,7 +34,7 @@ class Channel:
         self._pending: dict[int, Future[object]] = {wire.READY_ID: Future()}
         self._lock = threading.Lock()
         self._sending = threading.Lock()
-        self._lost = False
+        self._lost = ""
         self._reader = threading.Thread(target=self._read, args=(line.makefile("rb"),), name="agent")
         self.ready = self._pending[wire.READY_ID]
         """Resolves to the kernel release when the agent listens."""
@@ -69,7 +69,7 @@ class Channel:
 
     def _refuse_if_lost(self) -> None:
         if self._lost:
-            raise MachineLost("the guest has been lost before")
+            raise self._machine_lost()
 
     def _send(self, line: bytes) -> None:
         """Send frame by frame, as fast as the agent takes them."""
@@ -101,9 +101,13 @@ class Channel:
 
     def _fail_all(self, reason: str) -> None:
         with self._lock:
-            self._lost = True
+            self._lost = self._lost or reason
             pending = list(self._pending.values())
             self._pending.clear()
         self._credit.release()  # whoever is sending finds out
         for future in pending:
-            future.set_exception(MachineLost(f"{reason}; its console:\n{self._last_words()}"))
+            future.set_exception(self._machine_lost())
+
+    def _machine_lost(self) -> MachineLost:
+        """With the first reason; what comes later follows from it."""
+        return MachineLost(f"{self._lost}; its console:\n{self._last_words()}")
