@@ -134,7 +134,7 @@ def test_a_write_that_blocks_holds_up_every_reader_of_the_module(
     """And goes on when its process was killed."""
     assert kernel.insert(MODULE) == SUCCESS
     process = vm.spawn("sh", "-c", f"echo 3 >{DIRECTORY}/blocks", output="/run/writer")
-    vm.wait_for(FileHolds(f"/proc/{process}/stat", r"\) D "))
+    vm.wait_for(FileHolds(f"/proc/{process}/syscall", "^1 0x1 "))  # it waits in write(2)
     vm.send_signal(process, signal.SIGKILL)
     assert vm.parameter(MODULE, "int") == "-3"
     assert vm.parameter(MODULE, "blocks") == "3"

@@ -7,13 +7,7 @@ import signal
 
 import pytest
 
-from tests.support.guest.conditions import (
-    CommandPrints,
-    FileHolds,
-    module_absent,
-    module_live,
-    module_loading,
-)
+from tests.support.guest.conditions import CommandPrints, FileHolds, module_absent, module_live
 from tests.support.guest.module_calls import SUCCESS, KernelCalls, answer
 from tests.support.vm.machine import VirtualMachine
 
@@ -47,6 +41,11 @@ def processes_in_finit_module(number: int) -> CommandPrints:
     return CommandPrints(
         ("sh", "-c", "grep --no-messages '^313 ' /proc/[0-9]*/syscall | wc --lines"), f"^{number}$"
     )
+
+
+def initstate_is(module: str, state: str) -> FileHolds:
+    """As sysfs has it; /proc/modules lists a module a little before it has this file and its parameters."""
+    return FileHolds(f"/sys/module/{module}/initstate", f"^{state}$")
 
 
 def asleep(pid: int) -> FileHolds:
@@ -106,7 +105,7 @@ def test_init_asleep_outlives_its_process_and_holds_up_nothing_else(
     vm: VirtualMachine, kernel: KernelCalls
 ) -> None:
     process = vm.spawn("insmod", kernel.file("kmodd_sleep"), "init_seconds=-1", output="/run/insmod")
-    vm.wait_for(module_loading("kmodd_sleep"))
+    vm.wait_for(initstate_is("kmodd_sleep", "coming"))
     vm.wait_for(asleep(process))
     vm.send_signal(process, signal.SIGKILL)
     assert kernel.initstate("kmodd_sleep") == "coming"
@@ -121,7 +120,7 @@ def test_who_needs_a_module_that_is_coming_gives_up_after_half_a_minute(
     vm: VirtualMachine, kernel: KernelCalls
 ) -> None:
     sleeping = kernel.start_insert("kmodd_sleep", "init_seconds=-1")
-    vm.wait_for(module_loading("kmodd_sleep"))
+    vm.wait_for(initstate_is("kmodd_sleep", "coming"))
     assert kernel.insert("kmodd_user") == "EBUSY"
     assert "kmodd_user: gave up waiting for init of module kmodd_sleep" in kernel_log(vm)
     vm.set_parameter("kmodd_sleep", "wake", "1")
@@ -133,7 +132,7 @@ def test_a_second_insert_meanwhile_gets_the_first_ones_answer_and_a_copy_does_no
 ) -> None:
     vm.run("cp", kernel.file("kmodd_sleep"), "/run/copy.ko").check()
     first = kernel.start_insert("kmodd_sleep", "init_seconds=-1 exit_seconds=1")
-    vm.wait_for(module_loading("kmodd_sleep"))
+    vm.wait_for(initstate_is("kmodd_sleep", "coming"))
     second = kernel.start_insert("kmodd_sleep", "exit_seconds=2")
     copy = kernel.start_insert("kmodd_sleep", "exit_seconds=3", file="/run/copy.ko")
     vm.wait_for(processes_in_finit_module(3))
@@ -146,7 +145,7 @@ def test_a_second_insert_meanwhile_fails_as_the_first_one_does(
     vm: VirtualMachine, kernel: KernelCalls
 ) -> None:
     first = kernel.start_insert("kmodd_sleep", "init_seconds=-1 result=-5")
-    vm.wait_for(module_loading("kmodd_sleep"))
+    vm.wait_for(initstate_is("kmodd_sleep", "coming"))
     second = kernel.start_insert("kmodd_sleep")
     vm.wait_for(processes_in_finit_module(2))
     vm.set_parameter("kmodd_sleep", "wake", "1")
@@ -157,6 +156,7 @@ def test_a_second_insert_meanwhile_fails_as_the_first_one_does(
 def test_exit_asleep_is_neither_in_nor_out(vm: VirtualMachine, kernel: KernelCalls) -> None:
     assert kernel.insert("kmodd_sleep", "exit_seconds=-1") == SUCCESS
     process = vm.spawn("rmmod", "kmodd_sleep", output="/run/rmmod")
+    vm.wait_for(initstate_is("kmodd_sleep", "going"))
     vm.wait_for(asleep(process))
     vm.send_signal(process, signal.SIGKILL)
     assert kernel.initstate("kmodd_sleep") == "going"
