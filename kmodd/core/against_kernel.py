@@ -113,7 +113,10 @@ def _of_parameters(declared: _Declared, info: ModuleInfo) -> Iterator[Issue]:
                 message = f"{declared.path(key)} cannot be {given}: its type is {types[name]}"
                 yield _warning(KernelCode.PARAMETER_TYPE, message, wanted, declared.place(key))
         elif name not in EVERYWHERE:
-            message = f"{declared.name} has no parameter {parameter.name}, so that the kernel ignores it"
+            # module_param_call() (include/linux/moduleparam.h) makes parameters that modinfo does not list.
+            message = (
+                f"{declared.name} lists no parameter {parameter.name} (modinfo), so the kernel may ignore it"
+            )
             hint = _nearest(name, [known for known, _ in info.parameter_types])
             yield _warning(KernelCode.UNKNOWN_PARAMETER, message, hint, declared.place(key))
 
@@ -178,7 +181,7 @@ def _nearest(word: str, known: Sequence[str]) -> str:
     nearest = get_close_matches(word, known, n=1)
     if nearest:
         return f"did you mean '{nearest[0]}'?"
-    return f"known here: {joined(sorted(known))}" if known else "it has no parameters at all"
+    return f"known here: {joined(sorted(known))}" if known else "it lists none"
 
 
 def joined(parts: Sequence[str]) -> str:

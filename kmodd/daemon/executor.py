@@ -53,7 +53,7 @@ class _Running:
 
 
 class Executor:
-    """Runs steps in ``group``; calls ``changed`` when one fails or becomes slow, or nothing is left to do."""
+    """Runs steps in ``group``; calls ``changed`` when one has ended or becomes slow."""
 
     def __init__(
         self,
@@ -134,8 +134,8 @@ class Executor:
         self._ended(self._running.pop(step.module))
         self._settle(step, outcome)
         self._start_ready()
-        if self.idle or attempt is not None:
-            self._changed()
+        # Also while others are at work, and one of them perhaps hangs: what is done is shown.
+        self._changed()
 
     async def _perform(self, step: Step) -> Report:
         """Have it done; whatever comes of it is a report."""

@@ -63,6 +63,7 @@ async def running(roots: Roots) -> AsyncIterator[LoaderClient]:
 
 async def settled(client: LoaderClient) -> Report:
     """Wait until the loader has forked a child for everything that it was asked before."""
+    await asyncio.sleep(0)  # tasks that were made before this call ask before it
     return await client.perform(UnloadRequest(ABSENT))
 
 

@@ -75,7 +75,8 @@ def test_install_command_of_others_is_shown_and_not_run(vm: Machine) -> None:
         (
             "[module.dummy]\nparameters.numdumies = 3\n",
             2,
-            "dummy has no parameter numdumies, so that the kernel ignores it [did you mean 'numdummies'?]",
+            "dummy lists no parameter numdumies (modinfo), so the kernel may ignore it "
+            "[did you mean 'numdummies'?]",
         ),
         (
             '[module.dummy]\nparameters.numdummies = "many"\n',

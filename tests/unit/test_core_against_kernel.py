@@ -92,20 +92,20 @@ IPV6 = ModuleInfo(ALIAS, alias_of=(ModuleName("ipv6"),))
         (
             "[module.dummy]\nparameters = { num-dumies = 3 }",
             (DUMMY,),
-            "warning unknown-parameter 2:16: dummy has no parameter num_dumies, so that the kernel ignores "
-            "it (did you mean 'numdummies'?)",
+            "warning unknown-parameter 2:16: dummy lists no parameter num_dumies (modinfo), so the kernel "
+            "may ignore it (did you mean 'numdummies'?)",
         ),
         (
             "[module.dummy]\nparameters.xyz = 3",
             (DUMMY,),
-            "warning unknown-parameter 2:12: dummy has no parameter xyz, so that the kernel ignores it "
-            "(known here: flag, names, numdummies, odd, small)",
+            "warning unknown-parameter 2:12: dummy lists no parameter xyz (modinfo), so the kernel may "
+            "ignore it (known here: flag, names, numdummies, odd, small)",
         ),
         (
             "[module.bare]\nparameters.xyz = 3",
             (info("bare"),),
-            "warning unknown-parameter 2:12: bare has no parameter xyz, so that the kernel ignores it "
-            "(it has no parameters at all)",
+            "warning unknown-parameter 2:12: bare lists no parameter xyz (modinfo), so the kernel may "
+            "ignore it (it lists none)",
         ),
         (
             '[module.dummy]\nparameters.numdummies = "many"',

@@ -137,6 +137,18 @@ def test_reconcile_does_not_wait_for_what_is_slow(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+def test_what_is_done_is_shown_while_another_load_hangs(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.loader.gates[ModuleName("base")] = asyncio.Event()
+        daemon.declare(declare("base"), declare("other"))
+        daemon.trigger.notify(EVERYTHING)
+        await daemon.until(lambda: daemon.conditions().get("other") is Condition.IN_SYNC)
+        assert daemon.status("base").condition is Condition.LOADING
+        daemon.loader.gates[ModuleName("base")].set()
+
+    play(tmp_path, scenario)
+
+
 def test_plan_changes_nothing(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.catalog = daemon.catalog._replace(settings=Settings(enforce=False))

@@ -28,7 +28,8 @@ _HERE = Path(__file__).parent
 _PACKAGES = _HERE / "packages.txt"
 _KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
 _DISK_SIZE = "3G"  # sparse
-_BOOTSTRAP = ("mmdebstrap", "--quiet", "--mode=root", "--variant=apt", "--format=directory")
+_MOST_LINES = 30  # of what a command said, in an error
+_BOOTSTRAP = ("mmdebstrap", "--mode=root", "--variant=apt", "--format=directory")
 _INSTALL = ("dpkg", "--install", "/kmodd.deb")
 NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc")
 
@@ -144,4 +145,5 @@ def _run(command: Sequence[str]) -> None:
     except FileNotFoundError as error:
         raise ImageNotBuilt(f"{error.filename} is missing; run: make setup") from error
     if done.returncode != 0:
-        raise ImageNotBuilt(f"{' '.join(command)}: status {done.returncode}\n{done.stdout}{done.stderr}")
+        said = "\n".join((done.stdout + done.stderr).splitlines()[-_MOST_LINES:])
+        raise ImageNotBuilt(f"{' '.join(command)}: status {done.returncode}\n{said}")
