@@ -49,6 +49,8 @@ class Chronicle:
     def _tell_modules(self, snapshot: Snapshot) -> None:
         """What a step is planned for may be over in a moment, so it is told when it lasts."""
         moving = {step.module for step in snapshot.plan.steps} if snapshot.enforcing else frozenset()
+        # Where there is no module tree, that is said, and not of each module.
+        untold = (*_TOLD_BEFORE, Condition.MISSING) if snapshot.problem else _TOLD_BEFORE
         fresh = []
         for name, status in snapshot.statuses.items():
             before = self._conditions.get(name)
@@ -56,7 +58,7 @@ class Chronicle:
                 del self._conditions[name]
                 marks = fields(MessageId.AS_DECLARED_AGAIN, module=name, code=status.condition)
                 _log.info("%s is as declared again: %s", name, status.message, extra=marks)
-            elif status.condition not in (before, *_TOLD_BEFORE) and name not in moving:
+            elif status.condition not in (before, *untold) and name not in moving:
                 self._conditions[name] = status.condition
                 fresh.append(status)
         for name in self._conditions.keys() - snapshot.statuses.keys():

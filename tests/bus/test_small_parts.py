@@ -77,7 +77,9 @@ def test_the_files_of_the_bus_name_the_service() -> None:
     activation = configparser.ConfigParser()
     activation.read(ROOT / "systemd/org.kmodd1.service")
     assert activation["D-BUS Service"]["Name"] == names.SERVICE
-    assert activation["D-BUS Service"]["SystemdService"] == "kmodd.service"
+    assert activation["D-BUS Service"]["SystemdService"] == "dbus-org.kmodd1.service", (
+        "an alias of its unit: test_units.py"
+    )
     policy = ET.parse(PACKAGED_POLICY)  # noqa: S314  our own document
     assert [each.attrib for each in policy.iter("allow")] == [
         {"own": names.SERVICE},

@@ -78,6 +78,14 @@ def test_what_passes_or_was_said_by_who_tried_is_not_told(
     assert told(caplog, snapshot(condition)) == []
 
 
+def test_where_there_is_no_module_tree_it_is_not_said_of_each_module(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    missing = snapshot(Condition.MISSING)
+    assert told(caplog, missing._replace(problem="there are no modules for the running kernel")) == []
+    assert told(caplog, missing) == ["WARNING zfs is missing: how it is"]
+
+
 def test_what_is_about_to_be_mended_is_not_told_yet(caplog: pytest.LogCaptureFixture) -> None:
     step = Step(ZFS, ActionKind.UNLOAD, UnloadRequest(ZFS), "denied")
     acting = snapshot(Condition.DENIED_BUT_LOADED, steps=(step,))

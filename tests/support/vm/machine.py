@@ -13,7 +13,7 @@ from tests.support.guest.process import tail
 from tests.support.vm import disk
 from tests.support.vm.boot import Boot
 from tests.support.vm.devices import DEVICES, DeviceName
-from tests.support.vm.process import QemuProcess
+from tests.support.vm.process import QEMU_LOG, QemuProcess
 from tests.support.vm.snapshot import Snapshot, restore, save
 
 _BOOT_TIMEOUT_S = 300.0
@@ -67,7 +67,9 @@ class VirtualMachine(SystemdMachine):
             self._process.end()
 
     def _start(self, *, incoming: bool = False) -> None:
-        self._process = QemuProcess(self._boot, self._disk, self._console, self.console, incoming=incoming)
+        self._process = QemuProcess(
+            self._boot, self._disk, self._console, self._last_words, incoming=incoming
+        )
         self.channel = self._process.channel
         self._process.qmp.execute("qmp_capabilities")
 
@@ -164,3 +166,8 @@ class VirtualMachine(SystemdMachine):
     def console(self) -> str:
         """What the kernel printed, over all boots."""
         return tail(self._console, _CONSOLE_LINES)
+
+    def _last_words(self) -> str:
+        """What QEMU itself complained of, and the console, which a QEMU that did not start does not have."""
+        logs = (self._scratch / QEMU_LOG, self._console)
+        return "\n".join(tail(log, _CONSOLE_LINES) for log in logs if log.exists())

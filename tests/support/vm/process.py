@@ -9,6 +9,8 @@ from tests.support.guest.process import MachineProcess
 from tests.support.vm.boot import QEMU, Boot, Ends
 from tests.support.vm.qmp import Qmp
 
+QEMU_LOG = "qemu.log"
+
 
 class QemuProcess(MachineProcess):
     """A running machine, or (``incoming``) one that waits for a state; failures show ``last_words``."""
@@ -22,7 +24,7 @@ class QemuProcess(MachineProcess):
         self._address = str(address)
         self._last_words = last_words
         self._qmp_line, qmp_inside = socket.socketpair()
-        with socket.socket(socket.AF_UNIX) as agent, qmp_inside, open(scratch / "qemu.log", "ab") as log:
+        with socket.socket(socket.AF_UNIX) as agent, qmp_inside, open(scratch / QEMU_LOG, "ab") as log:
             agent.bind(self._address)
             agent.listen()
             self._line = self._connect()
