@@ -1,10 +1,10 @@
-"""A clean chroot of a suite, as a tar file: what builds and checks the package, and what it depends on."""
+"""A clean chroot of a suite, as a tar file: what builds and checks the package, or something else."""
 
 import hashlib
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from deb.cache import cached
@@ -32,11 +32,15 @@ _FASTER = (
 
 
 def chroot(suite: str) -> Path:
-    """The tar file, made where there is none. Raises DebError."""
-    packages = sorted({*build_dependencies(), *_BESIDE})
-    recipe = ("--variant=buildd", f"--include={','.join(packages)}", *_FASTER)
+    """The tar file for the package, made where there is none. Raises DebError."""
+    return chroot_with({*build_dependencies(), *_BESIDE}, suite, CHROOTS)
+
+
+def chroot_with(packages: Iterable[str], suite: str, directory: Path, *, variant: str = "buildd") -> Path:
+    """The same, kept in ``directory``, of mmdebstrap's ``variant`` and these packages."""
+    recipe = (f"--variant={variant}", f"--include={','.join(sorted(packages))}", *_FASTER)
     key = hashlib.sha256(repr((suite, recipe)).encode()).hexdigest()[:16]
-    return cached(CHROOTS, f"{suite}-{key}.tar", lambda path: _make(path, suite, recipe), keep=_KEEP)
+    return cached(directory, f"{suite}-{key}.tar", lambda path: _make(path, suite, recipe), keep=_KEEP)
 
 
 def build_dependencies(control: Path = REPOSITORY / DEBIAN / "control") -> list[str]:

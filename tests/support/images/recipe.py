@@ -17,6 +17,7 @@ from deb.cache import cached
 from deb.mirror import mirror
 
 from tests.support.images import preparation
+from tests.support.images.modules import built_modules, put_modules
 from tests.support.images.uml_kernel import copy_uml_kernel
 
 SUITE = os.environ.get("KMODD_TEST_SUITE", "trixie")
@@ -65,16 +66,13 @@ class Image:
 
 
 def base(suite: str = SUITE) -> Image:
-    """A Debian on which kmodd can be installed."""
-    tree = unpacked(suite)
-    return Image(_built(f"{suite}-base", _inputs(tree), lambda directory: _make(tree, directory)))
+    """A Debian on which kmodd can be installed, with the modules of tests/modules."""
+    return _image(f"{suite}-base", suite)
 
 
 def installed(package: Path, suite: str = SUITE) -> Image:
-    """A Debian with this package of kmodd installed, never booted since."""
-    tree = unpacked(suite)
-    inputs = (*_inputs(tree), package.read_bytes())
-    return Image(_built(f"{suite}-kmodd", inputs, lambda directory: _make(tree, directory, package)))
+    """The same with this package of kmodd installed, never booted since."""
+    return _image(f"{suite}-kmodd", suite, package)
 
 
 def packages() -> list[str]:
@@ -96,18 +94,24 @@ def _bootstrap(command: Sequence[str], tree: Path) -> None:
     _run([*command, str(tree), f"deb [signed-by={_KEYRING}] {archive.uri} {command[-1]} main", *options])
 
 
-def _inputs(tree: Path) -> tuple[bytes, ...]:
-    """What a disk depends on beside the package."""
+def _image(kind: str, suite: str, package: Path | None = None) -> Image:
+    """From the cache or made."""
+    tree = unpacked(suite)
+    modules = built_modules(tree, suite)
     sources = (path.read_bytes() for path in sorted(_HERE.glob("*.py")))
-    return tree.name.encode(), *sources, *preparation.inputs()
+    content = (package.read_bytes(),) if package else ()
+    inputs = (tree.name.encode(), modules.name.encode(), *sources, *preparation.inputs(), *content)
+    return Image(_built(kind, inputs, lambda directory: _make(tree, modules, directory, package)))
 
 
-def _make(tree: Path, directory: Path, package: Path | None = None) -> None:
+def _make(tree: Path, modules: Path, directory: Path, package: Path | None) -> None:
     """Fill the directory of an Image."""
     directory.mkdir()
     copy = directory / "tree"
     _run(["cp", "--archive", "--reflink=auto", str(tree), str(copy)])
     preparation.prepare(copy)
+    release = put_modules(modules, copy)
+    _run([*NAMESPACES, f"--root={copy}", "depmod", release])
     if package is not None:
         _install(copy, package)
     copy_uml_kernel(copy, directory / "uml")

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from tests.support.images.modules import kernel_release
 from tests.support.images.recipe import NAMESPACES, unpacked
 
 _REPOSITORY: Final = Path(__file__).resolve().parents[3]
@@ -22,7 +23,7 @@ class Root:
     @property
     def release(self) -> str:
         """Of the kernel of linux-image."""
-        return (self.path / "vmlinuz").readlink().name.removeprefix("vmlinuz-")
+        return kernel_release(self.path)
 
     def run(self, *command: str) -> str:
         """What a command says, its warnings too; raises CalledProcessError if it fails."""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-DeviceName = Literal["e1000e", "usb-storage", "usb-tablet", "virtio-rng"]
+DeviceName = Literal["e1000e", "pci-testdev", "usb-storage", "usb-tablet", "virtio-rng"]
 
 USB_BUS = "usb.0"
 ENTROPY = "entropy"
@@ -24,6 +24,8 @@ class Device:
 DEVICES: Mapping[DeviceName, Device] = {
     # A network card of Intel's, without the boot ROM, which is in another package.
     "e1000e": Device("e1000e", "port0", {"romfile": ""}),
+    # A device that no driver of Debian's is for; kmodd_alias of tests/modules is.
+    "pci-testdev": Device("pci-testdev", "port2"),
     "virtio-rng": Device("virtio-rng-pci", "port1", {"rng": ENTROPY}),
     "usb-tablet": Device("usb-tablet", USB_BUS),
     "usb-storage": Device(

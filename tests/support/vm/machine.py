@@ -88,21 +88,21 @@ class VirtualMachine(SystemdMachine):
 
     def reboot(self) -> None:
         """Shut down as a person does, and come up again."""
-        with self._next_boot(_SHUTDOWN_TIMEOUT_S):
+        with self.next_boot(_SHUTDOWN_TIMEOUT_S):
             self.systemctl("reboot")
 
     def reset(self) -> None:
         """The reset button: nothing is shut down, nothing written that was not written yet."""
-        with self._next_boot():
+        with self.next_boot():
             self._process.qmp.execute("system_reset")
 
     def crash(self) -> None:
         """The kernel panics (sysrq c) and, told so by panic=, begins anew."""
-        with self._next_boot():
+        with self.next_boot():
             self.channel.submit("write_file", path="/proc/sysrq-trigger", content="c", mode=0, atomic=False)
 
     @contextmanager
-    def _next_boot(self, timeout_s: float = _UNPLUG_TIMEOUT_S) -> Iterator[None]:
+    def next_boot(self, timeout_s: float = _UNPLUG_TIMEOUT_S) -> Iterator[None]:
         """What is done in the block resets the machine; behind it the machine is up again."""
         since = self._process.qmp.mark()
         yield
