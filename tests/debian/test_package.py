@@ -21,7 +21,13 @@ MINE = 'resync_interval = "7min"\n'
 GENERATED = {"00-kmodd.conf", "zz-kmodd.conf"}
 KEEP_MINE = ("-o", "Dpkg::Options::=--force-confdef")
 LATER = "99"
-NOT_LEFT_BEHIND = ("/etc/kmodd.d", "/usr/lib/kmodd-test-agent", "/etc/systemd/system/kmodd-test-agent@")
+NOT_LEFT_BEHIND = (
+    "/etc/kmodd.d",
+    "/etc/systemd/system/kmodd-test-agent@",
+    "/usr/lib/kmodd-test-agent",
+    "/usr/lib/modules/",
+)
+"""What a person declared, and what belongs to the tests (tests/modules)."""
 
 
 @dataclass(frozen=True, slots=True)
