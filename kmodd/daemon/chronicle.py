@@ -15,8 +15,8 @@ from kmodd.shown import Condition, Initramfs, Issue, ModuleStatus, Severity
 
 MOST_TOLD: Final = 100
 """Lines at once of one kind; ten thousand bad files are one mistake of somebody's."""
-_TOLD_BEFORE: Final = frozenset((*GOOD, *UNDER_WAY, Condition.FAILED))
-"""Nothing to say, or said by whoever tried."""
+_UNTOLD: Final = UNDER_WAY | {Condition.FAILED}
+"""It passes by itself, or is said by whoever tried."""
 
 _log = logging.getLogger(__name__)
 
@@ -50,16 +50,17 @@ class Chronicle:
         """What a step is planned for may be over in a moment, so it is told when it lasts."""
         moving = {step.module for step in snapshot.plan.steps} if snapshot.enforcing else frozenset()
         # Where there is no module tree, that is said, and not of each module.
-        untold = (*_TOLD_BEFORE, Condition.MISSING) if snapshot.problem else _TOLD_BEFORE
+        untold = _UNTOLD | {Condition.MISSING} if snapshot.problem else _UNTOLD
         fresh = []
         for name, status in snapshot.statuses.items():
-            before = self._conditions.get(name)
-            if status.condition in GOOD and before is not None:
-                del self._conditions[name]
-                marks = fields(MessageId.AS_DECLARED_AGAIN, module=name, code=status.condition)
-                _log.info("%s is as declared again: %s", name, status.message, extra=marks)
-            elif status.condition not in (before, *untold) and name not in moving:
-                self._conditions[name] = status.condition
+            condition, before = status.condition, self._conditions.get(name)
+            if condition in GOOD:
+                if before is not None:
+                    del self._conditions[name]
+                    marks = fields(MessageId.AS_DECLARED_AGAIN, module=name, code=condition)
+                    _log.info("%s is as declared again: %s", name, status.message, extra=marks)
+            elif condition is not before and condition not in untold and name not in moving:
+                self._conditions[name] = condition
                 fresh.append(status)
         for name in self._conditions.keys() - snapshot.statuses.keys():
             del self._conditions[name]

@@ -51,8 +51,7 @@ def summary(snapshot: Snapshot) -> str:
 
 def needs_somebody(snapshot: Snapshot) -> bool:
     """Whether something is wrong that does not pass by itself; a load that takes long may."""
-    slow = {name for name, s in snapshot.statuses.items() if s.condition is Condition.LOADING_SLOW}
-    others = {name: status for name, status in snapshot.statuses.items() if name not in slow}
+    others = {n: s for n, s in snapshot.statuses.items() if s.condition is not Condition.LOADING_SLOW}
     state = daemon_state(snapshot.issues, others, settled=True, paused=False)
     return bool(snapshot.problem) or state is DaemonState.DEGRADED
 
