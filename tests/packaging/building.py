@@ -7,6 +7,7 @@ import sysconfig
 import tarfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import install
 import pytest
@@ -27,14 +28,24 @@ _INITRAMFS_TOOLS = ("/usr/share/initramfs-tools/", "/etc/initramfs/", "/etc/kern
 _SOMEBODY = ("unshare", "--user", "--map-user=1000", "--map-group=1000")
 
 
-def run(*command: str | Path, cwd: Path = REPOSITORY, more: Mapping[str, str] | None = None) -> str:
-    """What a builder prints, in a home of its own; raises AssertionError with all of it if it fails."""
+def run(*command: str | Path, cwd: Path | None = None, more: Mapping[str, str] | None = None) -> str:
+    """What a builder prints; its home is ``cwd``, or for the checkout one that is gone afterwards.
+
+    Raises AssertionError with all that it printed if it fails.
+    """
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-    environment = {"PATH": path, "HOME": str(cwd), "LC_ALL": "C.UTF-8", **(more or {})}
     words = list(map(str, command))
-    done = subprocess.run(
-        words, cwd=cwd, env=environment, capture_output=True, text=True, check=False, timeout=_TIMEOUT_S
-    )
+    with TemporaryDirectory() as home:
+        environment = {"PATH": path, "HOME": str(cwd or home), "LC_ALL": "C.UTF-8", **(more or {})}
+        done = subprocess.run(
+            words,
+            cwd=cwd or REPOSITORY,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_TIMEOUT_S,
+        )
     assert done.returncode == 0, f"{words[0]}: {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 
