@@ -5,9 +5,11 @@ import contextlib
 from collections.abc import Mapping
 
 from kmodd import __version__
+from kmodd.daemon.crash_guard import CrashGuard
 from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.shared import Shared
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.events.trigger import Look
 from kmodd.kernel.ports import Loader
 from kmodd.model import Security, Symbols
 from kmodd.names import ModuleName
@@ -29,8 +31,9 @@ class Facade:
 
     version = __version__
 
-    def __init__(self, reconciler: Reconciler, loader: Loader) -> None:
+    def __init__(self, reconciler: Reconciler, guard: CrashGuard, loader: Loader) -> None:
         self._reconciler = reconciler
+        self._guard = guard
         self._loader = loader
         # One child at a time, whoever asks.
         self._reading = asyncio.Lock()
@@ -82,6 +85,11 @@ class Facade:
     async def plan(self) -> tuple[ActionRow, ...]:
         """What reconcile() would do now."""
         return tuple(step.row for step in (await self._plan.ask()).steps)
+
+    async def release(self, name: ModuleName) -> None:
+        """End a module's quarantine, and act on that. Raises NOT_FOUND, BUSY, STATE_NOT_WRITABLE."""
+        await self._guard.release(name)
+        await self._reconciler.look_again(Look(full=True))
 
     def modules(self) -> Mapping[ModuleName, ModuleStatus]:
         """Every module that has an object."""

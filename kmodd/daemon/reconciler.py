@@ -17,6 +17,7 @@ from kmodd.core.memory import Memory, overtaken
 from kmodd.core.resolve import DesiredState, with_needs
 from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
 from kmodd.daemon.clock import now_us
+from kmodd.daemon.crash_guard import CrashGuard
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
@@ -87,6 +88,7 @@ class Reconciler:
         store: MemoryStore,
         executor: Executor,
         planner: Planner,
+        guard: CrashGuard,
         trigger: Trigger,
         audience: Audience,
     ) -> None:
@@ -95,6 +97,7 @@ class Reconciler:
         self._store = store
         self._executor = executor
         self._planner = planner
+        self._guard = guard
         self._trigger = trigger
         self._audience = audience
         self.snapshot = Snapshot()
@@ -204,6 +207,7 @@ class Reconciler:
 
     async def _reconcile(self, look: Look) -> None:
         catalog = await self._catalog(look)
+        await self._guard.prepare(catalog)
         async with self._surveying:
             # A copy: what is asked for from here on is the next pass's.
             included = frozenset(self._included)
@@ -215,11 +219,13 @@ class Reconciler:
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
             findings = findings._replace(tree_changed=findings.tree_changed or self._tree_changed)
             self._tree_changed = False
+            await self._guard.look(findings.infos)
             enforce = self._enforces(catalog.settings, findings.desired)
             await self._planner.restrain(catalog.settings, look, findings, enforce=enforce)
             plan = await self._planner.plan(findings, ends)
             self._settle(findings, plan)
             self._apply(catalog.settings)
+            self._guard.block(plan.barred if enforce else frozenset())
             self._executor.replace(plan.steps if enforce else ())
             plan = plan if enforce else only_reported(plan)
             self._show(catalog, findings, plan, included)
@@ -229,7 +235,7 @@ class Reconciler:
 
     def _enforces(self, settings: Settings, desired: DesiredState) -> bool:
         """Whether kmodd may change anything; that it may not is said once, with who says so."""
-        by_file = "" if settings.enforce else "enforce = false in kmodd.toml"
+        by_file = self._guard.safe_mode if settings.enforce else "enforce = false in kmodd.toml"
         why = by_file if desired.enforce else "kmodd.enforce=0 on the kernel command line"
         if why and why != self._only_reports:
             _log.warning(
@@ -290,7 +296,8 @@ class Reconciler:
         copies = self._planner.copies
         statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
         tell(statuses, copies)
-        problem = str(self._not_compiled or "") or findings.problem or self._planner.problem
+        guard = self._guard.safe_mode or self._guard.problem
+        problem = str(self._not_compiled or "") or findings.problem or self._planner.problem or guard
         if problem and problem != old.problem:
             _log.error("%s", problem, extra=fields(MessageId.TROUBLE))
         self._included &= findings.observed.keys()

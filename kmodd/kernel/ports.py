@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from kmodd.intent import Note
 from kmodd.model import ModuleInfo, ObservedModule, Report, Request, Restraint, Security, Symbols, User
 from kmodd.names import ModuleName
 
@@ -40,8 +41,11 @@ class Loader(Protocol):
 
     modprobe_file: str
 
-    async def perform(self, request: Request) -> Report:
-        """Carry out ``request``; the report is a claim, to be verified. Raises LOADER_LOST, NO_LIBKMOD."""
+    async def perform(self, request: Request, note: Note | None = None) -> Report:
+        """Carry out ``request`` after writing down its intent; the report is a claim, to be verified.
+
+        Raises LOADER_LOST, NO_LIBKMOD.
+        """
 
     async def lookup(
         self, names: Iterable[ModuleName], *, with_modinfo: frozenset[ModuleName] = frozenset()
@@ -59,6 +63,9 @@ class Loader(Protocol):
 
     async def users(self, names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
         """What uses each of ``names`` and is no module, as far as it can be found out. Raises LOADER_LOST."""
+
+    async def digests(self, paths: Iterable[str]) -> Mapping[str, str]:
+        """Digest of each file, as intents have it, without those that cannot be read. Raises LOADER_LOST."""
 
     async def symbols(self, name: ModuleName) -> Symbols:
         """Symbols of one module's file. Raises NOT_FOUND, FAILED, and as lookup."""

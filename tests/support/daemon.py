@@ -22,6 +22,7 @@ from kmodd.model import Catalog, Declaration, Desired, DeviceMatch, Parameter, S
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, DaemonState, ModuleStatus, OutcomeRow
 from tests.support.clock import run, settle
+from tests.support.guarded import at_once, simulated_guard
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.simulated import SimulatedLoader
 from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule, module
@@ -80,14 +81,17 @@ class SimulatedDaemon:
         survey = Survey(_roots(path), self.kernel, inventory, self.devices, self.devices)
         self.store = MemoryStore(path / "loads.json")
         self.trigger = Trigger(0.1, TokenBucket(rate_hz=1e6, burst=1_000_000))
-        executor = Executor(group, self.loader, self.kernel, self.store, self._changed)
+        self.guard = simulated_guard(path, self.store, self.kernel, self.loader, self._changed)
+        executor = Executor(group, self.loader, self.kernel, self.store, self.guard, self._changed)
         self.modprobe_file = path / "00-kmodd.conf"
         self.loader.modprobe_file = str(self.modprobe_file)
         self.catalog = Catalog(settings=Settings(modprobe_file=str(self.modprobe_file)))
-        restrainer = ModprobeFile(self.loader, path / "modprobe-file", _at_once)
+        restrainer = ModprobeFile(self.loader, path / "modprobe-file", at_once)
         copies = InitramfsCopies(path / "initramfs", self.kernel.release())
         planner = Planner(self.store, restrainer, self.loader, copies)
-        self.reconciler = Reconciler(self._compile, survey, self.store, executor, planner, self.trigger, self)
+        self.reconciler = Reconciler(
+            self._compile, survey, self.store, executor, planner, self.guard, self.trigger, self
+        )
         self._task = group.create_task(self.reconciler.run())
 
     async def _compile(self) -> Catalog:
@@ -152,11 +156,6 @@ class SimulatedDaemon:
     def conditions(self) -> dict[str, Condition]:
         """Condition of every managed module."""
         return {name: status.condition for name, status in self.snapshot.statuses.items()}
-
-
-async def _at_once(work: Callable[..., bool], *arguments: object) -> bool:
-    """On a loop whose time is virtual nothing can wait for a thread."""
-    return work(*arguments)
 
 
 def _roots(path: Path) -> Roots:
