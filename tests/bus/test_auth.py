@@ -17,7 +17,16 @@ from tests.bus.polkit import polkit
 from tests.bus.private_bus import NOBODY, PrivateBus, busctl, client, manager_call, serving
 
 needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can be several users")
-CHANGING = ("Reload", "Reconcile")
+CHANGING: dict[str, tuple[str, ...]] = {
+    "Reload": (),
+    "Reconcile": (),
+    "SetOverride": ("sa{sv}", "dummy", "0"),
+    "ClearOverride": ("s", "dummy"),
+    "Retry": ("s", "dummy"),
+    "Pause": (),
+    "Resume": (),
+}
+"""Every changing member of the manager, with arguments."""
 READING = ("Plan", "ListModules")
 _RELOAD = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE, "Reload")
 
@@ -52,9 +61,9 @@ def test_root_may_without_polkit(bus: PrivateBus) -> None:
     async def main() -> None:
         manager = FakeManager()
         async with serving(bus, manager):
-            for member in CHANGING:
-                assert (await manager_call(bus, member)).status == 0
-        assert manager.calls == ["reload", "reconcile"]
+            for member, arguments in CHANGING.items():
+                assert (await manager_call(bus, member, *arguments)).status == 0
+        assert len(manager.calls) == len(CHANGING)
 
     asyncio.run(main())
 
@@ -67,8 +76,9 @@ def test_nobody_reads_everything_and_changes_nothing(bus: PrivateBus, answer: bo
         async with serving(bus, manager), polkit(bus, answer):
             for member in READING:
                 assert (await manager_call(bus, member, user=NOBODY)).status == 0
-            for member in CHANGING:
-                assert (await manager_call(bus, member, user=NOBODY)).status == 1
+            for member, arguments in CHANGING.items():
+                refused = await manager_call(bus, member, *arguments, user=NOBODY)
+                assert "for root and for whom polkit allows" in refused.err
             printed = await set_paused(bus)
         assert manager.calls == ["plan"]
         assert "for root and for whom polkit allows" in printed
