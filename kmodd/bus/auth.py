@@ -31,6 +31,11 @@ ACTIONS: Mapping[str, str | None] = {
     f"{names.MANAGER_INTERFACE}.GetModule": READ,
     f"{names.MANAGER_INTERFACE}.Explain": READ,
     f"{names.MANAGER_INTERFACE}.Symbols": READ,
+    f"{names.MANAGER_INTERFACE}.SetOverride": names.MANAGE_ACTION,
+    f"{names.MANAGER_INTERFACE}.ClearOverride": names.MANAGE_ACTION,
+    f"{names.MANAGER_INTERFACE}.Retry": names.MANAGE_ACTION,
+    f"{names.MANAGER_INTERFACE}.Pause": names.MANAGE_ACTION,
+    f"{names.MANAGER_INTERFACE}.Resume": names.MANAGE_ACTION,
 }
 
 UNIX_USER_TIMEOUT_S = 5.0

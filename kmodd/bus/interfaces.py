@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
 from kmodd.bus import names
+from kmodd.bus.message import Variant
+from kmodd.bus.plain import plain_values
 from kmodd.bus.table import Argument, Interface, Method, Property, Signal
 from kmodd.model import Security, Symbols
 from kmodd.names import ModuleName, module_name, printable
@@ -67,7 +69,7 @@ class Manager(Protocol):
 
     @property
     def enforcing(self) -> bool:
-        """Whether kmodd changes anything, or only reports."""
+        """Whether settings and kernel command line let kmodd change anything."""
 
     @property
     def initramfs(self) -> Initramfs:
@@ -76,6 +78,18 @@ class Manager(Protocol):
     @property
     def security(self) -> Security:
         """What the kernel permits at all."""
+
+    async def set_override(self, name: ModuleName, values: Mapping[str, object]) -> None:
+        """Want this of a module until the next boot; raises INVALID_ARGUMENT, INVALID_CONFIG."""
+
+    async def clear_override(self, name: ModuleName) -> None:
+        """Want it no more; raises NOT_FOUND."""
+
+    async def retry(self, name: ModuleName) -> None:
+        """Try now what failed with a module or was put off; raises NOT_FOUND."""
+
+    async def pause(self, *, paused: bool) -> None:
+        """Stop enforcement, or go on with it."""
 
     async def symbols(self, name: ModuleName) -> Symbols:
         """Symbols of a module's file; raises NOT_FOUND."""
@@ -175,6 +189,31 @@ def _explain(bound: Bound, name: str) -> list[tuple[str, str, int, str]]:
     return _source_rows(bound.manager.explain(module_name(name)))
 
 
+async def _set_override(bound: Bound, name: str, values: Mapping[str, Variant]) -> None:
+    await bound.manager.set_override(module_name(name), plain_values(values))
+    bound.publish()
+
+
+async def _clear_override(bound: Bound, name: str) -> None:
+    await bound.manager.clear_override(module_name(name))
+    bound.publish()
+
+
+async def _retry(bound: Bound, name: str) -> None:
+    await bound.manager.retry(module_name(name))
+    bound.publish()
+
+
+async def _pause(bound: Bound) -> None:
+    await bound.manager.pause(paused=True)
+    bound.publish()
+
+
+async def _resume(bound: Bound) -> None:
+    await bound.manager.pause(paused=False)
+    bound.publish()
+
+
 async def _symbols(bound: Bound, name: str) -> tuple[list[tuple[str, str]], list[str]]:
     found = await bound.manager.symbols(module_name(name))
     needed = [(printable(symbol), exporter) for symbol, exporter in found.needed]
@@ -197,6 +236,11 @@ MANAGER = Interface(
         Method("GetModule", (_NAME,), (Argument("object", "o"),), _get_module),
         Method("Explain", (_NAME,), (Argument("sources", "a(ssus)"),), _explain),
         Method("Symbols", (_NAME,), (Argument("needed", "a(ss)"), Argument("exported", "as")), _symbols),
+        Method("SetOverride", (_NAME, Argument("values", "a{sv}")), (), _set_override),
+        Method("ClearOverride", (_NAME,), (), _clear_override),
+        Method("Retry", (_NAME,), (), _retry),
+        Method("Pause", (), (), _pause),
+        Method("Resume", (), (), _resume),
     ),
     properties=(
         Property("Version", "s", lambda bound: bound.manager.version, constant=True),

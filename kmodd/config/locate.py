@@ -10,8 +10,7 @@ from typing import NamedTuple
 
 import tomli
 
-# Keys and indexes from the top of the document.
-KeyPath = tuple[str | int, ...]
+from kmodd.config.toml_text import KeyPath
 
 # Deeper than any table of ours, and far from what recursion or quadratic parsing could hurt.
 MAX_DEPTH = 32

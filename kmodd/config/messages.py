@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from pydantic import ValidationError
 
 from kmodd.config.issues import Code, error
-from kmodd.config.locate import KeyPath
 from kmodd.config.reading import Parsed
 from kmodd.config.schema import SettingsTable, Table, known_keys
-from kmodd.config.toml_text import dotted
+from kmodd.config.toml_text import KeyPath, dotted
 from kmodd.config.values import toml_type
 from kmodd.shown import Issue
 

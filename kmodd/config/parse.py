@@ -6,7 +6,6 @@ from pydantic import ValidationError
 
 from kmodd.config.fragment import TABLE, Document, Fragment, Row, Rows
 from kmodd.config.issues import Code, error
-from kmodd.config.locate import KeyPath
 from kmodd.config.messages import issues_of
 from kmodd.config.reading import Invalid, Parsed, parse_toml
 from kmodd.config.schema import (
@@ -18,7 +17,7 @@ from kmodd.config.schema import (
     Table,
     WhenTable,
 )
-from kmodd.config.toml_text import dotted, toml_text
+from kmodd.config.toml_text import KeyPath, dotted, toml_text
 from kmodd.model import Settings
 from kmodd.names import ModuleName, module_name
 from kmodd.shown import Issue, Source

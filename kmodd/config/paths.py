@@ -7,12 +7,16 @@ _DIRECTORIES = ("/etc/kmodd.d", "/run/kmodd.d", "/usr/local/lib/kmodd.d", "/usr/
 
 
 class ConfigPaths(NamedTuple):
-    """Directories of drop-ins, highest first, the daemon's own settings, and where results are kept."""
+    """Directories of drop-ins, highest first, the daemon's own settings, and where results are kept.
+
+    ``overrides_dir`` is the one of the directories that kmodd itself writes to (daemon/overrides.py).
+    """
 
     directories: tuple[Path, ...] = tuple(map(Path, _DIRECTORIES))
     settings: Path = Path("/etc/kmodd/kmodd.toml")
     runtime_dir: Path = Path("/run/kmodd")
     state_dir: Path = Path("/var/lib/kmodd")
+    overrides_dir: Path = Path("/run/kmodd.d")
 
     @property
     def catalog(self) -> Path:

@@ -4,9 +4,10 @@ import json
 import re
 from datetime import date, datetime, time
 
-from kmodd.config.locate import KeyPath
-
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
+
+# Keys and indexes from the top of the document.
+KeyPath = tuple[str | int, ...]
 
 
 def toml_text(value: object) -> str:

@@ -90,10 +90,10 @@ class Plan(NamedTuple):
     barred: frozenset[ModuleName] = frozenset()
 
 
-def only_reported(plan: Plan) -> Plan:
-    """``plan`` where nothing of it is carried out: its verdicts say so."""
+def only_reported(plan: Plan, but: str = "kmodd only reports") -> Plan:
+    """``plan`` where nothing of it is carried out: its verdicts say so, in the words of ``but``."""
     told = {step.module: plan.verdicts[step.module] for step in plan.steps if step.module in plan.verdicts}
-    changed = {n: v._replace(message=f"{v.message}; but kmodd only reports") for n, v in told.items()}
+    changed = {n: v._replace(message=f"{v.message}; but {but}") for n, v in told.items()}
     return plan._replace(verdicts={**plan.verdicts, **changed})
 
 

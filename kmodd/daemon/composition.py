@@ -11,6 +11,7 @@ from kmodd.daemon.block_file import BlockFile
 from kmodd.daemon.bus_link import BusLink
 from kmodd.daemon.chronicle import Chronicle
 from kmodd.daemon.crash_guard import CrashGuard, Surroundings
+from kmodd.daemon.enforcement import Enforcement
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.facade import Facade
 from kmodd.daemon.initramfs import InitramfsCopies
@@ -18,12 +19,14 @@ from kmodd.daemon.intent_files import GuardFiles
 from kmodd.daemon.inventory import Inventory
 from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
+from kmodd.daemon.overrides import Overrides
 from kmodd.daemon.places import Places
 from kmodd.daemon.planner import Planner
 from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.snapshot import Snapshot, needs_somebody, summary
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Survey
+from kmodd.daemon.turns import Turns
 from kmodd.errors import KmoddError
 from kmodd.events.devices import PresentDevices
 from kmodd.events.files import FileWatcher, Interest
@@ -93,14 +96,26 @@ class Daemon:
         restrainer = ModprobeFile(loader, places.config.state_dir / "modprobe-file")
         copies = InitramfsCopies(places.initramfs, reader.release())
         planner = Planner(store, restrainer, loader, copies)
+        enforcement = Enforcement(runtime / "paused")
         self.reconciler = Reconciler(
-            self._compile, survey, store, executor, planner, self._guard, self._trigger, self
+            self._compile,
+            survey,
+            store,
+            executor,
+            planner,
+            self._guard,
+            self._trigger,
+            self,
+            enforcement,
         )
         self.reconciler.kernel_release = reader.release()
-        self._bus = BusLink(places.bus, Facade(self.reconciler, self._guard, loader))
+        self._overrides = Overrides(places.config, self.reconciler.recompile)
+        facade = Facade(self.reconciler, self._guard, loader, Turns(group), self._overrides)
+        self._bus = BusLink(places.bus, facade)
 
     def start(self) -> None:
-        """Start every task; returns at once. Raises FAILED: no inotify."""
+        """Start every task; returns at once. Raises FAILED: no inotify; STATE_NOT_WRITABLE."""
+        self._overrides.recover()
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)

@@ -5,9 +5,12 @@ import contextlib
 from collections.abc import Mapping
 
 from kmodd import __version__
+from kmodd.config.override_text import override_text
 from kmodd.daemon.crash_guard import CrashGuard
+from kmodd.daemon.overrides import Overrides
 from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.shared import Shared
+from kmodd.daemon.turns import Turns
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import Look
 from kmodd.kernel.ports import Loader
@@ -31,10 +34,19 @@ class Facade:
 
     version = __version__
 
-    def __init__(self, reconciler: Reconciler, guard: CrashGuard, loader: Loader) -> None:
+    def __init__(
+        self,
+        reconciler: Reconciler,
+        guard: CrashGuard,
+        loader: Loader,
+        turns: Turns,
+        overrides: Overrides,
+    ) -> None:
         self._reconciler = reconciler
         self._guard = guard
         self._loader = loader
+        self._turns = turns
+        self._overrides = overrides
         # One child at a time, whoever asks.
         self._reading = asyncio.Lock()
         # Everybody may ask for a plan, and passes wait for the survey of each.
@@ -88,8 +100,12 @@ class Facade:
 
     async def release(self, name: ModuleName) -> None:
         """End a module's quarantine, and act on that. Raises NOT_FOUND, BUSY, STATE_NOT_WRITABLE."""
-        await self._guard.release(name)
-        await self._reconciler.look_again(Look(full=True))
+
+        async def release() -> None:
+            await self._guard.release(name)
+            await self._reconciler.look_again(Look(full=True))
+
+        await self._turns.take(release)
 
     def modules(self) -> Mapping[ModuleName, ModuleStatus]:
         """Every module that has an object."""
@@ -113,6 +129,23 @@ class Facade:
         with contextlib.suppress(KmoddError):
             await self._reconciler.inform(name)
 
+    async def set_override(self, name: ModuleName, values: Mapping[str, object]) -> None:
+        """Want this of a module until the next boot. Raises INVALID_ARGUMENT, INVALID_CONFIG."""
+        text = override_text(name, values)
+        await self._turns.take(lambda: self._overrides.set(name, text))
+
+    async def clear_override(self, name: ModuleName) -> None:
+        """Want it no more. Raises NOT_FOUND."""
+        await self._turns.take(lambda: self._overrides.clear(name))
+
+    async def retry(self, name: ModuleName) -> None:
+        """Try a module again now. Raises NOT_FOUND."""
+        await self._turns.take(lambda: self._reconciler.retry(name))
+
+    async def pause(self, *, paused: bool) -> None:
+        """Stop enforcement, or go on with it. Raises STATE_NOT_WRITABLE."""
+        await self._turns.take(lambda: self._reconciler.pause(paused=paused))
+
     async def symbols(self, name: ModuleName) -> Symbols:
         """Symbols of a module's file. Raises NOT_FOUND, NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST."""
         async with self._reading:
@@ -120,7 +153,7 @@ class Facade:
 
     @property
     def enforcing(self) -> bool:
-        """Whether kmodd changes anything, or only reports."""
+        """Whether settings and kernel command line let kmodd change anything."""
         return self._reconciler.snapshot.enforcing
 
     @property

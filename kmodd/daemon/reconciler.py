@@ -7,29 +7,31 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Awaitable, Callable, Collection, Container, Iterable
-from typing import Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Iterable
+from typing import TypeVar
 
 from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Plan, only_reported
 from kmodd.core.initramfs import tell
-from kmodd.core.memory import Memory, overtaken
-from kmodd.core.resolve import DesiredState, with_needs
+from kmodd.core.memory import overtaken
+from kmodd.core.resolve import with_needs
 from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
 from kmodd.daemon.clock import now_us
 from kmodd.daemon.crash_guard import CrashGuard
+from kmodd.daemon.enforcement import Enforcement
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.planner import Planner
+from kmodd.daemon.roles import Audience, Surveyor
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings, default_parallel
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import EVERYTHING, NOTHING, Look, Trigger
-from kmodd.model import Catalog, Facts, ModuleInfo, Settings
+from kmodd.model import Catalog, Facts, Settings
 from kmodd.names import ModuleName
-from kmodd.shown import DaemonState, ModuleStatus, OutcomeRow, Severity
+from kmodd.shown import Condition, DaemonState, ModuleStatus, OutcomeRow, Severity
 
 COMPILER_TRIES = 3
 PAUSE_AFTER_PROBLEM_S = 5.0
@@ -37,45 +39,13 @@ PAUSE_BEFORE_PROOF_S = 60.0
 """A proof that hangs is given half a minute, and passes wait for it."""
 FATAL = frozenset((ErrorKind.NO_MODULE_SUPPORT, ErrorKind.NO_LIBKMOD))
 """Without these nothing can ever be done here, so a start ends with the sentence."""
+CONFIG = Look(config=True)
 RESYNC = Look(config=True, all_devices=True)
 """All that an event may have failed to tell of; not a wish of somebody's that failures be forgotten."""
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
-
-
-class Surveyor(Protocol):
-    """What reads the world for a pass (survey.Survey)."""
-
-    async def look(
-        self,
-        catalog: Catalog,
-        look: Look,
-        memory: Memory,
-        busy: Container[ModuleName],
-        included: Collection[ModuleName] = (),
-    ) -> Findings:
-        """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too.
-
-        Parameters of what is ``busy`` when they would be read are not.
-        """
-
-    def present(self) -> Container[ModuleName]:
-        """Modules in the kernel."""
-
-    async def inform(self, name: ModuleName) -> ModuleInfo:
-        """What the module's file says too."""
-
-
-class Audience(Protocol):
-    """Who is told what a pass came to."""
-
-    def show(self, snapshot: Snapshot) -> None:
-        """The state after a pass."""
-
-    def finished(self, rows: tuple[OutcomeRow, ...]) -> None:
-        """A plan has been carried out; never empty."""
 
 
 class Reconciler:
@@ -91,6 +61,7 @@ class Reconciler:
         guard: CrashGuard,
         trigger: Trigger,
         audience: Audience,
+        enforcement: Enforcement,
     ) -> None:
         self._compile_files = compile_files
         self._survey = survey
@@ -100,6 +71,7 @@ class Reconciler:
         self._guard = guard
         self._trigger = trigger
         self._audience = audience
+        self._enforcement = enforcement
         self.snapshot = Snapshot()
         self.kernel_release = ""
         self._included: set[ModuleName] = set()
@@ -109,7 +81,6 @@ class Reconciler:
         self._tree_changed = False
         self._resync_at = math.inf
         self._not_compiled: KmoddError | None = None
-        self._only_reports = ""
         self._asked_to_look: list[asyncio.Future[None]] = []
         self._asked_to_finish: list[asyncio.Future[tuple[OutcomeRow, ...]]] = []
         self._to_finish: list[asyncio.Future[tuple[OutcomeRow, ...]]] = []
@@ -134,14 +105,22 @@ class Reconciler:
 
     async def reload(self) -> int:
         """Compile the files again; the generation. Raises INVALID_CONFIG (all messages), COMPILER_LOST."""
-        await self.look_again(EVERYTHING)
-        if self._not_compiled is not None:
-            raise self._not_compiled
+        await self.recompile(EVERYTHING)
         errors = [issue for issue in self.snapshot.issues if issue.severity is Severity.ERROR]
         if errors:
             lines = "\n".join(f"{issue.location}: {issue.message} ({issue.hint})" for issue in errors)
             raise KmoddError(ErrorKind.INVALID_CONFIG, lines)
         return self.snapshot.generation
+
+    async def recompile(self, look: Look = CONFIG) -> Catalog:
+        """Compile the files and make a pass; the catalog in force.
+
+        Raises what kept the files from being compiled, and what kept the pass from being made.
+        """
+        await self.look_again(look)
+        if self._not_compiled is not None:
+            raise self._not_compiled
+        return self.snapshot.catalog
 
     async def reconcile(self) -> tuple[OutcomeRow, ...]:
         """One full pass, carried out; what came of each action. What is slow is not waited for."""
@@ -152,6 +131,29 @@ class Reconciler:
         self._store.forget_failures(frozenset((Retry.BACKOFF,)))
         self._trigger.notify(Look(full=True, all_devices=True))
         return await future
+
+    async def retry(self, name: ModuleName) -> None:
+        """Try now what failed with a module, or was put off. Raises NOT_FOUND for one that is not managed."""
+        status = self.snapshot.statuses.get(name)
+        if status is None or status.condition is Condition.NOT_MANAGED:
+            raise KmoddError(
+                ErrorKind.NOT_FOUND, f"module {name} is not managed", "ListModules shows the managed ones"
+            )
+        self._store.forget_failures(frozenset(Retry), frozenset((name,)))
+        self._store.forget_successes(name)
+        await self.look_again(Look(modules=frozenset((name,))))
+
+    async def pause(self, *, paused: bool) -> None:
+        """Stop enforcement, or go on with it at once; what has begun goes on to its end.
+
+        Raises STATE_NOT_WRITABLE, and what kept the pass after it from being made.
+        """
+        self._enforcement.pause(paused=paused)
+        if paused:
+            self._executor.replace(())
+        else:
+            await self._guard.end_safe_mode()
+        await self.look_again(Look(retry=True))
 
     async def plan(self) -> Plan:
         """What a pass would do now, from a fresh survey; changes nothing."""
@@ -220,29 +222,19 @@ class Reconciler:
             findings = findings._replace(tree_changed=findings.tree_changed or self._tree_changed)
             self._tree_changed = False
             await self._guard.look(findings.infos)
-            enforce = self._enforces(catalog.settings, findings.desired)
-            await self._planner.restrain(catalog.settings, look, findings, enforce=enforce)
+            why_not = self._enforcement.look(catalog.settings, findings.desired, self._guard.safe_mode)
+            await self._planner.restrain(catalog.settings, look, findings, enforce=not why_not)
             plan = await self._planner.plan(findings, ends)
             self._settle(findings, plan)
             self._apply(catalog.settings)
-            self._guard.block(plan.barred if enforce else frozenset())
-            self._executor.replace(plan.steps if enforce else ())
-            plan = plan if enforce else only_reported(plan)
+            self._guard.block(frozenset() if why_not else plan.barred)
+            self._executor.replace(() if why_not else plan.steps)
+            if why_not:
+                plan = only_reported(plan, self._enforcement.remark)
             self._show(catalog, findings, plan, included)
         self._wake(catalog.settings, plan, look)
         if self._executor.idle:
             self._finish()
-
-    def _enforces(self, settings: Settings, desired: DesiredState) -> bool:
-        """Whether kmodd may change anything; that it may not is said once, with who says so."""
-        by_file = self._guard.safe_mode if settings.enforce else "enforce = false in kmodd.toml"
-        why = by_file if desired.enforce else "kmodd.enforce=0 on the kernel command line"
-        if why and why != self._only_reports:
-            _log.warning(
-                "kmodd only reports and changes nothing: %s", why, extra=fields(MessageId.ONLY_REPORTS)
-            )
-        self._only_reports = why
-        return not why
 
     async def _catalog(self, look: Look) -> Catalog:
         """Compiled again where files may have changed; if that fails, the one before stays in force."""
@@ -309,7 +301,7 @@ class Reconciler:
         # Not by key: a catalog of files that moved while they were compiled has none.
         changed = catalog != old.catalog
         issues = (*catalog.issues, *findings.issues)
-        state = daemon_state(issues, statuses, settled=self._settled, paused=False)
+        state = daemon_state(issues, statuses, settled=self._settled, paused=self._enforcement.paused)
         self.snapshot = Snapshot(
             catalog=catalog,
             generation=old.generation + (changed or not old.generation),
@@ -320,7 +312,8 @@ class Reconciler:
             observed=findings.observed,
             statuses=statuses,
             kernel_issues=findings.issues,
-            enforcing=not self._only_reports,
+            paused=self._enforcement.paused,
+            enforcing=self._enforcement.permitted,
             security=findings.security,
             initramfs=copies,
         )

@@ -180,9 +180,10 @@ class MemoryStore:
             if attempt.retry in retries and (modules is None or module in modules):
                 del self._attempts[module]
 
-    def forget_successes(self) -> None:
-        """Somebody wants everything to be tried anew."""
-        self._successes = {}
+    def forget_successes(self, module: ModuleName | None = None) -> None:
+        """Somebody wants everything to be tried anew, or one module."""
+        kept = {} if module is None else self._successes
+        self._successes = {key: success for key, success in kept.items() if key[0] != module}
 
     def _write(self) -> None:
         loads = {name: _row(record) for name, record in self._loads.items()}

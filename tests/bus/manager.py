@@ -100,6 +100,19 @@ class FakeManager:
             self.held[name] = self.present[name]
         return self._known(name)
 
+    async def set_override(self, name: ModuleName, values: Mapping[str, object]) -> None:
+        await self._do(f"override {name} {dict(values)}")
+
+    async def clear_override(self, name: ModuleName) -> None:
+        await self._do(f"no override {name}")
+
+    async def retry(self, name: ModuleName) -> None:
+        await self._do(f"retry {name}")
+
+    async def pause(self, *, paused: bool) -> None:
+        await self._do("pause" if paused else "resume")
+        self.paused = paused
+
     async def symbols(self, name: ModuleName) -> Symbols:
         self._known(name)
         return Symbols((("printk", ""), ("ip_vs_conn_put", "ip_vs")), ("own_symbol",))

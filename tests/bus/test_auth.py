@@ -21,6 +21,11 @@ CHANGING: dict[str, tuple[str, ...]] = {
     "Reload": (),
     "Reconcile": (),
     "Release": ("s", "dummy"),
+    "SetOverride": ("sa{sv}", "dummy", "0"),
+    "ClearOverride": ("s", "dummy"),
+    "Retry": ("s", "dummy"),
+    "Pause": (),
+    "Resume": (),
 }
 """Every changing member of the manager, with arguments."""
 READING = ("Plan", "ListModules")

@@ -28,6 +28,11 @@ ARGUMENTS = {
     f"{MANAGER}.GetModule": ("s", "dummy"),
     f"{MANAGER}.Explain": ("s", "dummy"),
     f"{MANAGER}.Symbols": ("s", "dummy"),
+    f"{MANAGER}.SetOverride": ("sa{sv}", "dummy", "1", "reason", "s", "a test"),
+    f"{MANAGER}.ClearOverride": ("s", "dummy"),
+    f"{MANAGER}.Retry": ("s", "dummy"),
+    f"{MANAGER}.Pause": (),
+    f"{MANAGER}.Resume": (),
 }
 """Every member of org.kmodd1(5), with arguments that make sense."""
 

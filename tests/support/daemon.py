@@ -5,15 +5,20 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any
 
+from kmodd.config.compile import compile_catalog
+from kmodd.daemon.enforcement import Enforcement
 from kmodd.daemon.executor import Executor
+from kmodd.daemon.facade import Facade
 from kmodd.daemon.initramfs import InitramfsCopies
 from kmodd.daemon.inventory import Inventory
 from kmodd.daemon.modprobe_file import ModprobeFile
+from kmodd.daemon.overrides import Overrides
 from kmodd.daemon.planner import Planner
 from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Survey
+from kmodd.daemon.turns import Turns
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.devices import Presence
 from kmodd.events.trigger import Look, TokenBucket, Trigger
@@ -22,6 +27,7 @@ from kmodd.model import Catalog, Declaration, Desired, DeviceMatch, Parameter, S
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, DaemonState, ModuleStatus, OutcomeRow
 from tests.support.clock import run, settle
+from tests.support.config_tree import config_paths
 from tests.support.guarded import at_once, simulated_guard
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.simulated import SimulatedLoader
@@ -73,6 +79,9 @@ class SimulatedDaemon:
         self.devices = StubDevices()
         self.compiler_troubles: list[KmoddError] = []
         self.compiled = 0
+        self.files = config_paths(path / "root")
+        self.reads_files = False
+        """Whether the compiler looks at ``files``; else it says what a test has declared."""
         self.shown: list[Snapshot] = []
         self.finishes: list[tuple[OutcomeRow, ...]] = []
         self.tree = path / "tree"
@@ -89,15 +98,28 @@ class SimulatedDaemon:
         restrainer = ModprobeFile(self.loader, path / "modprobe-file", at_once)
         copies = InitramfsCopies(path / "initramfs", self.kernel.release())
         planner = Planner(self.store, restrainer, self.loader, copies)
+        enforcement = Enforcement(path / "paused")
         self.reconciler = Reconciler(
-            self._compile, survey, self.store, executor, planner, self.guard, self.trigger, self
+            self._compile,
+            survey,
+            self.store,
+            executor,
+            planner,
+            self.guard,
+            self.trigger,
+            self,
+            enforcement,
         )
+        self.overrides = Overrides(self.files, self.reconciler.recompile)
+        self.facade = Facade(self.reconciler, self.guard, self.loader, Turns(group), self.overrides)
         self._task = group.create_task(self.reconciler.run())
 
     async def _compile(self) -> Catalog:
         self.compiled += 1
         if self.compiler_troubles:
             raise self.compiler_troubles.pop(0)
+        if self.reads_files:
+            return compile_catalog(self.files)._replace(settings=self.catalog.settings)
         return self.catalog
 
     def _changed(self) -> None:

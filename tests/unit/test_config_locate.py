@@ -11,7 +11,8 @@ import tomli
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from kmodd.config.locate import KeyPath, Misplaced, locate
+from kmodd.config.locate import Misplaced, locate
+from kmodd.config.toml_text import KeyPath
 from tests.support.properties import unhurried
 
 

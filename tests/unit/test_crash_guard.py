@@ -160,8 +160,8 @@ def test_the_second_time_it_is_quarantined_and_released(machine: SimulatedMachin
         )
         assert daemon.state() is DaemonState.DEGRADED
         assert "install other /bin/false\nsoftdep other pre:\n" in machine.blocked.read_text()
-        await daemon.guard.release(OTHER)
-        await daemon.look(FULL)
+        await daemon.facade.release(OTHER)
+        await daemon.second()
         assert daemon.status("other").condition is Condition.IN_SYNC
         assert not machine.blocked.exists()
         with pytest.raises(KmoddError) as caught:
@@ -435,8 +435,8 @@ def test_after_three_boots_that_ended_early_it_only_observes(machine: SimulatedM
     async def resumed(daemon: SimulatedDaemon) -> None:
         await begin(daemon, "base")
         assert daemon.loader.begun() == []
-        await daemon.guard.end_safe_mode()
-        await daemon.look(FULL)
+        await daemon.facade.pause(paused=False)
+        await daemon.second()
         assert daemon.loader.begun() == ["base"]
         assert daemon.state() is DaemonState.CONVERGED
 

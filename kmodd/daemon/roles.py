@@ -1,0 +1,45 @@
+"""Who the reconciler works with, as protocols: the real ones stand in the composition, others in tests."""
+
+from collections.abc import Collection, Container
+from typing import Protocol
+
+from kmodd.core.memory import Memory
+from kmodd.daemon.snapshot import Snapshot
+from kmodd.daemon.survey import Findings
+from kmodd.events.trigger import Look
+from kmodd.model import Catalog, ModuleInfo
+from kmodd.names import ModuleName
+from kmodd.shown import OutcomeRow
+
+
+class Surveyor(Protocol):
+    """What reads the world for a pass (survey.Survey)."""
+
+    async def look(
+        self,
+        catalog: Catalog,
+        look: Look,
+        memory: Memory,
+        busy: Container[ModuleName],
+        included: Collection[ModuleName] = (),
+    ) -> Findings:
+        """Read what ``look`` hints at, and the kernel always; ``included`` modules in detail too.
+
+        Parameters of what is ``busy`` when they would be read are not.
+        """
+
+    def present(self) -> Container[ModuleName]:
+        """Modules in the kernel."""
+
+    async def inform(self, name: ModuleName) -> ModuleInfo:
+        """What the module's file says too."""
+
+
+class Audience(Protocol):
+    """Who is told what a pass came to."""
+
+    def show(self, snapshot: Snapshot) -> None:
+        """The state after a pass."""
+
+    def finished(self, rows: tuple[OutcomeRow, ...]) -> None:
+        """A plan has been carried out; never empty."""
