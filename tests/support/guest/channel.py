@@ -23,6 +23,10 @@ class MachineLost(Exception):
     """The guest does not answer any more: it ended, panicked or hangs; the message has the console's end."""
 
 
+class GuestRestarted(Exception):
+    """The guest went down before it could answer, and is up again: its agent listens anew."""
+
+
 class Channel:
     """The host's end of the serial line; ``last_words`` gives what the console showed."""
 
@@ -90,14 +94,26 @@ class Channel:
         self._fail_all("the guest ended")
 
     def _resolve(self, answer: dict[str, object]) -> None:
+        number = int(str(answer["id"]))
         with self._lock:
-            future = self._pending.pop(int(str(answer["id"])), None)
-        if future is None:  # given up meanwhile
-            return
+            future = self._pending.pop(number, None)
+        if future is None:
+            if number == wire.READY_ID:
+                self._begin_anew()
+            return  # given up meanwhile
         if "error" in answer:
             future.set_exception(GuestError(str(answer["error"])))
         else:
             future.set_result(answer["result"])
+
+    def _begin_anew(self) -> None:
+        """Nobody knows any more of what was asked for before."""
+        with self._lock:
+            pending = list(self._pending.values())
+            self._pending.clear()
+            self._credit = threading.Semaphore(wire.WINDOW)
+        for future in pending:
+            future.set_exception(GuestRestarted())
 
     def _fail_all(self, reason: str) -> None:
         with self._lock:

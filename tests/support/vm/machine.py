@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.support.debian.systemd import SystemdMachine
-from tests.support.guest.channel import MachineLost
+from tests.support.guest.channel import GuestRestarted, MachineLost
 from tests.support.guest.process import tail
 from tests.support.vm import disk
 from tests.support.vm.boot import Boot
@@ -74,8 +74,14 @@ class VirtualMachine(SystemdMachine):
         self._process.qmp.execute("qmp_capabilities")
 
     def _wait_until_up(self) -> None:
+        """In this boot, or in one after it where this one crashes meanwhile."""
         self.channel.result(self.channel.ready, _BOOT_TIMEOUT_S)
-        self.systemctl("is-system-running", "--wait", timeout_s=_BOOT_TIMEOUT_S)
+        while True:
+            try:
+                self.systemctl("is-system-running", "--wait", timeout_s=_BOOT_TIMEOUT_S)
+            except GuestRestarted:
+                continue
+            return
 
     def keep(self, directory: Path) -> Snapshot:
         """The machine as it is now, in ``directory``; it stands still from here on."""
