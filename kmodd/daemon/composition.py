@@ -8,6 +8,8 @@ import signal
 
 from kmodd.config.compiler import load_catalog
 from kmodd.daemon.bus_link import BusLink
+from kmodd.daemon.checkpoint_file import CheckpointFile
+from kmodd.daemon.checkpoints import Checkpoints
 from kmodd.daemon.chronicle import Chronicle
 from kmodd.daemon.enforcement import Enforcement
 from kmodd.daemon.executor import Executor
@@ -16,6 +18,7 @@ from kmodd.daemon.initramfs import InitramfsCopies
 from kmodd.daemon.inventory import Inventory
 from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
+from kmodd.daemon.override_files import OverrideFiles
 from kmodd.daemon.overrides import Overrides
 from kmodd.daemon.places import Places
 from kmodd.daemon.planner import Planner
@@ -23,7 +26,9 @@ from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.snapshot import Snapshot, needs_somebody, summary
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Survey
+from kmodd.daemon.touched import TouchedModules
 from kmodd.daemon.turns import Turns
+from kmodd.daemon.witness import Witness
 from kmodd.errors import KmoddError
 from kmodd.events.devices import PresentDevices
 from kmodd.events.files import FileWatcher, Interest
@@ -75,22 +80,42 @@ class Daemon:
         self._hints = hints
         survey = Survey(places.roots, reader, inventory, self._uevents, PresentDevices(), hints)
         store = MemoryStore(runtime / "loads.json")
-        executor = Executor(group, loader, reader, store, self._executor_changed)
+        enforcement, turns = Enforcement(runtime / "paused"), Turns(group)
+        self._override_files = OverrideFiles(places.config)
+        self._checkpoints = Checkpoints(
+            CheckpointFile(runtime),
+            self._override_files,
+            enforcement,
+            store,
+            TouchedModules(store, reader, loader),
+            self._trigger,
+            turns,
+        )
+        performer = Witness(loader, self._checkpoints.note)
+        self._executor = Executor(group, performer, reader, store, self._executor_changed)
         restrainer = ModprobeFile(loader, places.config.state_dir / "modprobe-file")
         copies = InitramfsCopies(places.initramfs, reader.release())
         planner = Planner(store, restrainer, loader, copies)
-        enforcement = Enforcement(runtime / "paused")
         self.reconciler = Reconciler(
-            self._compile, survey, store, executor, planner, self._trigger, self, enforcement
+            self._compile,
+            survey,
+            store,
+            self._executor,
+            planner,
+            self._trigger,
+            self,
+            enforcement,
+            self._checkpoints,
         )
         self.reconciler.kernel_release = reader.release()
-        self._overrides = Overrides(places.config, self.reconciler.recompile)
-        facade = Facade(self.reconciler, loader, Turns(group), self._overrides)
+        overrides = Overrides(self._override_files, self.reconciler.recompile)
+        facade = Facade(self.reconciler, loader, turns, overrides, self._checkpoints)
         self._bus = BusLink(places.bus, facade)
 
     def start(self) -> None:
         """Start every task; returns at once. Raises FAILED: no inotify; STATE_NOT_WRITABLE."""
-        self._overrides.recover()
+        self._override_files.recover()
+        self._checkpoints.start(lambda: self._executor.replace(()))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
@@ -142,7 +167,7 @@ class Daemon:
         self._report(summary(self.reconciler.snapshot))
 
     async def _compile(self) -> Catalog:
-        return await load_catalog(self._places.config)
+        return await self._checkpoints.compiled(lambda: load_catalog(self._places.config))
 
     def _executor_changed(self) -> None:
         self._trigger.notify(Look(retry=True))
@@ -154,18 +179,21 @@ class Daemon:
             self._hung_up.clear()
             self._notifier.reloading()
             with contextlib.suppress(KmoddError):  # the pass has said and shown it
+                self._checkpoints.holding.let_go()
                 await self.reconciler.look_again(EVERYTHING)
             self._ready = False
             self._report(summary(self.reconciler.snapshot))
 
     async def _until_stopped(self) -> None:
         await self._stopping.wait()
+        self._checkpoints.stopped()
         self._notifier.stopping()
         raise Stop
 
     async def _run_once(self) -> None:
         rows = await self.reconciler.reconcile()
         _log.info("%d actions; %s", len(rows), summary(self.reconciler.snapshot))
+        self._checkpoints.stopped()
         # What passes by itself is the service's to wait for; what does not is a failure of this run.
         raise Stop(needs_somebody(self.reconciler.snapshot))
 

@@ -20,7 +20,7 @@ from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import KmoddError
-from kmodd.kernel.ports import KernelReader, Loader
+from kmodd.kernel.ports import KernelReader, Performer
 from kmodd.model import ObservedModule, Report
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, ModuleState, Outcome, OutcomeRow, Stage
@@ -58,7 +58,7 @@ class Executor:
     def __init__(
         self,
         group: asyncio.TaskGroup,
-        loader: Loader,
+        loader: Performer,
         reader: KernelReader,
         store: MemoryStore,
         changed: Callable[[], None],

@@ -22,7 +22,7 @@ from kmodd.daemon.executor import Executor
 from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.planner import Planner
-from kmodd.daemon.roles import Audience, Surveyor
+from kmodd.daemon.roles import Audience, Net, Surveyor
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings, default_parallel
@@ -60,6 +60,7 @@ class Reconciler:
         trigger: Trigger,
         audience: Audience,
         enforcement: Enforcement,
+        net: Net,
     ) -> None:
         self._compile_files = compile_files
         self._survey = survey
@@ -69,6 +70,7 @@ class Reconciler:
         self._trigger = trigger
         self._audience = audience
         self._enforcement = enforcement
+        self._net = net
         self.snapshot = Snapshot()
         self.kernel_release = ""
         self._included: set[ModuleName] = set()
@@ -206,7 +208,7 @@ class Reconciler:
         catalog = await self._catalog(look)
         async with self._surveying:
             # A copy: what is asked for from here on is the next pass's.
-            included = frozenset(self._included)
+            included = frozenset(self._included) | self._net.touched
             ends = self._store.ends
             memory, busy = self._store.memory, self._store.busy
             findings = await self._survey.look(catalog, look, memory, busy, included)
@@ -215,17 +217,19 @@ class Reconciler:
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
             findings = findings._replace(tree_changed=findings.tree_changed or self._tree_changed)
             self._tree_changed = False
-            why_not = self._enforcement.look(catalog.settings, findings.desired)
+            why_not = self._enforcement.look(catalog.settings, findings.desired, back=self._net.rolling_back)
             await self._planner.restrain(catalog.settings, look, findings, enforce=not why_not)
             plan = await self._planner.plan(findings, ends)
             self._settle(findings, plan)
             self._apply(catalog.settings)
-            self._executor.replace(() if why_not else plan.steps)
+            back = await self._net.way_back(findings, why_not, lambda: self._executor.idle)
+            steps = plan.steps if back is None else back
+            self._executor.replace(() if why_not else steps)
             if why_not:
                 plan = only_reported(plan, self._enforcement.remark)
             self._show(catalog, findings, plan, included)
         self._wake(catalog.settings, plan, look)
-        if self._executor.idle:
+        if self._executor.idle and back is None:
             self._finish()
 
     async def _catalog(self, look: Look) -> Catalog:
@@ -281,6 +285,7 @@ class Reconciler:
         statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
         tell(statuses, copies)
         problem = str(self._not_compiled or "") or findings.problem or self._planner.problem
+        problem = problem or self._net.problem
         if problem and problem != old.problem:
             _log.error("%s", problem, extra=fields(MessageId.TROUBLE))
         self._included &= findings.observed.keys()

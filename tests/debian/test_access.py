@@ -32,6 +32,9 @@ ARGUMENTS = {
     f"{MANAGER}.Retry": ("s", "dummy"),
     f"{MANAGER}.Pause": (),
     f"{MANAGER}.Resume": (),
+    f"{MANAGER}.CreateCheckpoint": ("u", "600"),
+    f"{MANAGER}.Commit": ("s", "0123456789abcdef"),
+    f"{MANAGER}.Rollback": ("s", "0123456789abcdef"),
 }
 """Every member of org.kmodd1(5), with arguments that make sense."""
 
