@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kmodd.config import store
-from kmodd.config.catalog import decode, encode, read_catalog, write_catalog
+from kmodd.config.catalog import decode, encode
 from kmodd.core.checkpoint import Before, Touched
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import Catalog, Parameter
@@ -13,7 +13,9 @@ from kmodd.names import ModuleName, is_module_name
 from kmodd.shown import EMPTY
 
 FORMAT = "kmodd-checkpoint-1"
+CATALOG_FORMAT = "kmodd-checkpoint-catalog-1"
 HELD_FORMAT = "kmodd-held-1"
+"""None of them changes with the version: a checkpoint is open across an upgrade too."""
 
 
 class Kept(NamedTuple):
@@ -57,27 +59,21 @@ class CheckpointFile:
         value = store.read(self._open, FORMAT)
         if value is None:
             return None
-        catalog = read_catalog(self._catalog)
+        catalog = store.read(self._catalog, CATALOG_FORMAT)
         if catalog is None:
-            raise ValueError("its catalog is missing or damaged")
-        return _kept(value), catalog
+            raise ValueError("its catalog is missing")
+        return _kept(value), decode(catalog)
 
     def create(self, kept: Kept, catalog: Catalog) -> None:
         """Keep a new one. Raises STATE_NOT_WRITABLE, and then there is none."""
-        try:
-            write_catalog(self._catalog, catalog)
-        except OSError as error:
-            raise _not_writable(self._catalog, error) from error
+        _write(self._catalog, CATALOG_FORMAT, encode(catalog))
         self.write(kept)
 
     def write(self, kept: Kept) -> None:
         """Keep what has become of it. Raises STATE_NOT_WRITABLE."""
         row = kept._asdict() | {"touched": {name: _row(each) for name, each in kept.touched.items()}}
         row["overrides"] = dict(kept.overrides)
-        try:
-            store.write(self._open, FORMAT, row, durable=True)
-        except OSError as error:
-            raise _not_writable(self._open, error) from error
+        _write(self._open, FORMAT, row)
 
     def remove(self) -> None:
         """There is none any more. Raises STATE_NOT_WRITABLE."""
@@ -102,10 +98,14 @@ class CheckpointFile:
             return
         refused = None if held.refused is None else encode(held.refused)
         value = [encode(held.catalog), refused, list(held.left)]
-        try:
-            store.write(self._held, HELD_FORMAT, value, durable=True)
-        except OSError as error:
-            raise _not_writable(self._held, error) from error
+        _write(self._held, HELD_FORMAT, value)
+
+
+def _write(path: Path, format_name: str, value: object) -> None:
+    try:
+        store.write(path, format_name, value, durable=True)
+    except OSError as error:
+        raise _not_writable(path, error) from error
 
 
 def _remove(path: Path) -> None:

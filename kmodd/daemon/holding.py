@@ -8,6 +8,7 @@ import logging
 from kmodd.daemon.checkpoint_file import CheckpointFile, Held
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import Catalog
+from kmodd.names import printable
 
 _KEEPS = "a rollback keeps what the files say from being in force"
 _HINT = "change the files, or call Reload to put them in force"
@@ -76,7 +77,7 @@ def declaring(compiled: Catalog, other: Catalog) -> Catalog:
 
 def left_over(left: tuple[str, ...]) -> str:
     """In a sentence."""
-    return f"a rollback could not take everything back: {'; '.join(left)}"
+    return f"a rollback could not take everything back: {printable('; '.join(left))}"
 
 
 def _refuses(held: Held) -> bool:

@@ -141,6 +141,14 @@ def test_root_changes(vm: DebianMachine) -> None:
     assert "dummy" in vm.modules()
 
 
+def test_whom_polkit_allows_may_call_whatever_changes_something(vm: DebianMachine, carol: User) -> None:
+    answers = {member: carol.busctl(*call_of(member)).stderr for member in CHANGING}
+    assert not [member for member, error in answers.items() if REFUSED in error]
+    silent = {f"{MANAGER}.{name}" for name in ("SetOverride", "ClearOverride", "Pause", "Resume")}
+    assert {member: answers[member] for member in silent if answers[member]} == {}
+    assert vm.names_in("/run/kmodd.d") == ()
+
+
 def test_a_user_whom_polkit_allows_changes(vm: DebianMachine, carol: User) -> None:
     for member in (f"{MANAGER}.Reload", f"{MANAGER}.Reconcile"):
         carol.busctl(*call_of(member)).check()
