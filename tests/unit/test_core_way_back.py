@@ -116,6 +116,7 @@ def test_a_load_of_ours_is_taken_out() -> None:
     for before, record in ((Before(), OURS), (Before(claimed=2), None), (Before(loading=True), None)):
         (step,) = back(before, loaded(2), record=record).steps
         assert (step.kind, step.request) == (ActionKind.UNLOAD, UNLOAD)
+        assert step.reason == "taken back: a checkpoint is rolled back"
 
 
 def test_what_was_taken_out_is_loaded_with_what_kmodd_had_set() -> None:
