@@ -57,4 +57,12 @@ def _places(base: Path, release: str) -> Places:
         module_tree=str(MODULES / release),
         modprobe_dirs=(),
     )
-    return Places(config, roots, MODULES, (), f"unix:path={base}/no-bus")
+    return Places(
+        config,
+        roots,
+        MODULES,
+        (),
+        base / "run/modprobe.d",
+        (str(base / "pstore"),),
+        f"unix:path={base}/no-bus",
+    )

@@ -1,9 +1,11 @@
 """Writing files so that a reader, or the start after a crash, finds the old or the new one, never half."""
 
 import os
-from pathlib import Path
+from contextlib import suppress
 
 LAST_WORD = "zz-kmodd.conf"
+BLOCKED = "00-kmodd-blocked.conf"
+"""What keeps everybody from loading a module that crashed, below /run/modprobe.d (daemon/block_file.py)."""
 
 
 def last_word(modprobe_file: str) -> str:
@@ -11,12 +13,15 @@ def last_word(modprobe_file: str) -> str:
     return os.path.join(os.path.dirname(modprobe_file), LAST_WORD)
 
 
-def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode: int = 0o600) -> None:
+def write_atomically(
+    path: str | os.PathLike[str], content: bytes, *, durable: bool = False, mode: int = 0o600
+) -> None:
     """Replace ``path`` by rename(2). ``durable``: on disk before it returns. Raises OSError.
 
     One writer at a time: the temporary file has a fixed name, so that a killed writer leaves one at most.
     """
-    temporary = path.with_name(f".{path.name}.new")
+    directory, name = os.path.split(path)
+    temporary = os.path.join(directory, f".{name}.new")
     descriptor = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode
     )
@@ -29,13 +34,15 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False, mode:
                 os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError:
-        temporary.unlink(missing_ok=True)
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
         raise
     if durable:
-        _sync_directory(path.parent)
+        sync_directory(directory)
 
 
-def _sync_directory(directory: Path) -> None:
+def sync_directory(directory: str | os.PathLike[str]) -> None:
+    """Have names that came or went on the disk before it returns (fsync(2)). Raises OSError."""
     descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -292,15 +292,20 @@ class Report(NamedTuple):
     """What a loader child said of one request; never proof of anything, the kernel is read back afterwards.
 
     ``error`` is an errno, the first one of several writes, 0 for success. ``lost`` says that the child ended
-    (or the loader did) without a word. Times are CLOCK_MONOTONIC microseconds; ``stages`` are the parts of a
-    load, in order; ``shown`` is what parameters read as at once after they were set, before others had a
-    chance; ``messages`` is what the kernel logged meanwhile, escaped.
+    (or the loader did) without a word, ``died`` that it was the child, which was killed then. Times are
+    CLOCK_MONOTONIC microseconds; ``stages`` are the parts of a load, in order; ``shown`` is what parameters
+    read as at once after they were set, before others had a chance; ``messages`` is what the kernel logged
+    meanwhile, escaped. ``unwritten`` is the errno of writing the intent down; ``begun`` is false where that
+    kept the change from being made.
     """
 
     error: int = 0
     lost: bool = False
+    died: bool = False
     started_us: int = 0
     finished_us: int = 0
     stages: tuple[Stage, ...] = ()
     messages: tuple[str, ...] = ()
     shown: Mapping[str, str] = EMPTY
+    unwritten: int = 0
+    begun: bool = True

@@ -74,6 +74,7 @@ class FailureCode(StrEnum):
     INIT_ERROR = "init-error"
     OOPS = "oops"
     HUNG = "hung"
+    NOT_RECORDED = "not-recorded"
 
 
 class ActionKind(StrEnum):

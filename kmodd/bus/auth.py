@@ -25,6 +25,7 @@ ACTIONS: Mapping[str, str | None] = {
     f"{names.OBJECT_MANAGER}.GetManagedObjects": READ,
     f"{names.MANAGER_INTERFACE}.Reload": names.MANAGE_ACTION,
     f"{names.MANAGER_INTERFACE}.Reconcile": names.MANAGE_ACTION,
+    f"{names.MANAGER_INTERFACE}.Release": names.MANAGE_ACTION,
     f"{names.MANAGER_INTERFACE}.Plan": READ,
     f"{names.MANAGER_INTERFACE}.ListModules": READ,
     f"{names.MANAGER_INTERFACE}.GetModule": READ,

@@ -58,6 +58,9 @@ class Manager(Protocol):
     async def plan(self) -> tuple[ActionRow, ...]:
         """What reconcile() would do now."""
 
+    async def release(self, name: ModuleName) -> None:
+        """End a module's quarantine; raises NOT_FOUND, BUSY."""
+
     def modules(self) -> Mapping[ModuleName, ModuleStatus]:
         """Every module that has an object: managed, pulled in, or asked for by get_module()."""
 
@@ -171,6 +174,11 @@ async def _reconcile(bound: Bound) -> list[tuple[str, str, str]]:
     return outcome_rows(rows)
 
 
+async def _release(bound: Bound, name: str) -> None:
+    await bound.manager.release(module_name(name))
+    bound.publish()
+
+
 async def _plan(bound: Bound) -> list[tuple[str, str, str, str]]:
     return _action_rows(await bound.manager.plan())
 
@@ -248,6 +256,7 @@ MANAGER = Interface(
     methods=(
         Method("Reload", (), (Argument("generation", "u"),), _reload),
         Method("Reconcile", (), (_OUTCOMES,), _reconcile),
+        Method("Release", (_NAME,), (), _release),
         Method("Plan", (), (Argument("actions", "a(ssss)"),), _plan),
         Method("ListModules", (), (Argument("modules", "a(sssss)"),), _list_modules),
         Method("GetModule", (_NAME,), (Argument("object", "o"),), _get_module),

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kmodd import __version__
-from kmodd.config.digest import digest
 from kmodd.config.issues import Code, Refused
 from kmodd.config.look import ConfigFile, Standing, look, unreadable
 from kmodd.config.paths import ConfigPaths
 from kmodd.config.safefile import open_directory, trusted_owners
+from kmodd.digest import digest
 from kmodd.shown import Issue
 
 MAX_FILES = 10_000

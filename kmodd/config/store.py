@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from kmodd.config.digest import digest
 from kmodd.config.issues import Refused
 from kmodd.config.safefile import read_file, trusted_owners
+from kmodd.digest import digest
 from kmodd.files import write_atomically
 
 MAX_BYTES = 256 << 20

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
-from kmodd.shown import Condition, FailureCode
+from kmodd.shown import ActionKind, Condition, FailureCode
 
 
 class Retry(Enum):
@@ -125,3 +125,20 @@ NEED_MOVED = _busy(
 
 LOST = _busy(FailureCode.INIT_ERROR, "the process that did it ended without a report; it is tried again")
 UNDONE = _busy(FailureCode.INIT_ERROR, "it was done, and somebody has undone it since; it is tried again")
+NOT_RECORDED = _busy(
+    FailureCode.NOT_RECORDED,
+    "it was not begun, because that cannot be written down first and kmodd.toml says quarantine = "
+    '"strict"; make room in the state directory of kmodd',
+)
+
+_CRASHED = {
+    ActionKind.LOAD: "its init",
+    ActionKind.UNLOAD: "its exit",
+    ActionKind.WRITE: "setting a parameter",
+}
+
+
+def oops(kind: ActionKind) -> Diagnosis:
+    """Diagnosis of a change whose process the kernel killed: what it held is held for ever."""
+    sentence = f"{_CRASHED[kind]} crashed in the kernel; nobody tries that again before the next boot"
+    return _failed(FailureCode.OOPS, sentence)

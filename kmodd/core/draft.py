@@ -3,8 +3,11 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from kmodd.core.crash import why
+from kmodd.core.diagnose import oops
 from kmodd.core.memory import Memory
 from kmodd.core.order import Order
+from kmodd.core.parameters import options_string
 from kmodd.core.resolve import DesiredModule, DesiredState, Infos
 from kmodd.model import ModuleInfo, ObservedModule, Parameter, Proof, Request, User
 from kmodd.names import ModuleName
@@ -75,7 +78,7 @@ class Plan(NamedTuple):
 
     ``wake_at_us`` is CLOCK_MONOTONIC, 0 for never. ``asks``: modules whose users should be known to plan
     well. ``waits``: modules of which something is awaited that no event tells of. ``mended``: modules whose
-    failed writes stand for nothing any more.
+    failed writes stand for nothing any more. ``barred``: modules that nobody is to load.
     """
 
     steps: tuple[Step, ...] = ()
@@ -84,6 +87,18 @@ class Plan(NamedTuple):
     asks: frozenset[ModuleName] = frozenset()
     waits: frozenset[ModuleName] = frozenset()
     mended: frozenset[ModuleName] = frozenset()
+    barred: frozenset[ModuleName] = frozenset()
+
+
+def forbidden(memory: Memory, name: ModuleName, kind: ActionKind, options: str) -> Verdict | None:
+    """Why the crash guard does not let an action be made at all; None if it has nothing against it."""
+    crash = memory.crashes.get(name)
+    if crash is not None and (crash.kind is kind or crash.kind is not ActionKind.WRITE):
+        return Verdict(Condition.FAILED, oops(crash.kind).message)
+    quarantine = memory.quarantines.get((name, kind))
+    if quarantine is None or quarantine.options != options:
+        return None
+    return Verdict(Condition.QUARANTINED, why(quarantine))
 
 
 def only_reported(plan: Plan, but: str = "kmodd only reports") -> Plan:
@@ -126,6 +141,7 @@ class Draft:
         self.asks: set[ModuleName] = set()
         self.waits: set[ModuleName] = set()
         self.mended: set[ModuleName] = set()
+        self.barred: set[ModuleName] = set()
         self.owed = set(memory.owed)
         self.rivals = _rivals(desired.modules)
 
@@ -133,6 +149,10 @@ class Draft:
     def infos(self) -> Infos:
         """What the module tree knows of the managed modules."""
         return self.desired.infos
+
+    def options(self, module: DesiredModule) -> str:
+        """What it is loaded with."""
+        return options_string(self.info(module.name).options, module.parameters)
 
     def info(self, name: ModuleName) -> ModuleInfo:
         """What is known of one module; an empty record if nothing is."""
@@ -168,9 +188,19 @@ class Draft:
         """What was to be written is set by a load as well, and that is to come."""
         self.steps = [step for step in self.steps if step.module != name]
 
-    def held_back(self, name: ModuleName, kind: ActionKind) -> Verdict | None:
-        """The verdict of what keeps an action from being tried now: its failure, or its success without
-        lasting effect; None if one may try."""
+    def forbidden(self, name: ModuleName, kind: ActionKind, options: str) -> Verdict | None:
+        """Why the crash guard does not let an action be made at all; None if it has nothing against it."""
+        verdict = forbidden(self.memory, name, kind, options)
+        if verdict is not None and verdict.condition is Condition.QUARANTINED and kind is ActionKind.LOAD:
+            self.barred.add(name)
+        return verdict
+
+    def held_back(self, name: ModuleName, kind: ActionKind, options: str = "") -> Verdict | None:
+        """The verdict of what keeps an action from being tried now: the crash guard, its failure, or its
+        success without lasting effect; None if one may try. ``options`` are those of a load."""
+        forbidden = self.forbidden(name, kind, options)
+        if forbidden is not None:
+            return forbidden
         attempt = self.memory.attempts.get(name)
         if attempt is not None and attempt.kind is kind and not self._is_due(attempt.next_retry_us):
             return Verdict(attempt.condition, attempt.message)
@@ -214,6 +244,7 @@ class Draft:
             frozenset(self.asks),
             frozenset(self.waits),
             frozenset(self.mended),
+            frozenset(self.barred),
         )
 
 

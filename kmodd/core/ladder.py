@@ -8,6 +8,7 @@ from kmodd.core.memory import LoadRecord
 from kmodd.core.parameters import assignment, same_name
 from kmodd.core.reload import plan_reload
 from kmodd.core.resolve import DesiredModule
+from kmodd.intent import written
 from kmodd.model import Declaration, ObservedModule, Parameter, ParameterPolicy, WriteRequest
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, Condition, Drift
@@ -105,6 +106,9 @@ def _write(draft: Draft, module: DesiredModule, gap: Gap, parameters: tuple[Para
     request = WriteRequest(
         module.name, tuple(Parameter(files[same_name(p.name)], p.value) for p in parameters)
     )
+    held = draft.forbidden(module.name, ActionKind.WRITE, written(request.parameters))
+    if held is not None:
+        return gap.verdict(held.message, held.condition)
     draft.add(Step(module.name, ActionKind.WRITE, request, gap.text, detail, parameters))
     return gap.verdict("to be written")
 

@@ -1,14 +1,18 @@
 """A module that is to be in the kernel: its verdict, and the step that brings it there."""
 
+from kmodd.core.crash_guard import stuck
 from kmodd.core.draft import OTHERS_BUSY_US, Draft, Step, Verdict
+from kmodd.core.memory import Flight
 from kmodd.core.obstacles import beside_a_rival, obstacle
-from kmodd.core.parameters import options_string
 from kmodd.core.readiness import awaited
 from kmodd.core.resolve import DesiredModule, strong_needs
 from kmodd.core.upkeep import compared
 from kmodd.model import Declaration, Desired, LoadRequest, ModuleInfo, ObservedModule
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, ModuleState
+from kmodd.shown import ActionKind, Condition, FailureCode, ModuleState
+
+HUNG_TIMES = 10
+"""A load that takes so many times its load_timeout is called hung."""
 
 
 def plan_load(draft: Draft, module: DesiredModule) -> Verdict:
@@ -26,7 +30,7 @@ def plan_load(draft: Draft, module: DesiredModule) -> Verdict:
         return _usable(draft, module, seen, Verdict(Condition.IN_SYNC, why_loaded(module)))
     if seen is not None:
         draft.unsettled.add(module.name)
-        return _others_busy(draft, seen)
+        return stuck(draft, module.name) or _others_busy(draft, seen)
     return obstacle(draft, module, info) or _load(draft, module, info)
 
 
@@ -74,18 +78,29 @@ def _in_flight(draft: Draft, module: DesiredModule) -> Verdict:
     if declaration.ready is None:
         draft.unsettled.discard(module.name)
         draft.reachable.add(module.name)
-    due_us = flight.since_us + int(declaration.load_timeout_s * 1e6)
-    if draft.now_us < due_us:
-        draft.wakes.append(due_us)
+    return _under_way(draft, flight, declaration.load_timeout_s)
+
+
+def _under_way(draft: Draft, flight: Flight, timeout_s: float) -> Verdict:
+    """Loading, slow, or hung: what nobody can end is only called by its name."""
+    slow_us, hung_us = (flight.since_us + int(times * timeout_s * 1e6) for times in (1, HUNG_TIMES))
+    if draft.now_us < slow_us:
+        draft.wakes.append(slow_us)
         return Verdict(Condition.LOADING, "being loaded")
-    return Verdict(
-        Condition.LOADING_SLOW, f"loading has taken more than {declaration.load_timeout_s:g} s; it goes on"
+    if draft.now_us < hung_us:
+        draft.wakes.append(hung_us)
+        message = f"loading has taken more than {timeout_s:g} s; it goes on"
+        return Verdict(Condition.LOADING_SLOW, message)
+    message = (
+        f"{FailureCode.HUNG}: its init has not come back for more than {HUNG_TIMES * timeout_s:g} s; it is "
+        "not loaded again meanwhile, and only it or a reboot can end that"
     )
+    return Verdict(Condition.LOADING_SLOW, message)
 
 
 def _load(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict:
     declaration = module.declaration or Declaration(module.name)
-    options = options_string(info.options, module.parameters)
+    options = draft.options(module)
     first = (*draft.order.strong[module.name], *declaration.replaces, *draft.rivals.get(module.name, ()))
     draft.add(
         Step(

@@ -7,13 +7,16 @@ from collections.abc import Callable, Iterable, Mapping
 from errno import ENOENT
 from typing import NamedTuple
 
+from kmodd.core.crash import Quarantine, tells_of_crash
 from kmodd.core.diagnose import (
     LOST,
     NEED_MOVED,
+    NOT_RECORDED,
     UNDONE,
     Diagnosis,
     Retry,
     load_failure,
+    oops,
     unload_failure,
     write_failure,
 )
@@ -93,9 +96,30 @@ class Wait(NamedTuple):
     since_us: int
 
 
+Change = tuple[ModuleName, ActionKind]
+
+
+class Crash(NamedTuple):
+    """A change in which the kernel killed its process, in this boot; ``messages`` is what it logged."""
+
+    kind: ActionKind
+    messages: tuple[str, ...] = ()
+
+
+class Guarded(NamedTuple):
+    """What the crash guard knows: changes of an earlier loader that still go on, what is not done, and what
+    is done once more, last and alone; a suspect's value are the options that it had.
+    """
+
+    flights: Mapping[ModuleName, Flight] = EMPTY
+    quarantines: Mapping[Change, Quarantine] = EMPTY
+    suspects: Mapping[Change, str] = EMPTY
+
+
 class Memory(NamedTuple):
     """All of it. ``owed``: modules that were taken out to be loaded again; ``met``: those whose device was
-    there before."""
+    there before. ``crashes`` are of this boot; ``quarantines`` and ``suspects`` as in ``Guarded``.
+    """
 
     attempts: Mapping[ModuleName, Attempt] = EMPTY
     loads: Mapping[ModuleName, LoadRecord] = EMPTY
@@ -104,6 +128,15 @@ class Memory(NamedTuple):
     waits: Mapping[ModuleName, Wait] = EMPTY
     owed: frozenset[ModuleName] = frozenset()
     met: frozenset[ModuleName] = frozenset()
+    crashes: Mapping[ModuleName, Crash] = EMPTY
+    quarantines: Mapping[Change, Quarantine] = EMPTY
+    suspects: Mapping[Change, str] = EMPTY
+
+    def last_words(self, name: ModuleName) -> tuple[str, ...]:
+        """What the kernel logged when a change of this module crashed it; nothing if none did."""
+        if name in self.crashes:
+            return self.crashes[name].messages
+        return next((q.lines for (module, _), q in self.quarantines.items() if module == name), ())
 
     def record(self, seen: ObservedModule | None) -> LoadRecord | None:
         """What kmodd did with exactly this instance."""
@@ -147,6 +180,22 @@ def _is_done(kind: ActionKind, seen: ObservedModule | None) -> bool:
     return seen is not None and seen.state is ModuleState.LOADED
 
 
+def crashed(kind: ActionKind, report: Report, after: ObservedModule | None) -> bool:
+    """Whether the kernel killed the process in the middle of the change: nothing will ever end it.
+
+    A process that was killed by a signal dies when its system call is over, and init or exit with it.
+    """
+    if not report.died:
+        return False
+    if kind is ActionKind.WRITE:
+        return tells_of_crash(report.messages)
+    return after is not None and after.state is STUCK[kind]
+
+
+STUCK = {ActionKind.LOAD: ModuleState.LOADING, ActionKind.UNLOAD: ModuleState.UNLOADING}
+"""State of a module in the middle of a change."""
+
+
 def judge_load(
     previous: Attempt | None,
     report: Report,
@@ -164,6 +213,8 @@ def judge_load(
         return (Outcome.UNCHANGED if report.error else Outcome.DONE), None
     if needs_moved and report.error == ENOENT:
         diagnosis = NEED_MOVED
+    elif crashed(ActionKind.LOAD, report, after):
+        diagnosis = oops(ActionKind.LOAD)
     else:
         diagnosis = _diagnosis(report, lambda error: load_failure(error, report.messages))
     return Outcome.FAILED, _attempt(ActionKind.LOAD, diagnosis, previous, report, now_us, chance)
@@ -181,7 +232,10 @@ def judge_unload(
     """What an unload came to; in use is ``blocked``, not failed. ``refcount``: when it was planned."""
     if after is None:
         return (Outcome.UNCHANGED if report.error else Outcome.DONE), None
-    diagnosis = _diagnosis(report, unload_failure)
+    if crashed(ActionKind.UNLOAD, report, after):
+        diagnosis = oops(ActionKind.UNLOAD)
+    else:
+        diagnosis = _diagnosis(report, unload_failure)
     outcome = Outcome.BLOCKED if diagnosis.condition is Condition.IN_USE else Outcome.FAILED
     attempt = _attempt(ActionKind.UNLOAD, diagnosis, previous, report, now_us, chance)
     return outcome, attempt._replace(refcount=refcount if outcome is Outcome.BLOCKED else 0)
@@ -201,7 +255,10 @@ def judge_write(
         return Outcome.FAILED, None
     if not (report.error or report.lost):
         return Outcome.DONE, None
-    diagnosis = LOST if report.lost else write_failure(report.error)
+    if crashed(ActionKind.WRITE, report, None):
+        diagnosis = oops(ActionKind.WRITE)
+    else:
+        diagnosis = _diagnosis(report, write_failure)
     attempt = _attempt(ActionKind.WRITE, diagnosis, previous, report, now_us, chance)
     return Outcome.FAILED, attempt._replace(untaken=_untaken(written, report.shown))
 
@@ -218,6 +275,8 @@ def _diagnosis(report: Report, failure: Callable[[int], Diagnosis]) -> Diagnosis
     """What is to be made of a report that the kernel does not bear out."""
     if report.lost:
         return LOST
+    if not report.begun:
+        return NOT_RECORDED
     return failure(report.error) if report.error else UNDONE
 
 

@@ -20,7 +20,7 @@ def obstacle(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict |
     if module.name in draft.order.cyclic:
         return Verdict(Condition.CONFLICT, "it needs itself, by way of its dependencies and requirements")
     return (
-        draft.held_back(module.name, ActionKind.LOAD)
+        draft.held_back(module.name, ActionKind.LOAD, draft.options(module))
         or _rival(draft, module)
         or _not_replaced(draft, module)
         or _missing_need(draft, module)

@@ -3,6 +3,7 @@
 Pure: the same input gives the same plan, whoever asks for it (the daemon, ``Plan()``, ``kmoddctl plan``).
 """
 
+from kmodd.core.crash_guard import last_and_alone
 from kmodd.core.draft import Draft, Evidence, ObservedModules, Plan
 from kmodd.core.loads import plan_load
 from kmodd.core.memory import Memory
@@ -34,4 +35,5 @@ def make_plan(
             draft.verdicts[name] = guarded(draft, module)
     for name in order.sequence:
         draft.verdicts[name] = plan_load(draft, desired.modules[name])
+    last_and_alone(draft)
     return draft.plan()

@@ -25,7 +25,8 @@ def plan_reload(draft: Draft, seen: ObservedModule, gap: Verdict) -> Verdict:
         return _pending(Condition.RELOAD_PENDING, gap, waits, blockers)
     for name in chain:
         # What is not to be loaded yet would only be out for so long.
-        held = draft.held_back(name, ActionKind.UNLOAD) or draft.held_back(name, ActionKind.LOAD)
+        back = draft.options(draft.desired.modules[name])
+        held = draft.held_back(name, ActionKind.UNLOAD) or draft.held_back(name, ActionKind.LOAD, back)
         if held is not None:
             return _pending(Condition.RELOAD_PENDING, gap, held.message, ())
     for name in chain:

@@ -1,5 +1,6 @@
 """A module that is not to be in the kernel: its verdict, and the step that takes it out. Never by force."""
 
+from kmodd.core.crash_guard import stuck
 from kmodd.core.denial import absent, builtin_denied
 from kmodd.core.draft import OTHERS_BUSY_US, SLOW_S, Draft, Step, Verdict
 from kmodd.core.order import Order
@@ -47,27 +48,36 @@ def _in_flight(draft: Draft, name: ModuleName) -> Verdict:
 
 
 def _unload(draft: Draft, module: DesiredModule, seen: ObservedModule, order: Order) -> Verdict:
-    stuck = Condition.DENIED_BUT_LOADED if module.desired is Desired.DENIED else Condition.IN_USE
-    if seen.permanent:
-        return Verdict(
-            stuck, "it can never be unloaded: it has no exit function, or this kernel unloads none"
-        )
-    if seen.state is not ModuleState.LOADED:
-        draft.wakes.append(draft.now_us + OTHERS_BUSY_US)
-        return Verdict(stuck, f"it is {seen.state}, but not by kmodd")
+    condition = Condition.DENIED_BUT_LOADED if module.desired is Desired.DENIED else Condition.IN_USE
+    why = _immovable(draft, seen)
+    if why:
+        return Verdict(condition, why)
     users = _foreign_users(draft, module, seen)
     if users:
         draft.look_again(seen.name)
-        return Verdict(stuck, f"in use by {', '.join(users)}{serves(draft, seen.name)}", blockers=users)
+        return Verdict(condition, f"in use by {', '.join(users)}{serves(draft, seen.name)}", blockers=users)
     held = draft.held_back(module.name, ActionKind.UNLOAD)
     if held is not None:
-        return Verdict(stuck, held.message)
+        return held if held.condition is Condition.QUARANTINED else Verdict(condition, held.message)
     strong = tuple(holder for holder in seen.holders if holder in draft.coming)
     weak = tuple(name for name in order.weak[module.name] if name in draft.coming)
     request = UnloadRequest(module.name)
     why, refcount = why_removed(module), seen.refcount
     draft.add(Step(module.name, ActionKind.UNLOAD, request, why, strong=strong, weak=weak, refcount=refcount))
-    return Verdict(stuck, f"to be unloaded: {why_removed(module)}")
+    return Verdict(condition, f"to be unloaded: {why_removed(module)}")
+
+
+def _immovable(draft: Draft, seen: ObservedModule) -> str:
+    """Why nobody can take it out now; "" if one can try."""
+    if seen.permanent:
+        return "it can never be unloaded: it has no exit function, or this kernel unloads none"
+    crashed = stuck(draft, seen.name)
+    if crashed is not None:
+        return crashed.message
+    if seen.state is not ModuleState.LOADED:
+        draft.wakes.append(draft.now_us + OTHERS_BUSY_US)
+        return f"it is {seen.state}, but not by kmodd"
+    return ""
 
 
 def _goes(draft: Draft, holder: ModuleName) -> bool:

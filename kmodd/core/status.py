@@ -125,7 +125,8 @@ def _status(
         stages=record.stages if record else (),
         failure_count=attempt.failures if attempt else 0,
         next_retry_us=retry_us + clock_offset_us if retry_us else 0,
-        kernel_messages=attempt.messages if attempt else record.messages if record else (),
+        kernel_messages=memory.last_words(module.name)
+        or (attempt.messages if attempt else record.messages if record else ()),
         sources=_sources(declaration, info, facts if said_elsewhere else None),
     )
 

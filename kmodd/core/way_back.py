@@ -9,10 +9,11 @@ from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 from kmodd.core.checkpoint import Before, Touched, claimed, is_ours, kind_of, settable
-from kmodd.core.draft import ObservedModules, Step
+from kmodd.core.draft import ObservedModules, Step, forbidden
 from kmodd.core.memory import LoadRecord, Memory
 from kmodd.core.parameters import assignment, equal, options_string, same_name
 from kmodd.core.resolve import DesiredModule, DesiredState, Infos
+from kmodd.intent import written
 from kmodd.model import (
     Desired,
     LoadRequest,
@@ -36,12 +37,14 @@ REASON = "taken back: a checkpoint is rolled back"
 
 class WayBack(NamedTuple):
     """One round. ``left``: a sentence for each thing that cannot be taken back. ``asks``: modules whose users
-    decide it. ``touched``: as given, with what the steps need to know of each other."""
+    decide it. ``touched``: as given, with what the steps need to know of each other. ``moving``: whether
+    something comes or goes that kmodd does not wait for, so that more can perhaps be done after it."""
 
     steps: tuple[Step, ...] = ()
     left: tuple[str, ...] = ()
     asks: frozenset[ModuleName] = frozenset()
     touched: Touched = EMPTY
+    moving: bool = False
 
 
 class _Module(NamedTuple):
@@ -90,7 +93,12 @@ def way_back(
         tuple(f"{name}: {wish.left}" for name, wish in sorted(wishes.items()) if wish.left),
         asks,
         {name: wishes[name].before or module.before for name, module in modules.items()},
+        any(name in memory.in_flight or _is_moving(module.seen) for name, module in modules.items()),
     )
+
+
+def _is_moving(seen: ObservedModule | None) -> bool:
+    return seen is not None and seen.state in (ModuleState.LOADING, ModuleState.UNLOADING)
 
 
 def _module(
@@ -113,18 +121,31 @@ def _module(
 
 
 def _bounded(module: _Module, wish: _Wish, memory: Memory) -> _Wish:
-    """What failed on the way back is not tried again."""
+    """What failed on the way back is not tried again, and what the crash guard forbids not at all."""
     attempt = memory.attempts.get(module.name)
-    if attempt is None:
-        return wish
     is_missed = module.seen is None and module.before.instance
-    return _Wish(left=attempt.message) if wish.request is not None or is_missed else wish
+    if attempt is not None and (wish.request is not None or is_missed):
+        return _Wish(left=attempt.message)
+    if wish.request is None:
+        return wish
+    held = forbidden(memory, module.name, kind_of(wish.request), _options(wish.request))
+    return wish if held is None else _Wish(left=held.message)
+
+
+def _options(request: Request) -> str:
+    """As an intent of it has them."""
+    match request:
+        case LoadRequest(options=options):
+            return options
+        case WriteRequest(parameters=parameters):
+            return written(parameters)
+    return ""
 
 
 def _wish(module: _Module) -> _Wish:
     if module.seen is None:
         return _loaded_again(module)
-    if module.seen.state not in (ModuleState.LOADED, ModuleState.BUILTIN):
+    if _is_moving(module.seen):
         return _Wish(left=f"it is {module.seen.state}")
     ours = is_ours(module.before, module.seen, module.record)
     if not module.before.instance:

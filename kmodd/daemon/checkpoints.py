@@ -29,6 +29,9 @@ from kmodd.model import Catalog, Request
 from kmodd.names import ModuleName, printable
 
 LONGEST_S = 86_400
+PATIENCE_S = 10.0
+"""How long a rollback waits for what comes or goes without an action of this process."""
+LOOK_AGAIN_S = 1.0
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +66,7 @@ class Checkpoints:
         """Whether the files have said anything else since: what they said before is done after it too."""
         self._is_current = False
         """Whether the catalog of the checkpoint has come to be in force since the rollback began."""
+        self._began_s = 0.0
         self._noted: set[ModuleName] = set()
         """What was begun by this process and has not been seen to be over."""
         self._failed: list[str] = []
@@ -198,7 +202,11 @@ class Checkpoints:
         users = await self._modules.users(asks) if asks else {}
         next_round = self._modules.round(self._kept.touched, findings, users)
         if not next_round.steps and idle():
-            self._end(next_round.left)
+            loop = asyncio.get_running_loop()
+            if next_round.moving and loop.time() < self._began_s + PATIENCE_S:
+                loop.call_later(LOOK_AGAIN_S, self._trigger.notify, Look(retry=True))
+            else:
+                self._end(next_round.left)
             return ()
         self._kept = self._kept._replace(touched=next_round.touched)
         return next_round.steps
@@ -236,7 +244,8 @@ class Checkpoints:
         self._try(lambda: self._overrides.restore(kept.overrides))
         self._try(lambda: self._enforcement.pause(paused=kept.paused))
         self._store.forget_failures(frozenset(Retry), frozenset(kept.touched))
-        self._back, self._is_current = asyncio.get_running_loop().create_future(), False
+        loop = asyncio.get_running_loop()
+        self._back, self._is_current, self._began_s = loop.create_future(), False, loop.time()
         self._drop()
         self._trigger.notify(EVERYTHING)
 

@@ -7,14 +7,17 @@ import os
 import signal
 
 from kmodd.config.compiler import load_catalog
+from kmodd.daemon.block_file import BlockFile
 from kmodd.daemon.bus_link import BusLink
 from kmodd.daemon.checkpoint_file import CheckpointFile
 from kmodd.daemon.checkpoints import Checkpoints
 from kmodd.daemon.chronicle import Chronicle
+from kmodd.daemon.crash_guard import CrashGuard, Surroundings
 from kmodd.daemon.enforcement import Enforcement
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.facade import Facade
 from kmodd.daemon.initramfs import InitramfsCopies
+from kmodd.daemon.intent_files import GuardFiles
 from kmodd.daemon.inventory import Inventory
 from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
@@ -39,6 +42,8 @@ from kmodd.kernel.client import LoaderClient
 from kmodd.kernel.reader import SystemReader
 from kmodd.model import Catalog, Settings
 from kmodd.shown import OutcomeRow
+
+HEALTHY_AFTER_S = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -92,7 +97,19 @@ class Daemon:
             turns,
         )
         performer = Witness(loader, self._checkpoints.note)
-        self._executor = Executor(group, performer, reader, store, self._executor_changed)
+        self._guard = CrashGuard(
+            Surroundings(
+                GuardFiles(places.config.state_dir),
+                BlockFile(places.block_dir),
+                store,
+                reader,
+                loader,
+                self._executor_changed,
+                places.roots.proc,
+                places.pstore,
+            )
+        )
+        self._executor = Executor(group, performer, reader, store, self._guard, self._executor_changed)
         restrainer = ModprobeFile(loader, places.config.state_dir / "modprobe-file")
         copies = InitramfsCopies(places.initramfs, reader.release())
         planner = Planner(store, restrainer, loader, copies)
@@ -102,6 +119,7 @@ class Daemon:
             store,
             self._executor,
             planner,
+            self._guard,
             self._trigger,
             self,
             enforcement,
@@ -109,7 +127,7 @@ class Daemon:
         )
         self.reconciler.kernel_release = reader.release()
         overrides = Overrides(self._override_files, self.reconciler.recompile)
-        facade = Facade(self.reconciler, loader, turns, overrides, self._checkpoints)
+        facade = Facade(self.reconciler, self._guard, loader, turns, overrides, self._checkpoints)
         self._bus = BusLink(places.bus, facade)
 
     def start(self) -> None:
@@ -129,6 +147,7 @@ class Daemon:
         if self._once:
             self._group.create_task(self._run_once(), name="once")
             return
+        self._group.create_task(self._grow_healthy(), name="health")
         self._group.create_task(self._bus.run(), name="bus")
         self._group.create_task(self._report_bus(), name="ready")
         interval_s = watchdog_interval_s(os.environ, os.getpid())
@@ -137,6 +156,7 @@ class Daemon:
 
     def close(self) -> None:
         """Let go of what the loop watches."""
+        self._guard.close()
         if self._watcher is not None:
             self._watcher.close()
         self._hints.close()
@@ -188,10 +208,17 @@ class Daemon:
         await self._stopping.wait()
         self._checkpoints.stopped()
         self._notifier.stopping()
+        self._guard.stop()
         raise Stop
+
+    async def _grow_healthy(self) -> None:
+        """A boot that kmodd has been at work in for so long is none that it made impossible."""
+        await asyncio.sleep(HEALTHY_AFTER_S)
+        await self._guard.healthy()
 
     async def _run_once(self) -> None:
         rows = await self.reconciler.reconcile()
+        await self._guard.healthy()
         _log.info("%d actions; %s", len(rows), summary(self.reconciler.snapshot))
         self._checkpoints.stopped()
         # What passes by itself is the service's to wait for; what does not is a failure of this run.

@@ -10,9 +10,10 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from errno import EIO
+from typing import Protocol
 
 from kmodd.core.draft import Step
-from kmodd.core.memory import Attempt, LoadRecord, judge_load, judge_unload, judge_write
+from kmodd.core.memory import Attempt, LoadRecord, crashed, judge_load, judge_unload, judge_write
 from kmodd.core.parameters import shown_of
 from kmodd.daemon.chance import chance
 from kmodd.daemon.clock import now_us
@@ -20,6 +21,7 @@ from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import KmoddError
+from kmodd.intent import Note
 from kmodd.kernel.ports import KernelReader, Performer
 from kmodd.model import ObservedModule, Report
 from kmodd.names import ModuleName
@@ -28,6 +30,19 @@ from kmodd.shown import ActionKind, ModuleState, Outcome, OutcomeRow, Stage
 _log = logging.getLogger(__name__)
 
 SUCCESS = frozenset((Outcome.DONE, Outcome.UNCHANGED))
+
+
+class Guard(Protocol):
+    """Who has every change written down before it is begun (crash_guard.CrashGuard)."""
+
+    def note(self, step: Step) -> Note:
+        """What the child of a step needs to write it down."""
+
+    def ended(self, step: Step, report: Report, *, crashed: bool) -> None:
+        """The child of a step is over, or the loader is."""
+
+    async def keep_closed(self) -> None:
+        """Have it on the disk what has ended."""
 
 
 class _Waiting:
@@ -61,12 +76,14 @@ class Executor:
         loader: Performer,
         reader: KernelReader,
         store: MemoryStore,
+        guard: Guard,
         changed: Callable[[], None],
     ) -> None:
         self._group = group
         self._loader = loader
         self._reader = reader
         self._store = store
+        self._guard = guard
         self._changed = changed
         self._waiters: dict[ModuleName, list[_Waiting]] = {}
         self._ready: deque[_Waiting] = deque()
@@ -136,13 +153,15 @@ class Executor:
         self._start_ready()
         # Also while others are at work, and one of them perhaps hangs: what is done is shown.
         self._changed()
+        if self.idle:
+            await self._guard.keep_closed()
 
     async def _perform(self, step: Step) -> Report:
         """Have it done; whatever comes of it is a report."""
         try:
             if step.owed:
                 self._store.owe(step.module)
-            return await self._loader.perform(step.request)
+            return await self._loader.perform(step.request, self._guard.note(step))
         except KmoddError as error:
             marks = fields(
                 MessageId.ACTION_FAILED, module=step.module, action=step.kind, code=error.kind.code
@@ -166,6 +185,7 @@ class Executor:
         """What came of it, by what the kernel shows now; ``before``: instances of its needs at the start."""
         modules = self._reader.modules()
         after = modules.get(step.module)
+        self._guard.ended(step, report, crashed=crashed(step.kind, report, after))
         previous = self._store.attempt(step.module)
         if step.kind is ActionKind.UNLOAD:
             return judge_unload(previous, report, after, now_us(), chance(), refcount=step.refcount)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from kmodd import __version__
 from kmodd.config.override_text import override_text
 from kmodd.daemon.checkpoints import Checkpoints
+from kmodd.daemon.crash_guard import CrashGuard
 from kmodd.daemon.holding import left_over
 from kmodd.daemon.overrides import Overrides
 from kmodd.daemon.reconciler import Reconciler
@@ -38,12 +39,14 @@ class Facade:
     def __init__(
         self,
         reconciler: Reconciler,
+        guard: CrashGuard,
         loader: Loader,
         turns: Turns,
         overrides: Overrides,
         checkpoints: Checkpoints,
     ) -> None:
         self._reconciler = reconciler
+        self._guard = guard
         self._loader = loader
         self._turns = turns
         self._overrides = overrides
@@ -99,6 +102,15 @@ class Facade:
     async def plan(self) -> tuple[ActionRow, ...]:
         """What reconcile() would do now."""
         return tuple(step.row for step in (await self._plan.ask()).steps)
+
+    async def release(self, name: ModuleName) -> None:
+        """End a module's quarantine, and act on that. Raises NOT_FOUND, BUSY, STATE_NOT_WRITABLE."""
+
+        async def release() -> None:
+            await self._guard.release(name)
+            await self._reconciler.look_again(Look(full=True))
+
+        await self._turns.take(release)
 
     def modules(self) -> Mapping[ModuleName, ModuleStatus]:
         """Every module that has an object."""

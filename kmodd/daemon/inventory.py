@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.files import last_word, write_atomically
+from kmodd.files import BLOCKED, last_word, write_atomically
 from kmodd.kernel.ports import Loader
 from kmodd.model import ConfLine, ModuleInfo, Settings
 from kmodd.names import ModuleName
@@ -90,7 +90,7 @@ class Inventory:
             except OSError:
                 continue
             paths = (Path(directory, name) for name in names)
-            marks += [_mark(path) for path in paths if str(path) not in ours]
+            marks += [_mark(path) for path in paths if str(path) not in ours and path.name != BLOCKED]
         return "\n".join(marks)
 
 

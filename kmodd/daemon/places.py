@@ -9,6 +9,7 @@ from kmodd.bus.address import system_bus
 from kmodd.bus.names import SYSTEM_BUS
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.kernel.pstore import PLACES as PSTORE
 from kmodd.kernel.roots import Roots
 
 MODPROBE_DIRS = (
@@ -28,6 +29,8 @@ class Places(NamedTuple):
     roots: Roots = Roots()
     modules: Path = Path("/lib/modules")
     modprobe_dirs: tuple[str, ...] = MODPROBE_DIRS
+    block_dir: Path = Path("/run/modprobe.d")
+    pstore: tuple[str, ...] = PSTORE
     bus: str = SYSTEM_BUS
 
     @property

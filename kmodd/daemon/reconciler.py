@@ -17,6 +17,7 @@ from kmodd.core.memory import overtaken
 from kmodd.core.resolve import with_needs
 from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
 from kmodd.daemon.clock import now_us
+from kmodd.daemon.crash_guard import CrashGuard
 from kmodd.daemon.enforcement import Enforcement
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.log import fields
@@ -57,6 +58,7 @@ class Reconciler:
         store: MemoryStore,
         executor: Executor,
         planner: Planner,
+        guard: CrashGuard,
         trigger: Trigger,
         audience: Audience,
         enforcement: Enforcement,
@@ -67,6 +69,7 @@ class Reconciler:
         self._store = store
         self._executor = executor
         self._planner = planner
+        self._guard = guard
         self._trigger = trigger
         self._audience = audience
         self._enforcement = enforcement
@@ -150,6 +153,8 @@ class Reconciler:
         self._enforcement.pause(paused=paused)
         if paused:
             self._executor.replace(())
+        else:
+            await self._guard.end_safe_mode()
         await self.look_again(Look(retry=True))
 
     async def plan(self) -> Plan:
@@ -206,6 +211,7 @@ class Reconciler:
 
     async def _reconcile(self, look: Look) -> None:
         catalog = await self._catalog(look)
+        await self._guard.prepare(catalog)
         async with self._surveying:
             # A copy: what is asked for from here on is the next pass's.
             included = frozenset(self._included) | self._net.touched
@@ -217,11 +223,15 @@ class Reconciler:
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
             findings = findings._replace(tree_changed=findings.tree_changed or self._tree_changed)
             self._tree_changed = False
-            why_not = self._enforcement.look(catalog.settings, findings.desired, back=self._net.rolling_back)
+            await self._guard.look(findings.infos)
+            why_not = self._enforcement.look(
+                catalog.settings, findings.desired, self._guard.safe_mode, back=self._net.rolling_back
+            )
             await self._planner.restrain(catalog.settings, look, findings, enforce=not why_not)
             plan = await self._planner.plan(findings, ends)
             self._settle(findings, plan)
             self._apply(catalog.settings)
+            self._guard.block(frozenset() if why_not else plan.barred)
             back = await self._net.way_back(findings, why_not, lambda: self._executor.idle)
             steps = plan.steps if back is None else back
             self._executor.replace(() if why_not else steps)
@@ -284,7 +294,8 @@ class Reconciler:
         copies = self._planner.copies
         statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
         tell(statuses, copies)
-        problem = str(self._not_compiled or "") or findings.problem or self._planner.problem
+        guard = self._guard.safe_mode or self._guard.problem
+        problem = str(self._not_compiled or "") or findings.problem or self._planner.problem or guard
         problem = problem or self._net.problem
         if problem and problem != old.problem:
             _log.error("%s", problem, extra=fields(MessageId.TROUBLE))

@@ -12,13 +12,23 @@ from pathlib import Path
 from typing import Any
 
 from kmodd.core.diagnose import Retry
-from kmodd.core.memory import Attempt, Flight, LoadRecord, Memory, Successes, Wait, succeeded
+from kmodd.core.memory import (
+    Attempt,
+    Crash,
+    Flight,
+    Guarded,
+    LoadRecord,
+    Memory,
+    Successes,
+    Wait,
+    succeeded,
+)
 from kmodd.files import write_atomically
 from kmodd.model import ObservedModule, Parameter
 from kmodd.names import ModuleName, is_module_name
 from kmodd.shown import ActionKind, ModuleState, Stage
 
-FORMAT = 2
+FORMAT = 3
 
 
 class MemoryStore:
@@ -37,6 +47,9 @@ class MemoryStore:
         self._loads = dict(kept.loads)
         self._owed = set(kept.owed)
         self._met = set(kept.met)
+        self._crashes = dict(kept.crashes)
+        self.guarded = Guarded()
+        """What the crash guard says; it replaces this."""
 
     @property
     def memory(self) -> Memory:
@@ -44,17 +57,29 @@ class MemoryStore:
         return Memory(
             dict(self._attempts),
             dict(self._loads),
-            dict(self._in_flight),
+            {**self.guarded.flights, **self._in_flight},
             self._successes,
             dict(self._waits),
             frozenset(self._owed),
             frozenset(self._met),
+            dict(self._crashes),
+            self.guarded.quarantines,
+            self.guarded.suspects,
         )
 
     @property
     def busy(self) -> Container[ModuleName]:
         """Modules on which an action of ours is under way, at whatever moment that is asked."""
-        return self._in_flight.keys()
+        return _Busy(self)
+
+    def is_busy(self, module: object) -> bool:
+        """Whether an action of ours is under way, of this process or of one before it."""
+        return module in self._in_flight or module in self.guarded.flights
+
+    @property
+    def crashes(self) -> Mapping[ModuleName, Crash]:
+        """What crashed in this boot."""
+        return self._crashes
 
     def attempt(self, module: ModuleName) -> Attempt | None:
         """The failure that stands for ``module``."""
@@ -98,6 +123,12 @@ class MemoryStore:
             old = LoadRecord(instance, (), 0, 0)
         parameters, read = _merged(old.parameters, written), _merged(old.shown, shown)
         self.remember_load(module, old._replace(parameters=parameters, shown=read))
+
+    def remember_crash(self, module: ModuleName, crash: Crash) -> None:
+        """Keep for as long as the boot that a change crashed; the first counts. Raises OSError."""
+        if module not in self._crashes:
+            self._crashes[module] = crash
+            self._write()
 
     def owe(self, module: ModuleName) -> None:
         """``module`` is about to be taken out and is to be loaded again. Raises OSError."""
@@ -156,8 +187,24 @@ class MemoryStore:
 
     def _write(self) -> None:
         loads = {name: _row(record) for name, record in self._loads.items()}
-        document = {"format": FORMAT, "loads": loads, "owed": sorted(self._owed), "met": sorted(self._met)}
+        document = {
+            "format": FORMAT,
+            "loads": loads,
+            "owed": sorted(self._owed),
+            "met": sorted(self._met),
+            "crashes": dict(self._crashes),
+        }
         write_atomically(self._path, json.dumps(document).encode())
+
+
+class _Busy(Container[ModuleName]):
+    """A view: what is under way when it is asked."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def __contains__(self, module: object) -> bool:
+        return self._store.is_busy(module)
 
 
 def _merged(old: Iterable[Parameter], new: Iterable[Parameter]) -> tuple[Parameter, ...]:
@@ -179,7 +226,14 @@ def _read(path: Path) -> Memory:
         loads = {
             ModuleName(name): _record(row) for name, row in document["loads"].items() if is_module_name(name)
         }
-        return Memory(loads=loads, owed=_names(document["owed"]), met=_names(document["met"]))
+        crashes = {
+            ModuleName(name): Crash(ActionKind(kind), tuple(map(str, messages)))
+            for name, (kind, messages) in document["crashes"].items()
+            if is_module_name(name)
+        }
+        return Memory(
+            loads=loads, owed=_names(document["owed"]), met=_names(document["met"]), crashes=crashes
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return Memory()
 

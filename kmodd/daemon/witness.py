@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from kmodd.intent import Note
 from kmodd.kernel.ports import Performer
 from kmodd.model import Report, Request
 
@@ -13,7 +14,7 @@ class Witness:
         self._performer = performer
         self._note = note
 
-    async def perform(self, request: Request) -> Report:
-        """Carry out ``request``. Raises as ``note`` does, and LOADER_LOST, NO_LIBKMOD."""
+    async def perform(self, request: Request, note: Note | None = None) -> Report:
+        """Carry out ``request``. Raises STATE_NOT_WRITABLE, and as the performer."""
         self._note(request)
-        return await self._performer.perform(request)
+        return await self._performer.perform(request, note)

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.intent import Note
 from kmodd.kernel.attribution import Crowd, without_others
 from kmodd.kernel.process import LoaderProcess, Lost
 from kmodd.kernel.roots import Roots
 from kmodd.kernel.rows import module_info, proof
 from kmodd.kernel.wire import (
+    DIGESTS,
     LOAD,
     LOOKUP,
     PARAMETERS,
@@ -70,16 +72,21 @@ class LoaderClient:
         """Process id of the loader; 0 while none runs."""
         return self._process.pid if self._process is not None and self._process.alive else 0
 
-    async def perform(self, request: Request) -> Report:
-        """Carry out ``request``; the report is a claim, to be verified. Raises LOADER_LOST, NO_LIBKMOD."""
+    async def perform(self, request: Request, note: Note | None = None) -> Report:
+        """Carry out ``request`` after writing down its intent; the report is a claim, to be verified.
+
+        Raises LOADER_LOST, NO_LIBKMOD.
+        """
         verb, body = _change(request)
+        body["note"] = note._asdict() if note else None
         with self._crowd.entered(request.module) as others:
             try:
                 answer = await self._running().ask(verb, body)
             except OSError as error:
                 return Report(error=error.errno or errno.EIO)
         if isinstance(answer, Lost):
-            return Report(lost=True, messages=without_others(answer.messages, request.module, others))
+            messages = without_others(answer.messages, request.module, others)
+            return Report(lost=True, died=answer.died, messages=messages)
         row = _checked(answer)["report"]
         return Report(
             error=row["error"],
@@ -88,6 +95,8 @@ class LoaderClient:
             stages=tuple(Stage(name, duration_us) for name, duration_us in row["stages"]),
             shown=dict(row["shown"]),
             messages=without_others(row["messages"], request.module, others),
+            unwritten=row["unwritten"],
+            begun=row["begun"],
         )
 
     async def lookup(
@@ -149,6 +158,13 @@ class LoaderClient:
         """
         row = (await self._ask(SYMBOLS, {"module": name}))["symbols"]
         return Symbols(tuple((symbol, by) for symbol, by in row["needed"]), tuple(row["exported"]))
+
+    async def digests(self, paths: Iterable[str]) -> Mapping[str, str]:
+        """Digest of each file, as intents have it, without those that cannot be read. Raises LOADER_LOST."""
+        found: dict[str, str] = {}
+        for path in paths:  # one child each: reading has a limit of time
+            found.update((await self._ask(DIGESTS, {"paths": [path]}))["digests"])
+        return found
 
     async def close(self) -> None:
         """End the loader and reap it; never waits for its children. A later request starts another."""

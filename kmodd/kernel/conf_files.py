@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from kmodd.files import last_word
+from kmodd.files import BLOCKED, last_word
 from kmodd.kernel import patterns
 from kmodd.kernel.libkmod import text
 from kmodd.kernel.modprobe_d import FILE_LIMIT, Line, Lines, parse
@@ -65,7 +65,7 @@ class ConfFiles:
 
     def is_generated(self, path: str) -> bool:
         """Whether this is a file that kmodd generates."""
-        return os.path.realpath(path) in self._ours
+        return os.path.realpath(path) in self._ours or os.path.basename(path) == BLOCKED
 
     def hiding(self) -> str:
         """The file that takes the place of the generated one; "" if there is none."""

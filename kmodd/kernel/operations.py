@@ -11,17 +11,20 @@ from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from kmodd.errors import KmoddError
+from kmodd.intent import Note, written
 from kmodd.kernel import sysfs
+from kmodd.kernel.file_cache import read_into_cache
+from kmodd.kernel.intents import write_down
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.libkmod import Context, Library
 from kmodd.kernel.questions import QUESTIONS
 from kmodd.kernel.tools import Tools, checked_name, checked_parameter
 from kmodd.kernel.wire import LOAD, UNLOAD, WRITE, Answer, Failure, Places, ReportRow, Request
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind
 
 # Verbs whose child listens to the kernel log, and takes as long as the kernel does.
 LOGGED = frozenset((LOAD, UNLOAD, WRITE))
-_READ_SIZE = 2**17
 
 
 class Stages:
@@ -51,6 +54,26 @@ class Done(NamedTuple):
     shown: tuple[tuple[str, str], ...] = ()
 
 
+class Record:
+    """Writes the intent of this child's change; ``unwritten`` is the errno that this came to."""
+
+    def __init__(self, body: dict[str, Any], module: ModuleName, verb: bytes) -> None:
+        note = body.get("note")
+        self._note = Note(**note) if note else None
+        self._verb = verb.decode("ascii")
+        self.module = module
+        self.unwritten = 0
+        self.begun = True
+
+    def write(self, options: str, digest: str = "") -> bool:
+        """Write it down; whether the change may be made."""
+        if self._note is not None:
+            kind = ActionKind(self._verb)
+            self.unwritten = write_down(self._note, self.module, kind, digest, options)
+            self.begun = not (self.unwritten and self._note.strict)
+        return self.begun
+
+
 def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
     """Do what ``request`` asks for. Raises ValueError for a request that is none."""
     body = json.loads(request.body)
@@ -58,27 +81,28 @@ def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
     try:
         if question is not None:
             return question(body, tools)
-        return Answer(report=_timed(_change(request.verb, body, tools), log))
+        record = Record(body, checked_name(body["module"]), request.verb)
+        return Answer(report=_timed(_change(request.verb, body, tools, record), record, log))
     except KmoddError as error:
         return Answer(failure=Failure(kind=error.kind.name, message=error.message, hint=error.hint))
 
 
-def _change(verb: bytes, body: dict[str, Any], tools: Tools) -> Callable[[Stages], Done]:
+def _change(verb: bytes, body: dict[str, Any], tools: Tools, record: Record) -> Callable[[Stages], Done]:
     """The change as a call; everything that can be prepared is."""
-    name = checked_name(body["module"])
+    name = record.module
     if verb == WRITE:
         directory = f"{sysfs.module_directory(tools.places.sys, name)}/parameters"
         values = [(checked_parameter(key), value) for key, value in body["parameters"]]
-        return lambda _stages: write_parameters(directory, values)
+        return lambda _stages: _recorded(record, written(values), lambda: write_parameters(directory, values))
     library = tools.library()
     if verb == UNLOAD:
-        return lambda _stages: Done(_remove(library, name))
+        return lambda _stages: _recorded(record, "", lambda: Done(_remove(library, name)))
     if verb == LOAD:
-        return lambda stages: _load(library, tools.places, body, stages)
+        return lambda stages: _load(library, tools.places, body, stages, record)
     raise ValueError(f"no such verb: {verb!r}")
 
 
-def _timed(change: Callable[[Stages], Done], log: KernelLog) -> ReportRow:
+def _timed(change: Callable[[Stages], Done], record: Record, log: KernelLog) -> ReportRow:
     started_us = time.monotonic_ns() // 1000
     stages = Stages()
     done = change(stages)
@@ -91,29 +115,40 @@ def _timed(change: Callable[[Stages], Done], log: KernelLog) -> ReportRow:
         stages=stages.rows,
         shown=list(done.shown),
         messages=log.texts(),
+        unwritten=record.unwritten,
+        begun=record.begun,
     )
 
 
-def _load(library: Library, places: Places, body: dict[str, Any], stages: Stages) -> Done:
+def _recorded(record: Record, options: str, change: Callable[[], Done]) -> Done:
+    """``change``, after its intent has been written down."""
+    return change() if record.write(options) else Done(record.unwritten)
+
+
+def _load(library: Library, places: Places, body: dict[str, Any], stages: Stages, record: Record) -> Done:
     """Insert, and read back at once what the options have made of the parameters."""
-    error = _insert(library, body["path"], body["options"], stages)
+    error = _insert(library, body["path"], body["options"], stages, record)
     if error or not body["options"]:
         return Done(error)
     stages.begin("verify")
-    return Done(0, tuple(sysfs.read_parameters(places.sys, body["module"]).items()))
+    return Done(0, tuple(sysfs.read_parameters(places.sys, record.module).items()))
 
 
-def _insert(library: Library, path: str, options: str, stages: Stages) -> int:
+def _insert(library: Library, path: str, options: str, stages: Stages, record: Record) -> int:
     """errno of finit_module(2), or of reading the file. Neither modprobe.d nor an index is read.
 
-    Stages: "find" (the context, the file's name), "read" (its bytes into the page cache), "insert". What
-    libkmod has to decompress itself it decompresses in "insert", out of the page cache.
+    Stages: "find" (the context, the file's name), "read" (its bytes into the page cache), "record" (the
+    intent), "insert". What libkmod has to decompress itself it decompresses in "insert", out of the page
+    cache.
     """
     stages.begin("find")
     try:
         with Context(library, conf_paths=()) as context, context.module_at(path) as module:
             stages.begin("read")
-            read_into_cache(path)
+            digest = read_into_cache(path)
+            stages.begin("record")
+            if not record.write(options, digest):
+                return record.unwritten
             stages.begin("insert")
             return module.insert(options)
     except OSError as error:
@@ -124,21 +159,6 @@ def _remove(library: Library, name: ModuleName) -> int:
     """errno of delete_module(2)."""
     with Context(library, conf_paths=()) as context, context.module(name) as module:
         return module.remove()
-
-
-def read_into_cache(path: str) -> None:
-    """Read all of a file, so that its bytes are in the page cache. Raises OSError.
-
-    Through one buffer, again and again: posix_fadvise(2) and readahead(2) may return before the disk has
-    answered, so they would measure nothing, and a mapping or one large read would hold the file twice.
-    """
-    buffer = bytearray(_READ_SIZE)
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    try:
-        while os.readv(fd, (buffer,)):
-            pass
-    finally:
-        os.close(fd)
 
 
 def write_parameters(directory: str, values: Iterable[tuple[str, str]]) -> Done:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from kmodd.intent import Note
 from kmodd.model import ModuleInfo, ObservedModule, Report, Request, Restraint, Security, Symbols, User
 from kmodd.names import ModuleName
 
@@ -35,8 +36,11 @@ class KernelReader(Protocol):
 class Performer(Protocol):
     """Carries out one request at a time, many at once, each in a process of its own."""
 
-    async def perform(self, request: Request) -> Report:
-        """Carry out ``request``; the report is a claim, to be verified. Raises LOADER_LOST, NO_LIBKMOD."""
+    async def perform(self, request: Request, note: Note | None = None) -> Report:
+        """Carry out ``request`` after writing down its intent; the report is a claim, to be verified.
+
+        Raises LOADER_LOST, NO_LIBKMOD.
+        """
 
 
 class Loader(Performer, Protocol):
@@ -63,6 +67,9 @@ class Loader(Performer, Protocol):
 
     async def users(self, names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
         """What uses each of ``names`` and is no module, as far as it can be found out. Raises LOADER_LOST."""
+
+    async def digests(self, paths: Iterable[str]) -> Mapping[str, str]:
+        """Digest of each file, as intents have it, without those that cannot be read. Raises LOADER_LOST."""
 
     async def symbols(self, name: ModuleName) -> Symbols:
         """Symbols of one module's file. Raises NOT_FOUND, FAILED, and as lookup."""

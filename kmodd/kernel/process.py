@@ -22,9 +22,10 @@ _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "KMOD_LOG": "0"}
 
 
 class Lost(NamedTuple):
-    """The child, or the whole loader, ended without a word; what the kernel logged meanwhile."""
+    """The child (``died``), or the whole loader, ended without a word; what the kernel logged meanwhile."""
 
     messages: tuple[str, ...] = ()
+    died: bool = False
 
 
 class _Exchange(NamedTuple):
@@ -121,7 +122,7 @@ class LoaderProcess:
         if exchange is None or exchange.answer.done():
             return
         if mark == LOST:
-            exchange.answer.set_result(Lost(tuple(json.loads(content))))
+            exchange.answer.set_result(Lost(tuple(json.loads(content)), died=True))
             return
         exchange.slices.append(content)
         if mark == LAST:

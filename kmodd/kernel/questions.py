@@ -4,18 +4,20 @@ Imported by the loader: nothing heavy in here.
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from kmodd.errors import KmoddError
 from kmodd.kernel import sysfs
 from kmodd.kernel.denial import restrain
 from kmodd.kernel.ethtool import driver_name
+from kmodd.kernel.file_cache import read_into_cache
 from kmodd.kernel.inventory import look_up
 from kmodd.kernel.libkmod import Context
 from kmodd.kernel.symbols import symbols_of
 from kmodd.kernel.tools import Tools, checked_name
 from kmodd.kernel.users import users_of
-from kmodd.kernel.wire import LOOKUP, PARAMETERS, RESTRAINT, SYMBOLS, USERS, Answer, Places
+from kmodd.kernel.wire import DIGESTS, LOOKUP, PARAMETERS, RESTRAINT, SYMBOLS, USERS, Answer, Places
 
 Body = dict[str, Any]
 
@@ -37,6 +39,16 @@ def _parameters(body: Body, tools: Tools) -> Answer:
 
 def _symbols(body: Body, tools: Tools) -> Answer:
     return Answer(symbols=symbols_of(tools.library(), tools.places, checked_name(body["module"])))
+
+
+def _digests(body: Body, tools: Tools) -> Answer:
+    """Of the files at ``paths``; one that cannot be read has none, and so is none that is known."""
+    del tools
+    found = {}
+    for path in body["paths"]:
+        with suppress(OSError):
+            found[path] = read_into_cache(path)
+    return Answer(digests=found)
 
 
 def _users(body: Body, tools: Tools) -> Answer:
@@ -68,4 +80,5 @@ QUESTIONS: Final[Mapping[bytes, Callable[[Body, Tools], Answer]]] = {
     PARAMETERS: _parameters,
     SYMBOLS: _symbols,
     USERS: _users,
+    DIGESTS: _digests,
 }

@@ -25,6 +25,7 @@ PARAMETERS: Final = b"parameters"
 RESTRAINT: Final = b"restraint"
 USERS: Final = b"users"
 SYMBOLS: Final = b"symbols"
+DIGESTS: Final = b"digests"
 
 
 class Places(NamedTuple):
@@ -60,6 +61,8 @@ class ReportRow(TypedDict):
     stages: list[tuple[str, int]]
     shown: list[tuple[str, str]]
     messages: list[str]
+    unwritten: int
+    begun: bool
 
 
 class LineRow(TypedDict):
@@ -140,6 +143,7 @@ class Answer(TypedDict, total=False):
     restraint: RestraintRow
     users: dict[str, list[UserRow]]
     symbols: SymbolsRow
+    digests: dict[str, str]
     failure: Failure
 
 

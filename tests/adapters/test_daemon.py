@@ -50,7 +50,9 @@ def places(tmp_path: Path) -> Places:
     (tmp_path / "kmodd.toml").write_text(f'modprobe_file = "{tmp_path}/modprobe.d/00-kmodd.conf"\n')
     config = ConfigPaths((tmp_path / "etc",), tmp_path / "kmodd.toml", tmp_path / "run", tmp_path / "state")
     roots = Roots(str(tmp_path / "proc"), str(tmp_path / "sys"))
-    return Places(config, roots, tmp_path / "modules", (), f"unix:path={tmp_path}/bus")
+    pstore = (str(tmp_path / "pstore"),)
+    bus = f"unix:path={tmp_path}/bus"
+    return Places(config, roots, tmp_path / "modules", (), tmp_path / "run-modprobe.d", pstore, bus)
 
 
 def play(places: Places, scenario: Scenario) -> None:

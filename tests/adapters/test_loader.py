@@ -49,7 +49,7 @@ def test_a_change_that_the_kernel_refuses_is_reported_with_its_errno_and_times(s
     assert reports[2].error == errno.ENOENT
     assert [[stage.name for stage in report.stages] for report in reports] == [
         [],
-        ["find", "read", "insert"],
+        ["find", "read", "record", "insert"],
         ["find"],
     ]
     assert sum(stage.duration_us for stage in reports[1].stages) <= (

@@ -85,6 +85,9 @@ class FakeManager:
         await self._do("reconcile")
         return tuple(OutcomeRow(name, ActionKind.LOAD, Outcome.DONE) for name in self.held)
 
+    async def release(self, name: ModuleName) -> None:
+        await self._do(f"release {name}")
+
     async def plan(self) -> tuple[ActionRow, ...]:
         await self._do("plan")
         return (ActionRow(ModuleName("dummy"), ActionKind.LOAD, "numdummies=3", "declared, not loaded"),)

@@ -20,6 +20,7 @@ needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can be sever
 CHANGING: dict[str, tuple[str, ...]] = {
     "Reload": (),
     "Reconcile": (),
+    "Release": ("s", "dummy"),
     "SetOverride": ("sa{sv}", "dummy", "0"),
     "ClearOverride": ("s", "dummy"),
     "Retry": ("s", "dummy"),

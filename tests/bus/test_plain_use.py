@@ -72,6 +72,7 @@ def test_every_argument_has_a_name(bus: PrivateBus) -> None:
     [
         ("Reload", (), "u 8"),
         ("Reconcile", (), 'a(sss) 1 "module_000" "load" "done"'),
+        ("Release", ("s", "module-000"), ""),
         ("Plan", (), 'a(ssss) 1 "dummy" "load" "numdummies=3" "declared, not loaded"'),
         ("ListModules", (), 'a(sssss) 1 "module_000" "loaded" "loaded" "in-sync" "loaded as declared"'),
         ("GetModule", ("s", "module-000"), 'o "/org/kmodd1/module/module_000"'),

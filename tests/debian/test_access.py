@@ -22,6 +22,7 @@ ARGUMENTS = {
     "org.freedesktop.DBus.ObjectManager.GetManagedObjects": (),
     f"{MANAGER}.Reload": (),
     f"{MANAGER}.Reconcile": (),
+    f"{MANAGER}.Release": ("s", "dummy"),
     f"{MANAGER}.Plan": (),
     f"{MANAGER}.ListModules": (),
     f"{MANAGER}.GetModule": ("s", "dummy"),

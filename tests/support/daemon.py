@@ -33,6 +33,7 @@ from kmodd.names import ModuleName
 from kmodd.shown import Condition, DaemonState, ModuleStatus, OutcomeRow
 from tests.support.clock import run, settle
 from tests.support.config_tree import config_paths
+from tests.support.guarded import at_once, simulated_guard
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.simulated import SimulatedLoader
 from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule, module
@@ -106,11 +107,12 @@ class SimulatedDaemon:
             turns,
         )
         performer = Witness(self.loader, self.checkpoints.note)
-        executor = Executor(group, performer, self.kernel, self.store, self._changed)
+        self.guard = simulated_guard(path, self.store, self.kernel, self.loader, self._changed)
+        executor = Executor(group, performer, self.kernel, self.store, self.guard, self._changed)
         self.modprobe_file = path / "00-kmodd.conf"
         self.loader.modprobe_file = str(self.modprobe_file)
         self.catalog = Catalog(settings=Settings(modprobe_file=str(self.modprobe_file)))
-        restrainer = ModprobeFile(self.loader, path / "modprobe-file", _at_once)
+        restrainer = ModprobeFile(self.loader, path / "modprobe-file", at_once)
         copies = InitramfsCopies(path / "initramfs", self.kernel.release())
         planner = Planner(self.store, restrainer, self.loader, copies)
         self.reconciler = Reconciler(
@@ -119,13 +121,16 @@ class SimulatedDaemon:
             self.store,
             executor,
             planner,
+            self.guard,
             self.trigger,
             self,
             enforcement,
             self.checkpoints,
         )
         self.overrides = Overrides(self.override_files, self.reconciler.recompile)
-        self.facade = Facade(self.reconciler, self.loader, turns, self.overrides, self.checkpoints)
+        self.facade = Facade(
+            self.reconciler, self.guard, self.loader, turns, self.overrides, self.checkpoints
+        )
         self.checkpoints.start(lambda: executor.replace(()))
         self._task = group.create_task(self.reconciler.run())
 
@@ -151,6 +156,9 @@ class SimulatedDaemon:
     def stop(self) -> None:
         """End the passes; what hangs goes on to its end."""
         self._task.cancel()
+        for task in asyncio.all_tasks():
+            if task.get_name() == "change":  # calls that wait for a pass
+                task.cancel()
         for gate in self.loader.gates.values():
             gate.set()
 
@@ -193,11 +201,6 @@ class SimulatedDaemon:
     def conditions(self) -> dict[str, Condition]:
         """Condition of every managed module."""
         return {name: status.condition for name, status in self.snapshot.statuses.items()}
-
-
-async def _at_once(work: Callable[..., bool], *arguments: object) -> bool:
-    """On a loop whose time is virtual nothing can wait for a thread."""
-    return work(*arguments)
 
 
 def _roots(path: Path) -> Roots:

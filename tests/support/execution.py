@@ -12,6 +12,7 @@ from kmodd.model import LoadRequest, Parameter, UnloadRequest
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind
 from tests.support.clock import run, settle
+from tests.support.guarded import simulated_guard
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.simulated import SimulatedLoader
 from tests.support.simulated_kernel import SimulatedKernel, module
@@ -30,7 +31,8 @@ class Bench:
         self.loader = SimulatedLoader(self.kernel)
         self.store = MemoryStore(path / "loads.json")
         self.changes = 0
-        self.executor = Executor(group, self.loader, self.kernel, self.store, self._changed)
+        guard = simulated_guard(path, self.store, self.kernel, self.loader, self._changed)
+        self.executor = Executor(group, self.loader, self.kernel, self.store, guard, self._changed)
 
     def _changed(self) -> None:
         self.changes += 1

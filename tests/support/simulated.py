@@ -8,9 +8,25 @@ from pathlib import Path
 from typing import NamedTuple
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import ModuleInfo, Proof, Report, Request, Restraint, Symbols, User, WriteRequest
+from kmodd.intent import Intent, Note, render, written
+from kmodd.model import (
+    LoadRequest,
+    ModuleInfo,
+    Proof,
+    Report,
+    Request,
+    Restraint,
+    Symbols,
+    UnloadRequest,
+    User,
+    WriteRequest,
+)
 from kmodd.names import ModuleName
+from kmodd.shown import ActionKind
 from tests.support.simulated_kernel import SimulatedKernel
+
+NOBODY = 2**22 + 1
+"""More than the highest process id of any kernel (PID_MAX_LIMIT)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +71,22 @@ class SimulatedLoader:
         self.asked: list[frozenset[ModuleName]] = []
         """Modules whose users somebody wanted to know, call by call."""
         self.restraints: list[tuple[tuple[ModuleName, ...], tuple[ModuleName, ...]]] = []
+        self.notes: list[Note | None] = []
+        """What came with each request."""
+        self.unwritable = 0
+        """errno of writing an intent down."""
+        self.contents: dict[str, str] = {}
+        """Path of a module file -> its digest, where it is not the usual one."""
         self.lookup_s = 0.0
         """How long the module tree takes to answer."""
 
-    async def perform(self, request: Request) -> Report:
-        """Carry out ``request`` as far as faults and gates let it."""
+    async def perform(self, request: Request, note: Note | None = None) -> Report:
+        """Carry out ``request`` as far as faults and gates let it, its intent first."""
         self._refuse()
+        self.notes.append(note)
         self.journal.append(Mark("begin", request))
         try:
-            return await self._perform(request)
+            return await self._recorded(request, note)
         finally:
             self.journal.append(Mark("end", request))
 
@@ -90,6 +113,13 @@ class SimulatedLoader:
         self.asked.append(frozenset(names))
         return {name: self.known_users.get(name, ()) for name in self.asked[-1]}
 
+    async def digests(self, paths: Iterable[str]) -> Mapping[str, str]:
+        """Of every path."""
+        return {path: self._digest(path) for path in paths}
+
+    def _digest(self, path: str) -> str:
+        return self.contents.get(path, f"digest of {path}")
+
     async def symbols(self, name: ModuleName) -> Symbols:
         """None: no simulated module has a file."""
         raise KmoddError(ErrorKind.NOT_FOUND, f"no module {name}")
@@ -108,6 +138,31 @@ class SimulatedLoader:
         if self.refusals:
             raise self.refusals.pop(0)
 
+    async def _recorded(self, request: Request, note: Note | None) -> Report:
+        """What a child does: it writes its intent, and goes on or not."""
+        error = self._write_down(request, note) if note is not None else 0
+        if error and note is not None and note.strict:
+            return Report(error, unwritten=error, begun=False)
+        return (await self._perform(request))._replace(unwritten=error)
+
+    def _write_down(self, request: Request, note: Note) -> int:
+        if self.unwritable:
+            return self.unwritable
+        match request:
+            case LoadRequest(module, path, options):
+                rest = (module, ActionKind.LOAD, self._digest(path), options)
+            case UnloadRequest(module):
+                rest = (module, ActionKind.UNLOAD, "", "")
+            case WriteRequest(module, parameters):
+                rest = (module, ActionKind.WRITE, "", written(parameters))
+            case _:
+                raise AssertionError(request)
+        # A process that is not there, so that nobody waits for it.
+        intent = Intent(*rest, note.kernel, note.boot_id, NOBODY, 0, 0, next(self._clock_us), note.tries)
+        Path(note.directory).mkdir(parents=True, exist_ok=True)
+        (Path(note.directory) / intent.file_name).write_bytes(render(intent))
+        return 0
+
     async def _perform(self, request: Request) -> Report:
         started_us = next(self._clock_us)
         fault = self._fault(request.module)
@@ -117,7 +172,7 @@ class SimulatedLoader:
         if not (error or fault.pretended or fault.stuck):
             error = self._kernel.end(request, fault.error)
         if fault.lost or fault.stuck:
-            return Report(lost=True)
+            return Report(lost=True, died=fault.stuck)
         has_none = error and not isinstance(request, WriteRequest)
         shown = {} if has_none else self._kernel.parameters(request.module)
         return Report(error, started_us=started_us, finished_us=next(self._clock_us), shown=shown)

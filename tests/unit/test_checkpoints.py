@@ -6,17 +6,18 @@ from pathlib import Path
 
 import pytest
 
+from kmodd.core.memory import Crash
 from kmodd.daemon.snapshot import needs_somebody
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import EVERYTHING, Look
 from kmodd.model import Desired, ParameterPolicy, Settings, UnloadRequest, User
 from kmodd.names import ModuleName
-from kmodd.shown import Condition, DaemonState
+from kmodd.shown import ActionKind, Condition, DaemonState, ModuleState
 from tests.support.config_tree import drop
 from tests.support.daemon import CONFIG, MODULES, SimulatedDaemon, declare, play, with_parameters
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.simulated import Fault
-from tests.support.simulated_kernel import module
+from tests.support.simulated_kernel import SimulatedKernel, module
 
 DUMMY, BASE, UPPER, OTHER = map(ModuleName, ("dummy", "base", "upper", "other"))
 TREE = (
@@ -365,6 +366,40 @@ def test_what_hangs_is_said_and_holds_nothing_up(tmp_path: Path) -> None:
         assert "base: an action on it is under way" in error.message
         assert "other" not in daemon.kernel.present()
         daemon.loader.gates[BASE].set()
+
+    play(tmp_path, scenario, TREE)
+
+
+def test_what_is_just_coming_is_waited_for(tmp_path: Path) -> None:
+    """A load whose kmodd was killed goes on in a process of its own."""
+    kernel = SimulatedKernel(TREE)
+
+    async def killed(daemon: SimulatedDaemon) -> None:
+        await daemon.facade.create_checkpoint(600)
+        await changed(daemon, declare("other"))
+        kernel.set_state("other", ModuleState.LOADING)
+
+    async def next_one(daemon: SimulatedDaemon) -> None:
+        daemon.declare(declare("other"))
+        await daemon.second()
+        await daemon.second()
+        assert daemon.kernel.present() == {"other"}
+        kernel.set_state("other", ModuleState.LOADED)
+        await daemon.until(lambda: not daemon.kernel.present(), 5.0)
+
+    play(tmp_path, killed, kernel=kernel)
+    play(tmp_path, next_one, kernel=kernel)
+
+
+def test_what_is_quarantined_is_not_brought_back(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.kernel.insert("other")
+        checkpoint = await daemon.facade.create_checkpoint(600)
+        await changed(daemon, declare("other", Desired.UNLOADED))
+        daemon.store.remember_crash(OTHER, Crash(ActionKind.LOAD))
+        error = await refused(daemon.facade.roll_back(checkpoint))
+        assert "other: oops" in error.message
+        assert daemon.kernel.present() == set()
 
     play(tmp_path, scenario, TREE)
 

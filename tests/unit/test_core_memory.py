@@ -14,8 +14,10 @@ from kmodd.core.memory import (
     Attempt,
     Memory,
     backoff_us,
+    crashed,
     judge_load,
     judge_unload,
+    judge_write,
     overtaken,
 )
 from kmodd.model import ObservedModule, Report
@@ -212,3 +214,52 @@ def test_a_failure_is_overtaken_by_what_others_did(
     attempt = Attempt(kind, Condition.FAILED, "", CHANGE, 1)
     observed = {DUMMY: seen} if seen else {}
     assert overtaken(Memory({DUMMY: attempt}), observed) == ({DUMMY} if ends else frozenset())
+
+
+# ------------------------------------------------------------------------------------- crashes
+
+BUG = ("BUG: unable to handle page fault for address: 00000000deadbeef",)
+
+
+@pytest.mark.parametrize(
+    ("kind", "report", "after", "is_one"),
+    [
+        (ActionKind.LOAD, Report(lost=True, died=True), COMING, True),
+        (ActionKind.LOAD, Report(lost=True, died=True), LIVE, False),
+        (ActionKind.LOAD, Report(lost=True, died=True), None, False),
+        (ActionKind.LOAD, Report(lost=True), COMING, False),
+        (ActionKind.LOAD, Report(errno.EBUSY), COMING, False),
+        (ActionKind.UNLOAD, Report(lost=True, died=True), GOING, True),
+        (ActionKind.UNLOAD, Report(lost=True, died=True), COMING, False),
+        (ActionKind.WRITE, Report(lost=True, died=True, messages=BUG), LIVE, True),
+        (ActionKind.WRITE, Report(lost=True, died=True, messages=("dummy: 3 set",)), LIVE, False),
+    ],
+)
+def test_what_is_a_crash(
+    kind: ActionKind, report: Report, after: ObservedModule | None, is_one: bool
+) -> None:
+    assert crashed(kind, report, after) is is_one
+
+
+def test_a_write_that_crashed_is_not_tried_again() -> None:
+    report = Report(lost=True, died=True, messages=BUG)
+    outcome, attempt = judge_write(None, report, 0, 0.5, gone=False)
+    assert (outcome, attempt and (attempt.condition, attempt.message, attempt.next_retry_us)) == (
+        Outcome.FAILED,
+        (
+            Condition.FAILED,
+            "oops: setting a parameter crashed in the kernel; nobody tries that again before the next boot",
+            0,
+        ),
+    )
+
+
+def test_what_is_not_written_down_is_not_begun() -> None:
+    report = Report(errno.ENOSPC, unwritten=errno.ENOSPC, begun=False)
+    _, attempt = judge_load(None, report, None, 0, 0.5)
+    assert attempt is not None
+    assert (attempt.condition, attempt.message) == (
+        Condition.BACKING_OFF,
+        "not-recorded: it was not begun, because that cannot be written down first and kmodd.toml says "
+        'quarantine = "strict"; make room in the state directory of kmodd',
+    )

@@ -249,4 +249,15 @@ def test_what_takes_too_long_is_slow_and_nothing_more() -> None:
         Condition.LOADING_SLOW,
         "loading has taken more than 10 s; it goes on",
     )
+    assert (found.plan.steps, found.plan.wake_at_us) == ((), NOW_US + 90_000_000)
+
+
+def test_what_takes_ten_times_as_long_is_called_hung() -> None:
+    memory = Memory(in_flight={A: Flight(ActionKind.LOAD, NOW_US - 100_000_000)})
+    found = planned(kernel(), [Declaration(A, load_timeout_s=10.0)], memory=memory)
+    assert verdict(found, "a") == (
+        Condition.LOADING_SLOW,
+        "hung: its init has not come back for more than 100 s; it is not loaded again meanwhile, and only it "
+        "or a reboot can end that",
+    )
     assert (found.plan.steps, found.plan.wake_at_us) == ((), 0)

@@ -25,12 +25,12 @@ def _texts(source: str) -> Iterator[str]:
 
 
 def _sentences() -> list[tuple[str, str]]:
-    """File of the core, and a part of a sentence in it."""
+    """File of the core, and a part of a sentence in it; a pattern is none."""
     return [
         (path.name, text.strip())
         for path in sorted(CORE.glob("*.py"))
         for text in _texts(path.read_text())
-        if len(text.split()) >= WORDS
+        if len(text.split()) >= WORDS and "\\" not in text
     ]
 
 

@@ -125,7 +125,7 @@ def test_an_empty_plan_starts_nothing_more(tmp_path: Path) -> None:
         (Fault(pretended=True), Outcome.FAILED, Condition.BACKING_OFF, False),
         (Fault(lost=True), Outcome.DONE, None, True),
         (Fault(lost=True, error=errno.EIO), Outcome.FAILED, Condition.BACKING_OFF, False),
-        (Fault(stuck=True), Outcome.FAILED, Condition.BACKING_OFF, True),
+        (Fault(stuck=True), Outcome.FAILED, Condition.FAILED, True),
         (Fault(error=errno.ENODEV), Outcome.FAILED, Condition.WAITING_FOR_HARDWARE, False),
     ],
 )

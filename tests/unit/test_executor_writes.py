@@ -10,6 +10,7 @@ from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Step
 from kmodd.core.memory import LoadRecord
 from kmodd.daemon.store import MemoryStore
+from kmodd.intent import Note
 from kmodd.model import Parameter, Report, Request, WriteRequest
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, Outcome
@@ -121,6 +122,7 @@ def test_what_cannot_be_kept_of_a_write_is_known_until_the_end(
     async def scenario(bench: Bench) -> None:
         furnish(bench)
         os.rmdir(tmp_path)
+        bench.loader.unwritable = errno.EROFS
         await bench.replace(write(CARD, other="2"))
         assert bench.rows() == [(CARD, "write", "done")]
         assert bench.store.memory.loads[CARD] == LoadRecord(
@@ -146,9 +148,9 @@ def test_what_is_taken_out_to_come_back_is_on_the_disk_before(
         kept: list[frozenset[ModuleName]] = []
         perform = bench.loader.perform
 
-        async def watched(request: Request) -> Report:
+        async def watched(request: Request, note: Note | None = None) -> Report:
             kept.append(MemoryStore(tmp_path / "loads.json").memory.owed)
-            return await perform(request)
+            return await perform(request, note)
 
         monkeypatch.setattr(bench.loader, "perform", watched)
         await bench.replace(owed(A), unload(B))

@@ -1,0 +1,72 @@
+"""The child's part of the crash guard: it writes down what it is about to do, before it does it.
+
+In the child, so that a disk that is slow or hangs holds up this change and nothing else, and because nobody
+else knows its process. What tells boots and kernels apart is read here too.
+
+Imported by the loader: nothing heavy in here.
+"""
+
+import errno
+import os
+import time
+from typing import Final
+
+from kmodd.files import write_atomically
+from kmodd.intent import Intent, Note, render
+from kmodd.names import ModuleName, printable
+from kmodd.shown import ActionKind
+
+# proc_pid_stat(5): starttime is field 22; the second is a name in parentheses that may hold anything.
+_START_TICKS: Final = 22 - 3
+
+
+def write_down(note: Note, module: ModuleName, kind: ActionKind, digest: str, options: str) -> int:
+    """Have the intent of this very process on the disk; 0, or the errno of what kept it from being so."""
+    try:
+        pid = os.getpid()
+        intent = Intent(
+            module,
+            kind,
+            digest,
+            options,
+            note.kernel,
+            note.boot_id,
+            pid,
+            start_ticks(pid),
+            time.monotonic_ns() // 1000,
+            time.time_ns() // 1000,
+            note.tries,
+        )
+        os.makedirs(note.directory, 0o700, exist_ok=True)
+        write_atomically(f"{note.directory}/{intent.file_name}", render(intent), durable=True)
+    except OSError as error:
+        return error.errno or errno.EIO
+    return 0
+
+
+def start_ticks(pid: int, proc: str = "/proc") -> int:
+    """When a process began, in clock ticks since boot: with its number, which it is. Raises OSError: none."""
+    with open(f"{proc}/{pid}/stat", "rb", buffering=0) as file:
+        fields = file.readall().rpartition(b")")[2].split()
+    if len(fields) <= _START_TICKS:
+        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+    return int(fields[_START_TICKS])
+
+
+def read_boot_id(proc: str) -> str:
+    """What this boot is called, another name each time (random(4)); "" where the kernel does not say."""
+    return _read_line(f"{proc}/sys/kernel/random/boot_id")
+
+
+def read_kernel(proc: str) -> str:
+    """Release and build of the running kernel (uname(2)): which of two builds of one release it is too."""
+    release, version = (_read_line(f"{proc}/sys/kernel/{name}") for name in ("osrelease", "version"))
+    return f"{release} {version}".strip()
+
+
+def _read_line(path: str) -> str:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return printable(file.readall().decode("utf-8", "replace").strip())
+    except OSError:
+        return ""
