@@ -1,6 +1,7 @@
 """A checkpoint as it is kept under /run/kmodd: a kmodd that dies leaves the next one what it needs."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,9 +77,10 @@ class CheckpointFile:
         _write(self._open, FORMAT, row)
 
     def remove(self) -> None:
-        """There is none any more. Raises STATE_NOT_WRITABLE."""
+        """There is none any more. Raises STATE_NOT_WRITABLE, and then there still is one."""
         _remove(self._open)
-        _remove(self._catalog)
+        with suppress(KmoddError):  # means nothing by itself
+            _remove(self._catalog)
 
     def read_held(self) -> Held | None:
         """What is held. Raises ValueError: it cannot be believed."""

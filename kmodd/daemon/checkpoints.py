@@ -73,19 +73,19 @@ class Checkpoints:
         self._timer: asyncio.TimerHandle | None = None
         self._drop: Callable[[], None] = lambda: None
 
-    # ------------------------------------------------------------------------------- life
-
     def start(self, drop: Callable[[], None]) -> None:
         """Go on with what there was: a timer after an end in good order, else the way back. Never raises.
 
         ``drop``: gives up what is planned and has not begun.
         """
         self._drop = drop
+        self.holding.restore()
         try:
-            self.holding.restore()
             found = self._file.read()
-        except ValueError as error:
-            self._give_up(error)
+        except ValueError as damage:
+            marks = fields(MessageId.ROLLED_BACK)
+            _log.error("what is kept of a checkpoint is damaged, and given up: %s", damage, extra=marks)
+            self._try(self._file.remove)
             return
         if found is None:
             return
@@ -101,17 +101,6 @@ class Checkpoints:
         """kmodd ends in good order: the next one goes on with the timer."""
         if self._kept is not None:
             self._keep(self._kept._replace(stopped=True))
-
-    def _give_up(self, damage: ValueError) -> None:
-        marks = fields(MessageId.ROLLED_BACK)
-        _log.error("what is kept of a checkpoint is damaged, and given up: %s", damage, extra=marks)
-        try:
-            self._file.remove()
-            self._file.hold(None)
-        except KmoddError as error:
-            _log.error("%s", error)
-
-    # ------------------------------------------------------------------------------- calls
 
     def check(self, timeout_s: int) -> None:
         """Raises INVALID_ARGUMENT and BUSY as ``create`` would."""
@@ -150,8 +139,6 @@ class Checkpoints:
             message = f"there is no checkpoint {printable(name[:40])!r}"
             raise KmoddError(ErrorKind.NOT_FOUND, message, "CreateCheckpoint returns the id of one")
         return self._kept
-
-    # ------------------------------------------------------------------------- what passes ask
 
     @property
     def rolling_back(self) -> bool:
@@ -230,8 +217,6 @@ class Checkpoints:
         else:
             self._file.write(kept)
             self._kept = kept
-
-    # --------------------------------------------------------------------------------- inside
 
     def _begin(self, kept: Kept, why: str) -> None:
         """From the next pass on the way back is taken; overrides and pause are as they were at once."""

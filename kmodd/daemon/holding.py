@@ -24,8 +24,12 @@ class Holding:
         self._held: Held | None = None
 
     def restore(self) -> None:
-        """Go on with what was kept. Raises ValueError: it is damaged."""
-        self._held = self._file.read_held()
+        """Go on with what was kept; damage is said, and then nothing is held. Never raises."""
+        try:
+            self._held = self._file.read_held()
+        except ValueError as damage:
+            _log.error("what a rollback left is damaged, so the files are in force as they are: %s", damage)
+            self._set(None)
 
     @property
     def problem(self) -> str:

@@ -263,6 +263,33 @@ def test_one_of_another_shape_is_not_believed(tmp_path: Path, change: dict[str, 
         file.read()
 
 
+@pytest.mark.parametrize("damage", [_cut, _emptied, _turned])
+def test_what_is_held_and_damaged_is_said_and_costs_no_checkpoint(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[bytes], bytes]
+) -> None:
+    async def holds_and_opens(daemon: SimulatedDaemon) -> None:
+        await open_and_change(daemon)
+        found = CheckpointFile(tmp_path).read()
+        assert found is not None
+        await daemon.facade.roll_back(found[0].id)
+        await daemon.facade.create_checkpoint(600)
+        await daemon.facade.pause(paused=True)
+
+    async def goes_on(daemon: SimulatedDaemon) -> None:
+        daemon.declare(*OLD)
+        await daemon.second()
+        assert not daemon.facade.paused
+        assert daemon.state() is DaemonState.CONVERGED
+
+    kernel = kernel_before()
+    play(tmp_path, holds_and_opens, kernel=kernel)
+    path = tmp_path / "held.json"
+    path.write_bytes(damage(path.read_bytes()))
+    play(tmp_path, goes_on, kernel=kernel)
+    assert caplog.text.count("what a rollback left is damaged") == 1
+    assert caplog.text.count("is rolled back: kmodd ended without a word") == 1
+
+
 def test_a_catalog_without_its_checkpoint_is_none(tmp_path: Path) -> None:
     """kmodd was killed between the two files, so nobody has been given the id."""
 
