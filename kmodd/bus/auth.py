@@ -36,6 +36,9 @@ ACTIONS: Mapping[str, str | None] = {
     f"{names.MANAGER_INTERFACE}.Retry": names.MANAGE_ACTION,
     f"{names.MANAGER_INTERFACE}.Pause": names.MANAGE_ACTION,
     f"{names.MANAGER_INTERFACE}.Resume": names.MANAGE_ACTION,
+    f"{names.MANAGER_INTERFACE}.CreateCheckpoint": names.MANAGE_ACTION,
+    f"{names.MANAGER_INTERFACE}.Commit": names.MANAGE_ACTION,
+    f"{names.MANAGER_INTERFACE}.Rollback": names.MANAGE_ACTION,
 }
 
 UNIX_USER_TIMEOUT_S = 5.0

@@ -91,6 +91,15 @@ class Manager(Protocol):
     async def pause(self, *, paused: bool) -> None:
         """Stop enforcement, or go on with it."""
 
+    async def create_checkpoint(self, timeout_s: int) -> str:
+        """Take everything back after a while, unless it is committed; raises INVALID_ARGUMENT, BUSY."""
+
+    async def commit(self, checkpoint: str) -> None:
+        """Keep what was changed; raises NOT_FOUND."""
+
+    async def roll_back(self, checkpoint: str) -> None:
+        """Take everything back now; raises NOT_FOUND, IN_USE."""
+
     async def symbols(self, name: ModuleName) -> Symbols:
         """Symbols of a module's file; raises NOT_FOUND."""
 
@@ -214,6 +223,22 @@ async def _resume(bound: Bound) -> None:
     bound.publish()
 
 
+async def _create_checkpoint(bound: Bound, timeout_s: int) -> str:
+    checkpoint = await bound.manager.create_checkpoint(timeout_s)
+    bound.publish()
+    return checkpoint
+
+
+async def _commit(bound: Bound, checkpoint: str) -> None:
+    await bound.manager.commit(checkpoint)
+    bound.publish()
+
+
+async def _roll_back(bound: Bound, checkpoint: str) -> None:
+    await bound.manager.roll_back(checkpoint)
+    bound.publish()
+
+
 async def _symbols(bound: Bound, name: str) -> tuple[list[tuple[str, str]], list[str]]:
     found = await bound.manager.symbols(module_name(name))
     needed = [(printable(symbol), exporter) for symbol, exporter in found.needed]
@@ -223,6 +248,7 @@ async def _symbols(bound: Bound, name: str) -> tuple[list[tuple[str, str]], list
 # ---------------------------------------------------------------------------------------- tables
 
 _NAME = Argument("name", "s")
+_CHECKPOINT = Argument("checkpoint", "s")
 _OUTCOMES = Argument("outcomes", "a(sss)")
 
 MANAGER = Interface(
@@ -241,6 +267,9 @@ MANAGER = Interface(
         Method("Retry", (_NAME,), (), _retry),
         Method("Pause", (), (), _pause),
         Method("Resume", (), (), _resume),
+        Method("CreateCheckpoint", (Argument("timeout_s", "u"),), (_CHECKPOINT,), _create_checkpoint),
+        Method("Commit", (_CHECKPOINT,), (), _commit),
+        Method("Rollback", (_CHECKPOINT,), (), _roll_back),
     ),
     properties=(
         Property("Version", "s", lambda bound: bound.manager.version, constant=True),

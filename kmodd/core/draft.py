@@ -90,6 +90,17 @@ class Plan(NamedTuple):
     barred: frozenset[ModuleName] = frozenset()
 
 
+def forbidden(memory: Memory, name: ModuleName, kind: ActionKind, options: str) -> Verdict | None:
+    """Why the crash guard does not let an action be made at all; None if it has nothing against it."""
+    crash = memory.crashes.get(name)
+    if crash is not None and (crash.kind is kind or crash.kind is not ActionKind.WRITE):
+        return Verdict(Condition.FAILED, oops(crash.kind).message)
+    quarantine = memory.quarantines.get((name, kind))
+    if quarantine is None or quarantine.options != options:
+        return None
+    return Verdict(Condition.QUARANTINED, why(quarantine))
+
+
 def only_reported(plan: Plan, but: str = "kmodd only reports") -> Plan:
     """``plan`` where nothing of it is carried out: its verdicts say so, in the words of ``but``."""
     told = {step.module: plan.verdicts[step.module] for step in plan.steps if step.module in plan.verdicts}
@@ -179,15 +190,10 @@ class Draft:
 
     def forbidden(self, name: ModuleName, kind: ActionKind, options: str) -> Verdict | None:
         """Why the crash guard does not let an action be made at all; None if it has nothing against it."""
-        crash = self.memory.crashes.get(name)
-        if crash is not None and (crash.kind is kind or crash.kind is not ActionKind.WRITE):
-            return Verdict(Condition.FAILED, oops(crash.kind).message)
-        quarantine = self.memory.quarantines.get((name, kind))
-        if quarantine is None or quarantine.options != options:
-            return None
-        if kind is ActionKind.LOAD:
+        verdict = forbidden(self.memory, name, kind, options)
+        if verdict is not None and verdict.condition is Condition.QUARANTINED and kind is ActionKind.LOAD:
             self.barred.add(name)
-        return Verdict(Condition.QUARANTINED, why(quarantine))
+        return verdict
 
     def held_back(self, name: ModuleName, kind: ActionKind, options: str = "") -> Verdict | None:
         """The verdict of what keeps an action from being tried now: the crash guard, its failure, or its

@@ -9,6 +9,8 @@ import signal
 from kmodd.config.compiler import load_catalog
 from kmodd.daemon.block_file import BlockFile
 from kmodd.daemon.bus_link import BusLink
+from kmodd.daemon.checkpoint_file import CheckpointFile
+from kmodd.daemon.checkpoints import Checkpoints
 from kmodd.daemon.chronicle import Chronicle
 from kmodd.daemon.crash_guard import CrashGuard, Surroundings
 from kmodd.daemon.enforcement import Enforcement
@@ -19,6 +21,7 @@ from kmodd.daemon.intent_files import GuardFiles
 from kmodd.daemon.inventory import Inventory
 from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
+from kmodd.daemon.override_files import OverrideFiles
 from kmodd.daemon.overrides import Overrides
 from kmodd.daemon.places import Places
 from kmodd.daemon.planner import Planner
@@ -26,7 +29,9 @@ from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.snapshot import Snapshot, needs_somebody, summary
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Survey
+from kmodd.daemon.touched import TouchedModules
 from kmodd.daemon.turns import Turns
+from kmodd.daemon.witness import Witness
 from kmodd.errors import KmoddError
 from kmodd.events.devices import PresentDevices
 from kmodd.events.files import FileWatcher, Interest
@@ -80,6 +85,18 @@ class Daemon:
         self._hints = hints
         survey = Survey(places.roots, reader, inventory, self._uevents, PresentDevices(), hints)
         store = MemoryStore(runtime / "loads.json")
+        enforcement, turns = Enforcement(runtime / "paused"), Turns(group)
+        self._override_files = OverrideFiles(places.config)
+        self._checkpoints = Checkpoints(
+            CheckpointFile(runtime),
+            self._override_files,
+            enforcement,
+            store,
+            TouchedModules(store, reader, loader),
+            self._trigger,
+            turns,
+        )
+        performer = Witness(loader, self._checkpoints.note)
         self._guard = CrashGuard(
             Surroundings(
                 GuardFiles(places.config.state_dir),
@@ -92,30 +109,31 @@ class Daemon:
                 places.pstore,
             )
         )
-        executor = Executor(group, loader, reader, store, self._guard, self._executor_changed)
+        self._executor = Executor(group, performer, reader, store, self._guard, self._executor_changed)
         restrainer = ModprobeFile(loader, places.config.state_dir / "modprobe-file")
         copies = InitramfsCopies(places.initramfs, reader.release())
         planner = Planner(store, restrainer, loader, copies)
-        enforcement = Enforcement(runtime / "paused")
         self.reconciler = Reconciler(
             self._compile,
             survey,
             store,
-            executor,
+            self._executor,
             planner,
             self._guard,
             self._trigger,
             self,
             enforcement,
+            self._checkpoints,
         )
         self.reconciler.kernel_release = reader.release()
-        self._overrides = Overrides(places.config, self.reconciler.recompile)
-        facade = Facade(self.reconciler, self._guard, loader, Turns(group), self._overrides)
+        overrides = Overrides(self._override_files, self.reconciler.recompile)
+        facade = Facade(self.reconciler, self._guard, loader, turns, overrides, self._checkpoints)
         self._bus = BusLink(places.bus, facade)
 
     def start(self) -> None:
         """Start every task; returns at once. Raises FAILED: no inotify; STATE_NOT_WRITABLE."""
-        self._overrides.recover()
+        self._override_files.recover()
+        self._checkpoints.start(lambda: self._executor.replace(()))
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
@@ -169,7 +187,7 @@ class Daemon:
         self._report(summary(self.reconciler.snapshot))
 
     async def _compile(self) -> Catalog:
-        return await load_catalog(self._places.config)
+        return await self._checkpoints.compiled(lambda: load_catalog(self._places.config))
 
     def _executor_changed(self) -> None:
         self._trigger.notify(Look(retry=True))
@@ -181,12 +199,14 @@ class Daemon:
             self._hung_up.clear()
             self._notifier.reloading()
             with contextlib.suppress(KmoddError):  # the pass has said and shown it
+                self._checkpoints.holding.let_go()
                 await self.reconciler.look_again(EVERYTHING)
             self._ready = False
             self._report(summary(self.reconciler.snapshot))
 
     async def _until_stopped(self) -> None:
         await self._stopping.wait()
+        self._checkpoints.stopped()
         self._notifier.stopping()
         self._guard.stop()
         raise Stop
@@ -200,6 +220,7 @@ class Daemon:
         rows = await self.reconciler.reconcile()
         await self._guard.healthy()
         _log.info("%d actions; %s", len(rows), summary(self.reconciler.snapshot))
+        self._checkpoints.stopped()
         # What passes by itself is the service's to wait for; what does not is a failure of this run.
         raise Stop(needs_somebody(self.reconciler.snapshot))
 

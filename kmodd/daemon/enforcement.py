@@ -50,12 +50,13 @@ class Enforcement:
         """Why nothing is done about a module, for the end of its sentence."""
         return "kmodd is paused by a call" if self.why_not == PAUSED else "kmodd only reports"
 
-    def look(self, settings: Settings, desired: DesiredState, safe_mode: str) -> str:
+    def look(self, settings: Settings, desired: DesiredState, safe_mode: str, *, back: bool) -> str:
         """Why kmodd changes nothing, "" if it may; a reason that is new is logged.
 
-        ``safe_mode``: why the crash guard wants nothing to be changed.
+        ``safe_mode``: why the crash guard wants nothing to be changed. ``back``: it is about taking back what
+        was changed before, which pausing does not stop.
         """
-        why = PAUSED if self.paused else safe_mode
+        why = PAUSED if self.paused and not back else safe_mode
         why = why if settings.enforce else "enforce = false in kmodd.toml"
         why = why if desired.enforce else "kmodd.enforce=0 on the kernel command line"
         if why and why != self.why_not:

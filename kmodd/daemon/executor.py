@@ -22,7 +22,7 @@ from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import KmoddError
 from kmodd.intent import Note
-from kmodd.kernel.ports import KernelReader, Loader
+from kmodd.kernel.ports import KernelReader, Performer
 from kmodd.model import ObservedModule, Report
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, ModuleState, Outcome, OutcomeRow, Stage
@@ -73,7 +73,7 @@ class Executor:
     def __init__(
         self,
         group: asyncio.TaskGroup,
-        loader: Loader,
+        loader: Performer,
         reader: KernelReader,
         store: MemoryStore,
         guard: Guard,

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 
 from kmodd import __version__
 from kmodd.config.override_text import override_text
+from kmodd.daemon.checkpoints import Checkpoints
 from kmodd.daemon.crash_guard import CrashGuard
+from kmodd.daemon.holding import left_over
 from kmodd.daemon.overrides import Overrides
 from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.shared import Shared
@@ -41,12 +43,14 @@ class Facade:
         loader: Loader,
         turns: Turns,
         overrides: Overrides,
+        checkpoints: Checkpoints,
     ) -> None:
         self._reconciler = reconciler
         self._guard = guard
         self._loader = loader
         self._turns = turns
         self._overrides = overrides
+        self._checkpoints = checkpoints
         # One child at a time, whoever asks.
         self._reading = asyncio.Lock()
         # Everybody may ask for a plan, and passes wait for the survey of each.
@@ -88,6 +92,7 @@ class Facade:
 
     async def reload(self) -> int:
         """Compile the files again; the generation. Raises INVALID_CONFIG with every message."""
+        self._checkpoints.holding.let_go()
         return await self._reconciler.reload()
 
     async def reconcile(self) -> tuple[OutcomeRow, ...]:
@@ -132,11 +137,19 @@ class Facade:
     async def set_override(self, name: ModuleName, values: Mapping[str, object]) -> None:
         """Want this of a module until the next boot. Raises INVALID_ARGUMENT, INVALID_CONFIG."""
         text = override_text(name, values)
-        await self._turns.take(lambda: self._overrides.set(name, text))
+        await self._turns.take(lambda: self._set_override(name, text))
+
+    async def _set_override(self, name: ModuleName, text: str) -> None:
+        self._checkpoints.holding.refuse()
+        await self._overrides.set(name, text)
 
     async def clear_override(self, name: ModuleName) -> None:
         """Want it no more. Raises NOT_FOUND."""
-        await self._turns.take(lambda: self._overrides.clear(name))
+        await self._turns.take(lambda: self._clear_override(name))
+
+    async def _clear_override(self, name: ModuleName) -> None:
+        self._checkpoints.holding.refuse()
+        await self._overrides.clear(name)
 
     async def retry(self, name: ModuleName) -> None:
         """Try a module again now. Raises NOT_FOUND."""
@@ -145,6 +158,29 @@ class Facade:
     async def pause(self, *, paused: bool) -> None:
         """Stop enforcement, or go on with it. Raises STATE_NOT_WRITABLE."""
         await self._turns.take(lambda: self._reconciler.pause(paused=paused))
+
+    async def create_checkpoint(self, timeout_s: int) -> str:
+        """Take everything back after a while, unless it is committed. Raises INVALID_ARGUMENT, BUSY."""
+        return await self._turns.take(lambda: self._create_checkpoint(timeout_s))
+
+    async def _create_checkpoint(self, timeout_s: int) -> str:
+        self._checkpoints.check(timeout_s)
+        # What the files say by now is what there was before.
+        return self._checkpoints.create(timeout_s, await self._reconciler.recompile())
+
+    async def commit(self, checkpoint: str) -> None:
+        """Keep what was changed. Raises NOT_FOUND."""
+        await self._turns.take(lambda: self._checkpoints.commit(checkpoint))
+
+    async def roll_back(self, checkpoint: str) -> None:
+        """Take everything back now. Raises NOT_FOUND, and IN_USE with what cannot be taken back."""
+        await self._turns.take(lambda: self._roll_back(checkpoint))
+
+    async def _roll_back(self, checkpoint: str) -> None:
+        left = await self._checkpoints.roll_back(checkpoint)
+        await self._reconciler.look_again(Look(retry=True))  # what is shown has come back too
+        if left:
+            raise KmoddError(ErrorKind.IN_USE, left_over(left), "the rest was taken back")
 
     async def symbols(self, name: ModuleName) -> Symbols:
         """Symbols of a module's file. Raises NOT_FOUND, NO_MODULE_TREE, NO_LIBKMOD, LOADER_LOST."""

@@ -31,6 +31,8 @@ class MessageId(StrEnum):
     """Somebody has ended a quarantine."""
     ONLY_REPORTS = "7c7b2ec7317a45d1b7ac5c9b47e80abc"
     """kmodd has been told to change nothing."""
+    ROLLED_BACK = "0e3b6a1cf7a24a5d9ad7a2f1c58b7e4d"
+    """A checkpoint was not committed, and what kmodd did since is taken back."""
     TROUBLE = "381cffa636d04521a8a4bf71e4b7a174"
     """A pass cannot be made, or not wholly."""
     TROUBLE_OVER = "8d86a1b73bff4e8e9095b23584e21870"

@@ -23,7 +23,7 @@ from kmodd.daemon.executor import Executor
 from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.planner import Planner
-from kmodd.daemon.roles import Audience, Surveyor
+from kmodd.daemon.roles import Audience, Net, Surveyor
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings, default_parallel
@@ -62,6 +62,7 @@ class Reconciler:
         trigger: Trigger,
         audience: Audience,
         enforcement: Enforcement,
+        net: Net,
     ) -> None:
         self._compile_files = compile_files
         self._survey = survey
@@ -72,6 +73,7 @@ class Reconciler:
         self._trigger = trigger
         self._audience = audience
         self._enforcement = enforcement
+        self._net = net
         self.snapshot = Snapshot()
         self.kernel_release = ""
         self._included: set[ModuleName] = set()
@@ -212,7 +214,7 @@ class Reconciler:
         await self._guard.prepare(catalog)
         async with self._surveying:
             # A copy: what is asked for from here on is the next pass's.
-            included = frozenset(self._included)
+            included = frozenset(self._included) | self._net.touched
             ends = self._store.ends
             memory, busy = self._store.memory, self._store.busy
             findings = await self._survey.look(catalog, look, memory, busy, included)
@@ -222,18 +224,22 @@ class Reconciler:
             findings = findings._replace(tree_changed=findings.tree_changed or self._tree_changed)
             self._tree_changed = False
             await self._guard.look(findings.infos)
-            why_not = self._enforcement.look(catalog.settings, findings.desired, self._guard.safe_mode)
+            why_not = self._enforcement.look(
+                catalog.settings, findings.desired, self._guard.safe_mode, back=self._net.rolling_back
+            )
             await self._planner.restrain(catalog.settings, look, findings, enforce=not why_not)
             plan = await self._planner.plan(findings, ends)
             self._settle(findings, plan)
             self._apply(catalog.settings)
             self._guard.block(frozenset() if why_not else plan.barred)
-            self._executor.replace(() if why_not else plan.steps)
+            back = await self._net.way_back(findings, why_not, lambda: self._executor.idle)
+            steps = plan.steps if back is None else back
+            self._executor.replace(() if why_not else steps)
             if why_not:
                 plan = only_reported(plan, self._enforcement.remark)
             self._show(catalog, findings, plan, included)
         self._wake(catalog.settings, plan, look)
-        if self._executor.idle:
+        if self._executor.idle and back is None:
             self._finish()
 
     async def _catalog(self, look: Look) -> Catalog:
@@ -290,6 +296,7 @@ class Reconciler:
         tell(statuses, copies)
         guard = self._guard.safe_mode or self._guard.problem
         problem = str(self._not_compiled or "") or findings.problem or self._planner.problem or guard
+        problem = problem or self._net.problem
         if problem and problem != old.problem:
             _log.error("%s", problem, extra=fields(MessageId.TROUBLE))
         self._included &= findings.observed.keys()

@@ -1,8 +1,9 @@
 """Who the reconciler works with, as protocols: the real ones stand in the composition, others in tests."""
 
-from collections.abc import Collection, Container
+from collections.abc import Callable, Collection, Container
 from typing import Protocol
 
+from kmodd.core.draft import Step
 from kmodd.core.memory import Memory
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.survey import Findings
@@ -43,3 +44,24 @@ class Audience(Protocol):
 
     def finished(self, rows: tuple[OutcomeRow, ...]) -> None:
         """A plan has been carried out; never empty."""
+
+
+class Net(Protocol):
+    """The way back from a checkpoint (checkpoints.Checkpoints)."""
+
+    @property
+    def touched(self) -> frozenset[ModuleName]:
+        """Modules that the way back has to know of."""
+
+    @property
+    def rolling_back(self) -> bool:
+        """Whether passes take the way back."""
+
+    @property
+    def problem(self) -> str:
+        """What a rollback has left, in a sentence; "" for nothing."""
+
+    async def way_back(
+        self, findings: Findings, why_not: str, idle: Callable[[], bool]
+    ) -> tuple[Step, ...] | None:
+        """Steps in the place of the plan's while a rollback lasts, else None."""

@@ -22,6 +22,12 @@ class Turns:
         self._group.create_task(self._do(work, answer), name="change")
         return await answer
 
+    def begin(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Have ``work`` done when its turn comes, for nobody who waits; a KmoddError of it goes nowhere."""
+        answer: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        answer.cancel()
+        self._group.create_task(self._do(work, answer), name="change")
+
     async def _do(self, work: Callable[[], Awaitable[T]], answer: asyncio.Future[T]) -> None:
         async with self._turn:
             try:

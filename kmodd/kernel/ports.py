@@ -33,19 +33,23 @@ class KernelReader(Protocol):
         """
 
 
-class Loader(Protocol):
-    """Carries out one request at a time, many at once, each in a process of its own.
-
-    ``modprobe_file`` is the file that kmodd generates: ``lookup`` leaves it out, ``restraint`` is about it.
-    """
-
-    modprobe_file: str
+class Performer(Protocol):
+    """Carries out one request at a time, many at once, each in a process of its own."""
 
     async def perform(self, request: Request, note: Note | None = None) -> Report:
         """Carry out ``request`` after writing down its intent; the report is a claim, to be verified.
 
         Raises LOADER_LOST, NO_LIBKMOD.
         """
+
+
+class Loader(Performer, Protocol):
+    """All that is done with libkmod.
+
+    ``modprobe_file`` is the file that kmodd generates: ``lookup`` leaves it out, ``restraint`` is about it.
+    """
+
+    modprobe_file: str
 
     async def lookup(
         self, names: Iterable[ModuleName], *, with_modinfo: frozenset[ModuleName] = frozenset()

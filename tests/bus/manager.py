@@ -113,6 +113,16 @@ class FakeManager:
         await self._do("pause" if paused else "resume")
         self.paused = paused
 
+    async def create_checkpoint(self, timeout_s: int) -> str:
+        await self._do(f"checkpoint {timeout_s}")
+        return "0123"
+
+    async def commit(self, checkpoint: str) -> None:
+        await self._do(f"commit {checkpoint}")
+
+    async def roll_back(self, checkpoint: str) -> None:
+        await self._do(f"roll back {checkpoint}")
+
     async def symbols(self, name: ModuleName) -> Symbols:
         self._known(name)
         return Symbols((("printk", ""), ("ip_vs_conn_put", "ip_vs")), ("own_symbol",))

@@ -26,6 +26,9 @@ CHANGING: dict[str, tuple[str, ...]] = {
     "Retry": ("s", "dummy"),
     "Pause": (),
     "Resume": (),
+    "CreateCheckpoint": ("u", "60"),
+    "Commit": ("s", "0123"),
+    "Rollback": ("s", "0123"),
 }
 """Every changing member of the manager, with arguments."""
 READING = ("Plan", "ListModules")

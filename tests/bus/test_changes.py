@@ -40,6 +40,8 @@ def called(bus: PrivateBus, manager: FakeManager, *call: str) -> Printed:
         (("Retry", "s", "dummy"), "retry dummy"),
         (("Pause",), "pause"),
         (("Resume",), "resume"),
+        (("Commit", "s", "0123"), "commit 0123"),
+        (("Rollback", "s", "0123"), "roll back 0123"),
     ],
 )
 def test_it_arrives_as_plain_values_with_the_canonical_name(
@@ -65,6 +67,7 @@ def test_it_arrives_as_plain_values_with_the_canonical_name(
         (("Retry", "s", "*"), "is not a module name"),
         (("SetOverride", "ss", "dummy", "state"), "takes 'sa{sv}'"),
         (("Pause", "s", "x"), "takes 'nothing'"),
+        (("CreateCheckpoint", "i", "5"), "takes 'u'"),
     ],
 )
 def test_what_cannot_be_meant_reaches_nobody(bus: PrivateBus, call: tuple[str, ...], said: str) -> None:
@@ -74,6 +77,12 @@ def test_what_cannot_be_meant_reaches_nobody(bus: PrivateBus, call: tuple[str, .
     assert printed.status == 1
     assert said in printed.err
     assert manager.calls == []
+
+
+def test_a_checkpoint_has_an_id(bus: PrivateBus) -> None:
+    manager = FakeManager()
+    printed = called(bus, manager, "CreateCheckpoint", "u", "60")
+    assert (printed.out, manager.calls) == ('s "0123"\n', ["checkpoint 60"])
 
 
 def test_a_call_that_is_larger_than_any_override_is_refused(bus: PrivateBus) -> None:

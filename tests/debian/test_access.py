@@ -33,6 +33,9 @@ ARGUMENTS = {
     f"{MANAGER}.Retry": ("s", "dummy"),
     f"{MANAGER}.Pause": (),
     f"{MANAGER}.Resume": (),
+    f"{MANAGER}.CreateCheckpoint": ("u", "600"),
+    f"{MANAGER}.Commit": ("s", "0123456789abcdef"),
+    f"{MANAGER}.Rollback": ("s", "0123456789abcdef"),
 }
 """Every member of org.kmodd1(5), with arguments that make sense."""
 
@@ -137,6 +140,14 @@ def test_root_changes(vm: DebianMachine) -> None:
     assert Bus(vm).call("Reload") > generation
     Bus(vm).call("Reconcile")
     assert "dummy" in vm.modules()
+
+
+def test_whom_polkit_allows_may_call_whatever_changes_something(vm: DebianMachine, carol: User) -> None:
+    answers = {member: carol.busctl(*call_of(member)).stderr for member in CHANGING}
+    assert not [member for member, error in answers.items() if REFUSED in error]
+    silent = {f"{MANAGER}.{name}" for name in ("SetOverride", "ClearOverride", "Pause", "Resume")}
+    assert {member: answers[member] for member in silent if answers[member]} == {}
+    assert vm.names_in("/run/kmodd.d") == ()
 
 
 def test_a_user_whom_polkit_allows_changes(vm: DebianMachine, carol: User) -> None:

@@ -6,19 +6,24 @@ from pathlib import Path
 from typing import Any
 
 from kmodd.config.compile import compile_catalog
+from kmodd.daemon.checkpoint_file import CheckpointFile
+from kmodd.daemon.checkpoints import Checkpoints
 from kmodd.daemon.enforcement import Enforcement
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.facade import Facade
 from kmodd.daemon.initramfs import InitramfsCopies
 from kmodd.daemon.inventory import Inventory
 from kmodd.daemon.modprobe_file import ModprobeFile
+from kmodd.daemon.override_files import OverrideFiles
 from kmodd.daemon.overrides import Overrides
 from kmodd.daemon.planner import Planner
 from kmodd.daemon.reconciler import Reconciler
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Survey
+from kmodd.daemon.touched import TouchedModules
 from kmodd.daemon.turns import Turns
+from kmodd.daemon.witness import Witness
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.devices import Presence
 from kmodd.events.trigger import Look, TokenBucket, Trigger
@@ -73,8 +78,8 @@ class StubDevices:
 class SimulatedDaemon:
     """Everything from the catalog to the kernel; also the audience of its passes."""
 
-    def __init__(self, group: asyncio.TaskGroup, path: Path, modules: Iterable[SimulatedModule]) -> None:
-        self.kernel = SimulatedKernel(modules)
+    def __init__(self, group: asyncio.TaskGroup, path: Path, kernel: SimulatedKernel) -> None:
+        self.kernel = kernel
         self.loader = SimulatedLoader(self.kernel)
         self.devices = StubDevices()
         self.compiler_troubles: list[KmoddError] = []
@@ -90,17 +95,28 @@ class SimulatedDaemon:
         survey = Survey(_roots(path), self.kernel, inventory, self.devices, self.devices)
         self.store = MemoryStore(path / "loads.json")
         self.trigger = Trigger(0.1, TokenBucket(rate_hz=1e6, burst=1_000_000))
+        enforcement, turns = Enforcement(path / "paused"), Turns(group)
+        self.override_files = OverrideFiles(self.files)
+        self.checkpoints = Checkpoints(
+            CheckpointFile(path),
+            self.override_files,
+            enforcement,
+            self.store,
+            TouchedModules(self.store, self.kernel, self.loader),
+            self.trigger,
+            turns,
+        )
+        performer = Witness(self.loader, self.checkpoints.note)
         self.guard = simulated_guard(path, self.store, self.kernel, self.loader, self._changed)
-        executor = Executor(group, self.loader, self.kernel, self.store, self.guard, self._changed)
+        executor = Executor(group, performer, self.kernel, self.store, self.guard, self._changed)
         self.modprobe_file = path / "00-kmodd.conf"
         self.loader.modprobe_file = str(self.modprobe_file)
         self.catalog = Catalog(settings=Settings(modprobe_file=str(self.modprobe_file)))
         restrainer = ModprobeFile(self.loader, path / "modprobe-file", at_once)
         copies = InitramfsCopies(path / "initramfs", self.kernel.release())
         planner = Planner(self.store, restrainer, self.loader, copies)
-        enforcement = Enforcement(path / "paused")
         self.reconciler = Reconciler(
-            self._compile,
+            lambda: self.checkpoints.compiled(self._compile),
             survey,
             self.store,
             executor,
@@ -109,9 +125,13 @@ class SimulatedDaemon:
             self.trigger,
             self,
             enforcement,
+            self.checkpoints,
         )
-        self.overrides = Overrides(self.files, self.reconciler.recompile)
-        self.facade = Facade(self.reconciler, self.guard, self.loader, Turns(group), self.overrides)
+        self.overrides = Overrides(self.override_files, self.reconciler.recompile)
+        self.facade = Facade(
+            self.reconciler, self.guard, self.loader, turns, self.overrides, self.checkpoints
+        )
+        self.checkpoints.start(lambda: executor.replace(()))
         self._task = group.create_task(self.reconciler.run())
 
     async def _compile(self) -> Catalog:
@@ -136,6 +156,9 @@ class SimulatedDaemon:
     def stop(self) -> None:
         """End the passes; what hangs goes on to its end."""
         self._task.cancel()
+        for task in asyncio.all_tasks():
+            if task.get_name() == "change":  # calls that wait for a pass
+                task.cancel()
         for gate in self.loader.gates.values():
             gate.set()
 
@@ -189,12 +212,20 @@ def _roots(path: Path) -> Roots:
     return Roots(proc=str(proc), sys=str(path / "sys"))
 
 
-def play(path: Path, scenario: Scenario, modules: Iterable[SimulatedModule] = TREE) -> None:
-    """Run a scenario in a daemon of its own, whose files lie in ``path``."""
+def play(
+    path: Path,
+    scenario: Scenario,
+    modules: Iterable[SimulatedModule] = TREE,
+    kernel: SimulatedKernel | None = None,
+) -> None:
+    """Run a scenario in a daemon of its own, whose files lie in ``path``; it ends as if it were killed.
+
+    With a ``kernel`` that another daemon had, it is the next one of the same boot.
+    """
 
     async def whole() -> None:
         async with asyncio.TaskGroup() as group:
-            daemon = SimulatedDaemon(group, path, modules)
+            daemon = SimulatedDaemon(group, path, kernel or SimulatedKernel(modules))
             await scenario(daemon)
             daemon.stop()
 

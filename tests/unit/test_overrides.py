@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from kmodd.daemon.overrides import Overrides
+from kmodd.daemon.override_files import OverrideFiles
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import Catalog
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, DaemonState
 from tests.support.config_tree import config_paths, drop
@@ -84,12 +83,12 @@ def test_what_the_language_refuses_is_refused_with_its_message_and_all_is_as_bef
         if before is not None:
             await daemon.facade.set_override(DUMMY, before)
         await daemon.look(CONFIG)
-        files, performed = daemon.overrides.kept(), list(daemon.loader.journal)
+        files, performed = daemon.override_files.kept(), list(daemon.loader.journal)
         error = await refused(daemon, DUMMY, **values)
         assert error.kind is ErrorKind.INVALID_CONFIG
         assert said in error.message
         await daemon.second()
-        assert daemon.overrides.kept() == files
+        assert daemon.override_files.kept() == files
         assert (directory / FILE).exists() is (before is not None)
         assert daemon.loader.journal == performed
         assert daemon.state() is DaemonState.CONVERGED
@@ -164,69 +163,60 @@ def test_a_caller_who_goes_away_leaves_nothing_half_done(tmp_path: Path) -> None
     play(tmp_path, scenario)
 
 
-def test_who_died_before_the_answer_has_changed_nothing(tmp_path: Path) -> None:
+@pytest.fixture
+def files(tmp_path: Path) -> OverrideFiles:
+    """Overrides without a daemon."""
+    paths = config_paths(tmp_path)
+    paths.runtime_dir.mkdir(parents=True)
+    return OverrideFiles(paths)
+
+
+def put(files: OverrideFiles, name: ModuleName, text: str) -> None:
+    """An override that was judged and found good."""
+    files.put(name, text)
+    files.keep()
+
+
+@pytest.mark.parametrize("before", [{}, {DUMMY: "[module.dummy]\n"}])
+def test_who_died_before_the_answer_has_changed_nothing(
+    files: OverrideFiles, before: dict[ModuleName, str]
+) -> None:
     """The daemon ends while the compiler looks at the file; the next one puts back what was there."""
-
-    class Killed(BaseException):
-        pass
-
-    async def killed() -> Catalog:
-        raise Killed
-
-    async def judged() -> Catalog:
-        return Catalog()
-
-    paths = config_paths(tmp_path)
-    paths.runtime_dir.mkdir(parents=True)
-    for before in ({}, {DUMMY: "[module.dummy]\n"}):
-        asyncio.run(_set_all(Overrides(paths, judged), before))
-        with pytest.raises(Killed):
-            asyncio.run(Overrides(paths, killed).set(DUMMY, "[module.dummy]\nstat = 1\n"))
-        after = Overrides(paths, judged)
-        assert after.kept()[DUMMY] == "[module.dummy]\nstat = 1\n"
-        after.recover()
-        assert after.kept() == before
-        after.recover()
-        assert after.kept() == before
+    for name, text in before.items():
+        put(files, name, text)
+    files.put(DUMMY, "[module.dummy]\nstat = 1\n")
+    assert files.kept()[DUMMY] == "[module.dummy]\nstat = 1\n"
+    for _ in range(2):
+        files.recover()
+        assert files.kept() == before
 
 
-async def _set_all(overrides: Overrides, texts: dict[ModuleName, str]) -> None:
-    for name, text in texts.items():
-        await overrides.set(name, text)
+@pytest.mark.parametrize(
+    "damage", [b"", b"{", b'["../../x", "y"]', b"[1, 2]", b'{"a": 1}', b'["dummy"]', b"3"]
+)
+def test_a_damaged_journal_is_as_none(tmp_path: Path, files: OverrideFiles, damage: bytes) -> None:
+    put(files, DUMMY, "[module.dummy]\n")
+    journal = tmp_path / "run/kmodd/override.json"
+    journal.write_bytes(damage)
+    files.recover()
+    assert files.kept() == {DUMMY: "[module.dummy]\n"}
+    assert not journal.exists()
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b'["../../x", "y"]', b"[1, 2]", b'{"a": 1}', b'["dummy"]'])
-def test_a_damaged_journal_is_as_none(tmp_path: Path, damage: bytes) -> None:
-    async def judged() -> Catalog:
-        return Catalog()
-
-    paths = config_paths(tmp_path)
-    paths.runtime_dir.mkdir(parents=True)
-    overrides = Overrides(paths, judged)
-    asyncio.run(overrides.set(DUMMY, "[module.dummy]\n"))
-    (paths.runtime_dir / "override.json").write_bytes(damage)
-    overrides.recover()
-    assert overrides.kept() == {DUMMY: "[module.dummy]\n"}
-    assert list(paths.runtime_dir.iterdir()) == []
-
-
-def test_restoring_has_those_and_no_others_and_touches_nothing_of_others(tmp_path: Path) -> None:
-    async def judged() -> Catalog:
-        return Catalog()
-
-    paths = config_paths(tmp_path)
-    paths.runtime_dir.mkdir(parents=True)
-    overrides = Overrides(paths, judged)
-    asyncio.run(overrides.set(DUMMY, "[module.dummy]\n"))
-    kept = overrides.kept()
-    drop(paths.overrides_dir, "50-mine.toml", "[module.other]\n")
-    asyncio.run(overrides.set(BASE, "[module.base]\n"))
-    asyncio.run(overrides.set(DUMMY, "[module.dummy]\nreason = 'x'\n"))
-    overrides.restore(kept)
-    assert overrides.kept() == kept
-    assert (paths.overrides_dir / "50-mine.toml").exists()
-    overrides.restore({})
-    assert [path.name for path in paths.overrides_dir.iterdir()] == ["50-mine.toml"]
+def test_restoring_has_those_and_no_others_and_touches_nothing_of_others(
+    tmp_path: Path, files: OverrideFiles
+) -> None:
+    put(files, DUMMY, "[module.dummy]\n")
+    kept = files.kept()
+    directory = tmp_path / "run/kmodd.d"
+    drop(directory, "50-mine.toml", "[module.other]\n")
+    put(files, BASE, "[module.base]\n")
+    put(files, DUMMY, "[module.dummy]\nreason = 'x'\n")
+    files.restore(kept)
+    assert files.kept() == kept
+    assert (directory / "50-mine.toml").exists()
+    files.restore({})
+    assert [path.name for path in directory.iterdir()] == ["50-mine.toml"]
 
 
 def test_a_full_file_system_is_told_and_nothing_has_changed(
@@ -237,11 +227,11 @@ def test_a_full_file_system_is_told_and_nothing_has_changed(
 
     async def scenario(daemon: SimulatedDaemon) -> None:
         reading(daemon)
-        monkeypatch.setattr("kmodd.daemon.overrides.write_atomically", full)
+        monkeypatch.setattr("kmodd.daemon.override_files.write_atomically", full)
         error = await refused(daemon, DUMMY)
         assert error.kind is ErrorKind.STATE_NOT_WRITABLE
         assert "No space left" in error.message
-        assert daemon.overrides.kept() == {}
+        assert daemon.override_files.kept() == {}
 
     play(tmp_path, scenario)
 

@@ -15,6 +15,7 @@ from kmodd.shown import Condition, DaemonState, Issue, Location, Severity
 from tests.support.clock import run
 from tests.support.daemon import MODULES, TREE, SimulatedDaemon, declare, lost, play
 from tests.support.simulated import Fault
+from tests.support.simulated_kernel import SimulatedKernel
 
 
 def error_in(file: str) -> Issue:
@@ -126,7 +127,7 @@ def test_who_asked_hears_of_trouble(tmp_path: Path) -> None:
 def test_without_libkmod_a_start_ends(tmp_path: Path, kind: ErrorKind) -> None:
     async def whole() -> None:
         async with asyncio.TaskGroup() as group:
-            daemon = SimulatedDaemon(group, tmp_path, TREE)
+            daemon = SimulatedDaemon(group, tmp_path, SimulatedKernel(TREE))
             daemon.declare(declare("other"))
             daemon.loader.refusals = [lost(kind)]
 
