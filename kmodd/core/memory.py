@@ -10,13 +10,15 @@ from typing import NamedTuple
 from kmodd.core.diagnose import (
     LOST,
     NEED_MOVED,
+    NOTHING_KNOWN,
     UNDONE,
     Diagnosis,
+    Known,
     Retry,
-    load_failure,
     unload_failure,
     write_failure,
 )
+from kmodd.core.load_failure import load_failure
 from kmodd.core.parameters import drifted
 from kmodd.model import ObservedModule, Parameter, Report
 from kmodd.names import ModuleName
@@ -34,7 +36,7 @@ class Attempt(NamedTuple):
 
     ``next_retry_us`` is CLOCK_MONOTONIC; 0 means not by the clock. ``untaken``: parameters of a write that
     were not seen to be taken. ``refcount``: with how many references a module was in use when it was to be
-    taken out, its holders' among them.
+    taken out, its holders' among them. ``code`` is what a log entry says of it.
     """
 
     kind: ActionKind
@@ -47,6 +49,7 @@ class Attempt(NamedTuple):
     messages: tuple[str, ...] = ()
     untaken: tuple[Parameter, ...] = ()
     refcount: int = 0
+    code: str = ""
 
 
 class LoadRecord(NamedTuple):
@@ -54,6 +57,7 @@ class LoadRecord(NamedTuple):
 
     ``parameters`` were set by us, at the load or by writing; ``shown`` is what they read as right afterwards,
     without those that cannot be read. ``loaded_us`` is 0 where the load itself was somebody else's.
+    ``ignored``: parameters that the kernel was given at the load and that nothing took.
     """
 
     instance: int
@@ -63,6 +67,7 @@ class LoadRecord(NamedTuple):
     messages: tuple[str, ...] = ()
     shown: tuple[Parameter, ...] = ()
     stages: tuple[Stage, ...] = ()
+    ignored: tuple[Parameter, ...] = ()
 
 
 class Success(NamedTuple):
@@ -155,6 +160,7 @@ def judge_load(
     chance: float,
     *,
     needs_moved: bool = False,
+    known: Known = NOTHING_KNOWN,
 ) -> tuple[Outcome, Attempt | None]:
     """What a load came to, by what the kernel shows ``after`` it; ``chance`` in [0, 1) spreads retries.
 
@@ -165,7 +171,7 @@ def judge_load(
     if needs_moved and report.error == ENOENT:
         diagnosis = NEED_MOVED
     else:
-        diagnosis = _diagnosis(report, lambda error: load_failure(error, report.messages))
+        diagnosis = _diagnosis(report, lambda error: load_failure(error, report.messages, known))
     return Outcome.FAILED, _attempt(ActionKind.LOAD, diagnosis, previous, report, now_us, chance)
 
 
@@ -177,11 +183,12 @@ def judge_unload(
     chance: float,
     *,
     refcount: int = 0,
+    known: Known = NOTHING_KNOWN,
 ) -> tuple[Outcome, Attempt | None]:
     """What an unload came to; in use is ``blocked``, not failed. ``refcount``: when it was planned."""
     if after is None:
         return (Outcome.UNCHANGED if report.error else Outcome.DONE), None
-    diagnosis = _diagnosis(report, unload_failure)
+    diagnosis = _diagnosis(report, lambda error: unload_failure(error, after, known))
     outcome = Outcome.BLOCKED if diagnosis.condition is Condition.IN_USE else Outcome.FAILED
     attempt = _attempt(ActionKind.UNLOAD, diagnosis, previous, report, now_us, chance)
     return outcome, attempt._replace(refcount=refcount if outcome is Outcome.BLOCKED else 0)
@@ -195,15 +202,17 @@ def judge_write(
     *,
     gone: bool,
     written: Iterable[Parameter] = (),
+    known: Known = NOTHING_KNOWN,
 ) -> tuple[Outcome, Attempt | None]:
     """What a write came to by itself; whether the values hold is seen later (core/ladder.py)."""
     if gone:
         return Outcome.FAILED, None
     if not (report.error or report.lost):
         return Outcome.DONE, None
-    diagnosis = LOST if report.lost else write_failure(report.error)
+    untaken = _untaken(written, report.shown)
+    diagnosis = LOST if report.lost else write_failure(report.error, untaken, report.messages, known)
     attempt = _attempt(ActionKind.WRITE, diagnosis, previous, report, now_us, chance)
-    return Outcome.FAILED, attempt._replace(untaken=_untaken(written, report.shown))
+    return Outcome.FAILED, attempt._replace(untaken=untaken)
 
 
 def _untaken(written: Iterable[Parameter], shown: Mapping[str, str]) -> tuple[Parameter, ...]:
@@ -241,6 +250,7 @@ def _attempt(
         next_us,
         report.error,
         report.messages,
+        code=diagnosis.told,
     )
 
 

@@ -61,7 +61,8 @@ def _unload(draft: Draft, module: DesiredModule, seen: ObservedModule, order: Or
         return Verdict(stuck, f"in use by {', '.join(users)}{serves(draft, seen.name)}", blockers=users)
     held = draft.held_back(module.name, ActionKind.UNLOAD)
     if held is not None:
-        return Verdict(stuck, held.message)
+        hopeless = held.condition is Condition.FAILED and stuck is Condition.IN_USE
+        return Verdict(held.condition if hopeless else stuck, held.message)
     strong = tuple(holder for holder in seen.holders if holder in draft.coming)
     weak = tuple(name for name in order.weak[module.name] if name in draft.coming)
     request = UnloadRequest(module.name)
