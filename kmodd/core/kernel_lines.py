@@ -11,10 +11,8 @@ from typing import Final, NamedTuple
 
 from kmodd.core.parameters import same_name, split_options
 from kmodd.model import Parameter
-from kmodd.names import ModuleName, printable
+from kmodd.names import LOADER, ModuleName, printable
 
-LOADER: Final = "kmodd-loader"
-"""Name of the processes that do it for kmodd (kernel/loader.py): lockdown's lines have that, no module's."""
 _MOST_NAMES: Final = 5
 _SYMBOL: Final = re.compile(r"Unknown symbol (\S+) \(err -2\)")
 _CHECKSUM: Final = re.compile(r"disagrees about version of symbol (\S+)")

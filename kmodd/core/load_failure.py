@@ -144,13 +144,16 @@ def _not_a_module(_error: int, lines: Lines, known: Known) -> Diagnosis:
         symbol, owner = duplicate
         sentence = f"it exports {symbol}, and so does {owner} (ENOEXEC); only one of them can be loaded"
         return _bad_format(sentence)
-    found = _built_otherwise("ENOEXEC", lines)
-    if found is not None:
-        return found
+    return _built_otherwise("ENOEXEC", lines) or _by_its_file(vermagic.partition(" ")[0], known)
+
+
+def _by_its_file(release: str, known: Known) -> Diagnosis:
+    """ENOEXEC that no line explains; ``release``: what the file was built for, "" where that is not known."""
     if _is_unreadable(known):
         return _bad_format("its file is damaged or no module (ENOEXEC); install it again")
-    release = vermagic.partition(" ")[0]
-    if release and known.release and release != known.release:
+    if release and release == known.release:
+        return _bad_format(f"its file is damaged, or its init function failed with ENOEXEC; {_INSTALL}")
+    if release and known.release:
         return _bad_format(
             f"it was built for {release} and this kernel is {known.release} (ENOEXEC); {_INSTALL}"
         )

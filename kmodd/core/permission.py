@@ -47,14 +47,18 @@ def _is_locked(lines: Lines, known: Known) -> bool:
     return lines.is_locked(_UNSIGNED) or (known.is_locked and not lines.every)
 
 
-def not_trusted(error: int, lines: Lines, known: Known) -> Diagnosis:
-    """EKEYREJECTED; ENOKEY of kernels before 5.4. Not enforced, only a signature that fails is an error."""
+def not_trusted(error: int, lines: Lines, known: Known) -> Diagnosis | None:
+    """EKEYREJECTED; ENOKEY of kernels before 5.4. Where signatures are not enforced, only one that is there
+    and fails is an error, so without any it is the init function's."""
     name, file = errno_name(error), known.file
     signer = f" of {file.signer}" if file is not None and file.signer else ""
-    if lines.rejected() == "unsigned module" or (file is not None and file.has_modinfo and not file.signer):
+    is_bare = file is not None and file.has_modinfo and not file.signer
+    if lines.rejected() == "unsigned module" or (is_bare and known.security.signatures_enforced):
         return _bad_signature(
             f"it is not signed, and this kernel takes signed modules only ({name}); {_SIGN_IT}"
         )
+    if is_bare:
+        return None
     if file is not None and not known.security.signatures_enforced:
         return _bad_signature(
             f"its signature{signer} does not belong to this file ({name}); install it again, or sign it anew"

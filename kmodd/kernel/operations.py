@@ -58,7 +58,7 @@ def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
     try:
         if question is not None:
             return question(body, tools)
-        return Answer(report=_timed(_change(request.verb, body, tools), log))
+        return Answer(report=_timed(_change(request.verb, body, tools), log, body["module"]))
     except KmoddError as error:
         return Answer(failure=Failure(kind=error.kind.name, message=error.message, hint=error.hint))
 
@@ -78,7 +78,7 @@ def _change(verb: bytes, body: dict[str, Any], tools: Tools) -> Callable[[Stages
     raise ValueError(f"no such verb: {verb!r}")
 
 
-def _timed(change: Callable[[Stages], Done], log: KernelLog) -> ReportRow:
+def _timed(change: Callable[[Stages], Done], log: KernelLog, module: str) -> ReportRow:
     started_us = time.monotonic_ns() // 1000
     stages = Stages()
     done = change(stages)
@@ -90,7 +90,7 @@ def _timed(change: Callable[[Stages], Done], log: KernelLog) -> ReportRow:
         finished_us=finished_us,
         stages=stages.rows,
         shown=list(done.shown),
-        messages=log.texts(),
+        messages=log.texts(module),
     )
 
 

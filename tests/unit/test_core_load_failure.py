@@ -147,7 +147,7 @@ CAUSES = {
     ),
     "a magic that its file does not have": row(
         errno.ENOEXEC,
-        f"bad-format: its file is damaged or was built for another kernel (ENOEXEC); {INSTALL}",
+        f"bad-format: its file is damaged, or its init function failed with ENOEXEC; {INSTALL}",
         "card: version magic 'spoofed' should be 'spoofed'",
         file=FILE,
     ),
@@ -253,6 +253,11 @@ CAUSES = {
         "bad-signature: it is not signed, and this kernel takes signed modules only (EKEYREJECTED); sign it "
         "with a key that the kernel knows",
         "Loading of unsigned module is rejected",
+    ),
+    "EKEYREJECTED of init": row(
+        errno.EKEYREJECTED,
+        "init-error: its init function failed with EKEYREJECTED; see the kernel's messages",
+        file=FILE._replace(signer=""),
     ),
     "somebody else's signature": row(
         errno.EKEYREJECTED,
