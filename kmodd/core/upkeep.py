@@ -36,7 +36,10 @@ def compared(draft: Draft, module: DesiredModule, seen: ObservedModule | None, i
     known = (*found, *(seen.writable if seen else ()))
     unknown = _unknown(module.parameters, info, known)
     if unknown:
-        return Verdict(Condition.FAILED, f"bad-parameter: {module.name} has no parameter {unknown!r}")
+        sentence = (
+            f"{module.name} has no parameter {unknown!r}; correct it, `modinfo -p` lists those that it has"
+        )
+        return Verdict(Condition.FAILED, f"{FailureCode.BAD_PARAMETER}: {sentence}")
     types, record = dict(info.parameter_types), draft.memory.record(seen)
     lost = _ignored(module.parameters, record, seen, types)
     wanted = tuple(p for p in module.parameters if p not in lost)
