@@ -25,6 +25,7 @@ _GAVE_UP: Final = re.compile(r"gave up waiting for init of module (\S+)\.")
 _REFUSED: Final = re.compile(
     r"(?:`.*' (?:invalid|too large) for parameter|Unknown parameter) `(?P<name>[^`']*)'"
 )
+_TOO_LONG: Final = re.compile(r"(\S+): string (?:parameter too long|doesn't fit in \d+ chars\.)")
 _UNKNOWN: Final = re.compile(r"unknown parameter '(.*)' ignored")
 _AFTER_DASHES: Final = "parameters '"
 _FIRMWARE: Final = re.compile(r"(.*?)\bDirect firmware load for (\S+) failed with error (-?\d+)")
@@ -97,6 +98,11 @@ class Lines:
             if found is not None:
                 return found
         return None
+
+    def too_long_parameter(self) -> Parameter | None:
+        """The same for a text that is so long that the kernel has no line with it: only its setter says so."""
+        names = (match[1] for match in map(_TOO_LONG.fullmatch, self.every) if match is not None)
+        return next((self._given[same_name(n)] for n in names if same_name(n) in self._given), None)
 
     def missing_firmware(self, *, any_device: bool) -> tuple[str, ...]:
         """Files of firmware that were not there (drivers/base/firmware_loader/main.c).

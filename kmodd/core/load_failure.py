@@ -50,7 +50,7 @@ _INSTALL: Final = "install the modules of this kernel"
 def load_failure(error: int, messages: Iterable[str] = (), known: Known = NOTHING_KNOWN) -> Diagnosis:
     """Diagnosis of a load that left nothing in the kernel; ``messages``: what the kernel logged meanwhile."""
     lines = known.lines(messages)
-    refused = lines.refused_parameter()
+    refused = lines.refused_parameter() or (lines.too_long_parameter() if error == errno.ENOSPC else None)
     if refused is not None:
         return _refused(error, refused, lines, known)
     if error in PASSING or error in _PASSING:

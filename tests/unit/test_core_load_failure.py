@@ -317,6 +317,20 @@ CAUSES = {
         "card: `" + "x" * 300,
         options=f"level=x text={'x' * 1025}",
     ),
+    "too long for any line": row(
+        errno.ENOSPC,
+        f"bad-parameter: parameter text does not take '{'x' * 60}...', that is too long (ENOSPC); "
+        f"{NOT_VALID}",
+        "deck: string parameter too long",
+        "text: string parameter too long",
+        options=f"level=x text={'x' * 1025}",
+    ),
+    "longer than its room": row(
+        errno.ENOSPC,
+        f"bad-parameter: parameter text does not take 'abcdefgh', that is too long (ENOSPC); {NOT_VALID}",
+        "text: string doesn't fit in 7 chars.",
+        options="text=abcdefgh",
+    ),
     "a setter with an errno of its own": row(
         errno.EIO,
         f"bad-parameter: parameter level does not take '5', the module refused it (EIO); {NOT_VALID}",
