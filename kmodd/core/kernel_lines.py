@@ -100,7 +100,7 @@ class Lines:
         return None
 
     def too_long_parameter(self) -> Parameter | None:
-        """The same for a text that is so long that the kernel has no line with it: only its setter says so."""
+        """The same for a text so long that the kernel has no line with it: only its setter says so."""
         names = (match[1] for match in map(_TOO_LONG.fullmatch, self.every) if match is not None)
         return next((self._given[same_name(n)] for n in names if same_name(n) in self._given), None)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import pytest
 
-from tests.support.guest.conditions import module_live
+from tests.support.guest.conditions import FileHolds, module_absent, module_live
 from tests.support.guest.daemon_bus import Bus
 from tests.support.guest.report import MACHINE
 from tests.support.images.recipe import Image
@@ -14,6 +14,7 @@ from tests.support.vm.boot import Boot
 from tests.support.vm.machine import VirtualMachine
 
 FILE = "40-modules.toml"
+SLEEPER = "kmodd_sleep"
 
 # Module: its parameters; the condition; how the message begins (the kernel's release stands for {release}).
 Row = tuple[Mapping[str, object], str, str]
@@ -131,17 +132,21 @@ def test_each_errno_of_an_init_function(vm: VirtualMachine) -> None:
         bus.wait_for_condition("kmodd_fail", condition)
 
 
-def test_what_a_module_says_of_another_that_fails_beside_it(vm: VirtualMachine) -> None:
-    """In its name, while it is loaded: that a symbol is missing, another version, lockdown."""
+def test_what_a_module_says_in_the_name_of_another_that_fails_meanwhile(vm: VirtualMachine) -> None:
+    """That a symbol is missing, another version, lockdown; the lines begin as the kernel's own would."""
     bus = Bus(vm)
     for number in (1, 2, 8):
-        fails: dict[str, Mapping[str, object]] = {"kmodd_fail": {"result": -number}}
-        declare(vm, fails)
-        honest = shown(bus, fails)
-        declare(vm, {"kmodd_noisy": {"lines": 20, "victim": "kmodd_fail"}, **fails})
-        bus.wait_for_condition("kmodd_noisy", "in-sync")
-        assert shown(bus, fails) == honest
-        declare(vm, {})
+        fails = {"result": -number}
+        declare(vm, {SLEEPER: fails})
+        honest = shown(bus, [SLEEPER])
+        vm.drop(FILE, text({SLEEPER: {**fails, "init_seconds": -1}}))
+        vm.wait_for(FileHolds(f"/sys/module/{SLEEPER}/initstate", "^coming$"))
+        vm.run("modprobe", "kmodd_noisy", f"victim={SLEEPER}", "lines=3").check()
+        vm.set_parameter(SLEEPER, "wake", "1")
+        vm.wait_for(module_absent(SLEEPER))
+        bus.wait_for_text(SLEEPER, "KernelMessages", f"{SLEEPER}: Unknown symbol spoofed")
+        bus.wait_for_condition(SLEEPER, honest[SLEEPER][0])
+        assert shown(bus, [SLEEPER]) == honest
         vm.run("rmmod", "kmodd_noisy").check()
 
 
