@@ -1,11 +1,14 @@
 """Canonical module names. ``-`` and ``_`` are one letter to the kernel and to libkmod; here it is ``_``."""
 
 import re
-from typing import NewType
+from typing import Final, NewType
 
 from kmodd.errors import ErrorKind, KmoddError
 
 ModuleName = NewType("ModuleName", str)
+
+LOADER: Final = "kmodd-loader"
+"""Name of the loader's processes (prctl(2), PR_SET_NAME), and so in lockdown's lines in the kernel's log."""
 
 # MODULE_NAME_LEN is 64 - sizeof(unsigned long) with its NUL (include/linux/moduleparam.h).
 MAX_LENGTH = 55

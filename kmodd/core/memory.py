@@ -12,14 +12,16 @@ from kmodd.core.diagnose import (
     LOST,
     NEED_MOVED,
     NOT_RECORDED,
+    NOTHING_KNOWN,
     UNDONE,
     Diagnosis,
+    Known,
     Retry,
-    load_failure,
     oops,
     unload_failure,
     write_failure,
 )
+from kmodd.core.load_failure import load_failure
 from kmodd.core.parameters import drifted
 from kmodd.model import ObservedModule, Parameter, Report
 from kmodd.names import ModuleName
@@ -37,7 +39,7 @@ class Attempt(NamedTuple):
 
     ``next_retry_us`` is CLOCK_MONOTONIC; 0 means not by the clock. ``untaken``: parameters of a write that
     were not seen to be taken. ``refcount``: with how many references a module was in use when it was to be
-    taken out, its holders' among them.
+    taken out, its holders' among them. ``code`` is what a log entry says of it.
     """
 
     kind: ActionKind
@@ -50,6 +52,7 @@ class Attempt(NamedTuple):
     messages: tuple[str, ...] = ()
     untaken: tuple[Parameter, ...] = ()
     refcount: int = 0
+    code: str = ""
 
 
 class LoadRecord(NamedTuple):
@@ -57,6 +60,7 @@ class LoadRecord(NamedTuple):
 
     ``parameters`` were set by us, at the load or by writing; ``shown`` is what they read as right afterwards,
     without those that cannot be read. ``loaded_us`` is 0 where the load itself was somebody else's.
+    ``ignored``: parameters that the kernel was given at the load and that nothing took.
     """
 
     instance: int
@@ -66,6 +70,7 @@ class LoadRecord(NamedTuple):
     messages: tuple[str, ...] = ()
     shown: tuple[Parameter, ...] = ()
     stages: tuple[Stage, ...] = ()
+    ignored: tuple[Parameter, ...] = ()
 
 
 class Success(NamedTuple):
@@ -204,6 +209,7 @@ def judge_load(
     chance: float,
     *,
     needs_moved: bool = False,
+    known: Known = NOTHING_KNOWN,
 ) -> tuple[Outcome, Attempt | None]:
     """What a load came to, by what the kernel shows ``after`` it; ``chance`` in [0, 1) spreads retries.
 
@@ -216,7 +222,7 @@ def judge_load(
     elif crashed(ActionKind.LOAD, report, after):
         diagnosis = oops(ActionKind.LOAD)
     else:
-        diagnosis = _diagnosis(report, lambda error: load_failure(error, report.messages))
+        diagnosis = _diagnosis(report, lambda error: load_failure(error, report.messages, known))
     return Outcome.FAILED, _attempt(ActionKind.LOAD, diagnosis, previous, report, now_us, chance)
 
 
@@ -228,6 +234,7 @@ def judge_unload(
     chance: float,
     *,
     refcount: int = 0,
+    known: Known = NOTHING_KNOWN,
 ) -> tuple[Outcome, Attempt | None]:
     """What an unload came to; in use is ``blocked``, not failed. ``refcount``: when it was planned."""
     if after is None:
@@ -235,7 +242,7 @@ def judge_unload(
     if crashed(ActionKind.UNLOAD, report, after):
         diagnosis = oops(ActionKind.UNLOAD)
     else:
-        diagnosis = _diagnosis(report, unload_failure)
+        diagnosis = _diagnosis(report, lambda error: unload_failure(error, after, known))
     outcome = Outcome.BLOCKED if diagnosis.condition is Condition.IN_USE else Outcome.FAILED
     attempt = _attempt(ActionKind.UNLOAD, diagnosis, previous, report, now_us, chance)
     return outcome, attempt._replace(refcount=refcount if outcome is Outcome.BLOCKED else 0)
@@ -249,18 +256,20 @@ def judge_write(
     *,
     gone: bool,
     written: Iterable[Parameter] = (),
+    known: Known = NOTHING_KNOWN,
 ) -> tuple[Outcome, Attempt | None]:
     """What a write came to by itself; whether the values hold is seen later (core/ladder.py)."""
     if gone:
         return Outcome.FAILED, None
     if not (report.error or report.lost):
         return Outcome.DONE, None
+    untaken = _untaken(written, report.shown)
     if crashed(ActionKind.WRITE, report, None):
         diagnosis = oops(ActionKind.WRITE)
     else:
-        diagnosis = _diagnosis(report, write_failure)
+        diagnosis = _diagnosis(report, lambda error: write_failure(error, untaken, report.messages, known))
     attempt = _attempt(ActionKind.WRITE, diagnosis, previous, report, now_us, chance)
-    return Outcome.FAILED, attempt._replace(untaken=_untaken(written, report.shown))
+    return Outcome.FAILED, attempt._replace(untaken=untaken)
 
 
 def _untaken(written: Iterable[Parameter], shown: Mapping[str, str]) -> tuple[Parameter, ...]:
@@ -300,6 +309,7 @@ def _attempt(
         next_us,
         report.error,
         report.messages,
+        code=diagnosis.told,
     )
 
 

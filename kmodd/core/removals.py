@@ -58,7 +58,9 @@ def _unload(draft: Draft, module: DesiredModule, seen: ObservedModule, order: Or
         return Verdict(condition, f"in use by {', '.join(users)}{serves(draft, seen.name)}", blockers=users)
     held = draft.held_back(module.name, ActionKind.UNLOAD)
     if held is not None:
-        return held if held.condition is Condition.QUARANTINED else Verdict(condition, held.message)
+        hopeless = held.condition is Condition.FAILED and condition is Condition.IN_USE
+        is_said = hopeless or held.condition is Condition.QUARANTINED
+        return Verdict(held.condition if is_said else condition, held.message)
     strong = tuple(holder for holder in seen.holders if holder in draft.coming)
     weak = tuple(name for name in order.weak[module.name] if name in draft.coming)
     request = UnloadRequest(module.name)

@@ -1,13 +1,14 @@
 """A module that is in the kernel: whether the declared parameters are in force, as far as can be known."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from kmodd.core.draft import Draft, Verdict
 from kmodd.core.ladder import Gap, mend
+from kmodd.core.memory import LoadRecord
 from kmodd.core.parameters import drifted, same_name
 from kmodd.core.resolve import DesiredModule
 from kmodd.model import ModuleInfo, ObservedModule, Parameter
-from kmodd.shown import ActionKind, Condition, ModuleState
+from kmodd.shown import ActionKind, Condition, FailureCode, ModuleState
 
 
 def guarded(draft: Draft, module: DesiredModule) -> Verdict:
@@ -35,17 +36,52 @@ def compared(draft: Draft, module: DesiredModule, seen: ObservedModule | None, i
     known = (*found, *(seen.writable if seen else ()))
     unknown = _unknown(module.parameters, info, known)
     if unknown:
-        return Verdict(Condition.FAILED, f"bad-parameter: {module.name} has no parameter {unknown!r}")
-    drift, unreadable = drifted(module.parameters, found, dict(info.parameter_types))
-    record = draft.memory.record(seen)
+        sentence = (
+            f"{module.name} has no parameter {unknown!r}; correct it, `modinfo -p` lists those that it has"
+        )
+        return Verdict(Condition.FAILED, f"{FailureCode.BAD_PARAMETER}: {sentence}")
+    types, record = dict(info.parameter_types), draft.memory.record(seen)
+    lost = _ignored(module.parameters, record, seen, types)
+    wanted = tuple(p for p in module.parameters if p not in lost)
+    drift, unreadable = drifted(wanted, found, types)
     ours = frozenset(record.parameters) if record else frozenset()
-    unproven = tuple(p for p in module.parameters if p.name in unreadable and p not in ours)
+    unproven = tuple(p for p in wanted if p.name in unreadable and p not in ours)
     if drift or unproven:
-        return mend(draft, module, Gap(seen, record, drift, unproven))
+        verdict = mend(draft, module, Gap(seen, record, drift, unproven))
+        return verdict._replace(message=f"{verdict.message}; {_lost(lost)}") if lost else verdict
+    if lost:
+        return Verdict(Condition.FAILED, f"{FailureCode.BAD_PARAMETER}: {_lost(lost)}")
     attempt = draft.memory.attempts.get(module.name)
     if attempt is not None and attempt.kind is ActionKind.WRITE:
         draft.mended.add(module.name)
     return in_sync
+
+
+def _ignored(
+    wanted: Iterable[Parameter],
+    record: LoadRecord | None,
+    seen: ObservedModule | None,
+    types: Mapping[str, str],
+) -> tuple[Parameter, ...]:
+    """What the kernel ignored when kmodd loaded this instance, and what only another load could set.
+
+    One that can be written is no loss, and neither is one that reads as it is to be.
+    """
+    if record is None or seen is None or not record.ignored:
+        return ()
+    writable = frozenset(map(same_name, seen.writable))
+    given = [p for p in wanted if p in record.ignored and same_name(p.name) not in writable]
+    drift, unreadable = drifted(given, seen.parameters, types)
+    names = {*(d.parameter for d in drift), *unreadable}
+    return tuple(p for p in given if p.name in names)
+
+
+def _lost(parameters: Iterable[Parameter]) -> str:
+    names = ", ".join(p.name for p in parameters)
+    return (
+        f"the kernel ignored {names} at loading; correct the name, or what modprobe.d puts before it, and "
+        "load the module anew"
+    )
 
 
 def _unknown(wanted: Iterable[Parameter], info: ModuleInfo, found: Iterable[str]) -> str:

@@ -11,12 +11,11 @@ from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.names import ModuleName
-from kmodd.shown import Condition, Initramfs, Issue, ModuleStatus, Severity
+from kmodd.shown import Condition, FailureCode, Initramfs, Issue, ModuleStatus, Severity
 
 MOST_TOLD: Final = 100
 """Lines at once of one kind; ten thousand bad files are one mistake of somebody's."""
-_UNTOLD: Final = UNDER_WAY | {Condition.FAILED}
-"""It passes by itself, or is said by whoever tried."""
+_CODES: Final = frozenset(map(str, FailureCode))
 
 _log = logging.getLogger(__name__)
 
@@ -50,7 +49,7 @@ class Chronicle:
         """What a step is planned for may be over in a moment, so it is told when it lasts."""
         moving = {step.module for step in snapshot.plan.steps} if snapshot.enforcing else frozenset()
         # Where there is no module tree, that is said, and not of each module.
-        untold = _UNTOLD | {Condition.MISSING} if snapshot.problem else _UNTOLD
+        untold = UNDER_WAY | {Condition.MISSING} if snapshot.problem else UNDER_WAY
         fresh = []
         for name, status in snapshot.statuses.items():
             condition, before = status.condition, self._conditions.get(name)
@@ -59,7 +58,9 @@ class Chronicle:
                     del self._conditions[name]
                     marks = fields(MessageId.AS_DECLARED_AGAIN, module=name, code=condition)
                     _log.info("%s is as declared again: %s", name, status.message, extra=marks)
-            elif condition is not before and condition not in untold and name not in moving:
+            elif condition is not before and not (
+                condition in untold or name in moving or _is_said_elsewhere(status)
+            ):
                 self._conditions[name] = condition
                 fresh.append(status)
         for name in self._conditions.keys() - snapshot.statuses.keys():
@@ -67,9 +68,20 @@ class Chronicle:
         _tell(fresh)
 
 
+def _is_said_elsewhere(status: ModuleStatus) -> bool:
+    """Whether it is the failure of an action, which whoever tried has told (daemon/executor.py)."""
+    return status.condition is Condition.FAILED and bool(status.failure_count)
+
+
+def _code(status: ModuleStatus) -> str:
+    """The code that says more: of a failure its second one, the first word of its message."""
+    word = status.message.partition(":")[0]
+    return word if status.condition is Condition.FAILED and word in _CODES else status.condition
+
+
 def _tell(fresh: list[ModuleStatus]) -> None:
     for status in fresh[:MOST_TOLD]:
-        marks = fields(MessageId.NOT_AS_DECLARED, module=status.name, code=status.condition)
+        marks = fields(MessageId.NOT_AS_DECLARED, module=status.name, code=_code(status))
         _log.warning("%s is %s: %s", status.name, status.condition, status.message, extra=marks)
     if len(fresh) > MOST_TOLD:
         _log.warning(

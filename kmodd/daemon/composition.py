@@ -14,6 +14,7 @@ from kmodd.daemon.checkpoints import Checkpoints
 from kmodd.daemon.chronicle import Chronicle
 from kmodd.daemon.crash_guard import CrashGuard, Surroundings
 from kmodd.daemon.enforcement import Enforcement
+from kmodd.daemon.examiner import Examiner
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.facade import Facade
 from kmodd.daemon.initramfs import InitramfsCopies
@@ -109,7 +110,10 @@ class Daemon:
                 places.pstore,
             )
         )
-        self._executor = Executor(group, performer, reader, store, self._guard, self._executor_changed)
+        examiner = Examiner(loader, reader)
+        self._executor = Executor(
+            group, performer, reader, store, self._guard, examiner, self._executor_changed
+        )
         restrainer = ModprobeFile(loader, places.config.state_dir / "modprobe-file")
         copies = InitramfsCopies(places.initramfs, reader.release())
         planner = Planner(store, restrainer, loader, copies)

@@ -12,11 +12,14 @@ from contextlib import contextmanager
 from errno import EIO
 from typing import Protocol
 
+from kmodd.core.diagnose import Known
 from kmodd.core.draft import Step
+from kmodd.core.kernel_lines import ignored
 from kmodd.core.memory import Attempt, LoadRecord, crashed, judge_load, judge_unload, judge_write
 from kmodd.core.parameters import shown_of
 from kmodd.daemon.chance import chance
 from kmodd.daemon.clock import now_us
+from kmodd.daemon.examiner import Examiner
 from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.store import MemoryStore
@@ -77,11 +80,13 @@ class Executor:
         reader: KernelReader,
         store: MemoryStore,
         guard: Guard,
+        examiner: Examiner,
         changed: Callable[[], None],
     ) -> None:
         self._group = group
         self._loader = loader
         self._reader = reader
+        self._examiner = examiner
         self._store = store
         self._guard = guard
         self._changed = changed
@@ -141,7 +146,8 @@ class Executor:
     async def _run(self, step: Step) -> None:
         before = self._instances(step.needs)
         report = await self._perform(step)
-        outcome, attempt = self._judge(step, report, before)
+        known = await self._examiner.known(step, report)
+        outcome, attempt = self._judge(step, report, before, known)
         self._store.end(step.module, attempt)
         if outcome is Outcome.DONE:
             self._store.succeed(step.module, step.kind, now_us(), chance())
@@ -181,27 +187,33 @@ class Executor:
         """Which instance of each module is there, 0 for none: another answer later means that it moved."""
         return tuple(map(self._reader.instance, names))
 
-    def _judge(self, step: Step, report: Report, before: tuple[int, ...]) -> tuple[Outcome, Attempt | None]:
+    def _judge(
+        self, step: Step, report: Report, before: tuple[int, ...], known: Known
+    ) -> tuple[Outcome, Attempt | None]:
         """What came of it, by what the kernel shows now; ``before``: instances of its needs at the start."""
         modules = self._reader.modules()
         after = modules.get(step.module)
         self._guard.ended(step, report, crashed=crashed(step.kind, report, after))
         previous = self._store.attempt(step.module)
         if step.kind is ActionKind.UNLOAD:
-            return judge_unload(previous, report, after, now_us(), chance(), refcount=step.refcount)
+            return judge_unload(
+                previous, report, after, now_us(), chance(), refcount=step.refcount, known=known
+            )
         if step.kind is ActionKind.WRITE:
-            return self._judge_write(step, report)
+            return self._judge_write(step, report, known)
         moved = before != self._instances(step.needs) or not all(map(_is_live, map(modules.get, step.needs)))
-        outcome, attempt = judge_load(previous, report, after, now_us(), chance(), needs_moved=moved)
+        outcome, attempt = judge_load(
+            previous, report, after, now_us(), chance(), needs_moved=moved, known=known
+        )
         if outcome is Outcome.DONE and after is not None and not report.lost:
-            self._remember(step, report, after)
+            self._remember(step, report, after, known.options)
         return outcome, attempt
 
-    def _judge_write(self, step: Step, report: Report) -> tuple[Outcome, Attempt | None]:
+    def _judge_write(self, step: Step, report: Report, known: Known) -> tuple[Outcome, Attempt | None]:
         """A builtin takes parameters too, and /proc/modules does not list it."""
         previous, instance = self._store.attempt(step.module), self._reader.instance(step.module)
         outcome, attempt = judge_write(
-            previous, report, now_us(), chance(), gone=not instance, written=step.parameters
+            previous, report, now_us(), chance(), gone=not instance, written=step.parameters, known=known
         )
         if outcome is Outcome.DONE:
             shown = shown_of(step.parameters, report.shown)
@@ -217,19 +229,21 @@ class Executor:
         except OSError as error:
             _log.warning("cannot keep what kmodd did with %s: %s", module, error.strerror)
 
-    def _remember(self, step: Step, report: Report, after: ObservedModule) -> None:
+    def _remember(self, step: Step, report: Report, after: ObservedModule, options: str) -> None:
         offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - now_us()
         duration_us = report.finished_us - report.started_us
         loaded_us = report.finished_us + offset_us
         instance = self._reader.instance(after.name)
+        untaken = ignored(report.messages, step.module, options, step.parameters)
         record = LoadRecord(
             instance,
-            step.parameters,
+            tuple(p for p in step.parameters if p not in untaken),
             loaded_us,
             duration_us,
             report.messages,
             shown_of(step.parameters, report.shown),
             _with_verify(report),
+            untaken,
         )
         with self._keeping(step.module):
             self._store.remember_load(step.module, record)
@@ -244,7 +258,7 @@ class Executor:
                 self._ready.append(waiting)
 
     def _tell(self, step: Step, outcome: Outcome, attempt: Attempt | None) -> None:
-        code = attempt.condition if attempt else ""
+        code = (attempt.code or attempt.condition) if attempt else ""
         done = MessageId.ACTION_DONE if outcome is Outcome.DONE else ""
         which = MessageId.ACTION_FAILED if attempt else done
         marks = fields(which, module=step.module, action=step.kind, outcome=outcome, code=code)

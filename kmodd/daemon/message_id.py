@@ -14,7 +14,7 @@ class MessageId(StrEnum):
     ACTION_FAILED = "4a9e340e637442d594997954e73c3713"
     """The same, refused or failed; CODE says which way."""
     NOT_AS_DECLARED = "11ffeba19e7b4ba7b22f451cd0fc16e2"
-    """A module is not as declared and nothing is to be done about it now; CODE is its condition."""
+    """A module is not as declared and nothing is done about it now; CODE is its condition, or its failure."""
     AS_DECLARED_AGAIN = "43d69130150f4e28996cc8dffe267720"
     """The same module, when that is over."""
     FILE_ISSUE = "a89fc6df71824ade9870a7a68e461e0a"

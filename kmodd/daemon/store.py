@@ -246,6 +246,7 @@ def _record(row: dict[str, Any]) -> LoadRecord:
         duration_us=int(row["duration_us"]),
         shown=_parameters(row["shown"]),
         stages=tuple(Stage(str(name), int(duration_us)) for name, duration_us in row["stages"]),
+        ignored=_parameters(row.get("ignored", ())),  # an older kmodd did not keep them
     )
 
 

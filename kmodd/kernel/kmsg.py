@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 
-from kmodd.names import printable
+from kmodd.names import LOADER, printable
 
 KEPT_FIRST: Final = 32
 KEPT_LAST: Final = 32
@@ -42,6 +42,26 @@ def parse_record(raw: bytes) -> Record | None:
     return Record(priority & 7, sequence, time_us, printable(text.decode("utf-8", "replace"))[:TEXT_LIMIT])
 
 
+class _Kept:
+    """The first and the last of many records."""
+
+    def __init__(self) -> None:
+        self._first: list[Record] = []
+        self._last: deque[Record] = deque(maxlen=KEPT_LAST)
+
+    def add(self, record: Record) -> None:
+        """One more, later than those before."""
+        (self._first if len(self._first) < KEPT_FIRST else self._last).append(record)
+
+    def records(self) -> list[Record]:
+        """What is kept, in order."""
+        return [*self._first, *self._last]
+
+
+def _sequence(record: Record) -> int:
+    return record.sequence
+
+
 class KernelLog:
     """The kernel log from now on; says nothing where it may not be read, because it is only a courtesy."""
 
@@ -60,13 +80,17 @@ class KernelLog:
             log.close()
         return log
 
-    def texts(self) -> list[str]:
-        """What the kernel logged since, without what has been read before: the first and the last lines."""
-        first: list[str] = []
-        last: deque[str] = deque(maxlen=KEPT_LAST)
+    def texts(self, name: str = "") -> list[str]:
+        """What the kernel logged since, without what has been read before: the first and the last lines.
+
+        Those that have ``name``, a module's, or the loader's in them are counted apart, so that no flood of
+        others hides them.
+        """
+        own, others = _Kept(), _Kept()
         for record in self._records():
-            (first if len(first) < KEPT_FIRST else last).append(record.text)
-        return [*first, *last]
+            is_own = LOADER in record.text or name in record.text.replace("-", "_")
+            (own if name and is_own else others).add(record)
+        return [record.text for record in sorted([*own.records(), *others.records()], key=_sequence)]
 
     def close(self) -> None:
         """Release the file; a second call does nothing."""

@@ -35,9 +35,9 @@ from kmodd.kernel.wire import (
     encode_answer,
     encode_lost,
 )
+from kmodd.names import LOADER
 
 _PR_SET_NAME: Final = 15  # include/uapi/linux/prctl.h
-_COMM: Final = b"kmodd-loader"
 # Longer than a module tree needs to be read. A pass waits for that, so a child must have an end where a file
 # system does not answer, or where a FIFO lies among the files of modprobe.d.
 _READING_S: Final = 30
@@ -165,7 +165,7 @@ def _settle(fd: int, kmsg_files: range) -> int:
 
     Returns how many children the file descriptors last for, having taken all that may be had.
     """
-    ctypes.CDLL(None).prctl(_PR_SET_NAME, _COMM, 0, 0, 0)
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, LOADER.encode(), 0, 0, 0)
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -114,7 +114,7 @@ def _timed(change: Callable[[Stages], Done], record: Record, log: KernelLog) -> 
         finished_us=finished_us,
         stages=stages.rows,
         shown=list(done.shown),
-        messages=log.texts(),
+        messages=log.texts(record.module),
         unwritten=record.unwritten,
         begun=record.begun,
     )

@@ -9,6 +9,7 @@ from kmodd.config.compile import compile_catalog
 from kmodd.daemon.checkpoint_file import CheckpointFile
 from kmodd.daemon.checkpoints import Checkpoints
 from kmodd.daemon.enforcement import Enforcement
+from kmodd.daemon.examiner import Examiner
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.facade import Facade
 from kmodd.daemon.initramfs import InitramfsCopies
@@ -108,7 +109,8 @@ class SimulatedDaemon:
         )
         performer = Witness(self.loader, self.checkpoints.note)
         self.guard = simulated_guard(path, self.store, self.kernel, self.loader, self._changed)
-        executor = Executor(group, performer, self.kernel, self.store, self.guard, self._changed)
+        examiner = Examiner(self.loader, self.kernel)
+        executor = Executor(group, performer, self.kernel, self.store, self.guard, examiner, self._changed)
         self.modprobe_file = path / "00-kmodd.conf"
         self.loader.modprobe_file = str(self.modprobe_file)
         self.catalog = Catalog(settings=Settings(modprobe_file=str(self.modprobe_file)))

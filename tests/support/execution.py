@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from kmodd.core.draft import Step
+from kmodd.daemon.examiner import Examiner
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.store import MemoryStore
 from kmodd.model import LoadRequest, Parameter, UnloadRequest
@@ -32,7 +33,8 @@ class Bench:
         self.store = MemoryStore(path / "loads.json")
         self.changes = 0
         guard = simulated_guard(path, self.store, self.kernel, self.loader, self._changed)
-        self.executor = Executor(group, self.loader, self.kernel, self.store, guard, self._changed)
+        examiner = Examiner(self.loader, self.kernel)
+        self.executor = Executor(group, self.loader, self.kernel, self.store, guard, examiner, self._changed)
 
     def _changed(self) -> None:
         self.changes += 1

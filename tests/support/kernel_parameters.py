@@ -28,6 +28,16 @@ _RANGES = {
 _BOOLS = {"y": True, "1": True, "t": True, "on": True, "n": False, "0": False, "f": False, "of": False}
 
 
+class Refused(OSError):
+    """A parameter did not take its value at a load."""
+
+    def __init__(self, error: int, name: str, value: str) -> None:
+        super().__init__(error, "refused")
+        what = "too large" if error == errno.ENOSPC else "invalid"
+        self.line = f"`{value}' {what} for parameter `{name}'"
+        """What parse_args() says of it, after the module's name."""
+
+
 @dataclass(frozen=True, slots=True)
 class KernelParameter:
     """One parameter of a module: its type, what it is before anybody sets it, and who may see it.
@@ -80,7 +90,7 @@ def load_values(
 ) -> tuple[dict[str, str], tuple[str, ...]]:
     """Values after a load with ``options``, by name, and the words that no parameter took.
 
-    Raises OSError as parse_args() fails.
+    Raises Refused as parse_args() fails.
     """
     values = {name: parameter.default for name, parameter in parameters.items()}
     ignored: list[str] = []
@@ -90,10 +100,23 @@ def load_values(
         if name is None:
             ignored.append(word)
         elif value is None and parameters[name].kind != "bool":
-            raise OSError(errno.EINVAL, f"{name} needs a value")
+            raise Refused(errno.EINVAL, name, "")
         else:
-            values[name] = parameters[name].shown("1" if value is None else value)
+            values[name] = _set(name, parameters[name], "1" if value is None else value)
     return values, tuple(ignored)
+
+
+def _set(name: str, parameter: KernelParameter, value: str) -> str:
+    try:
+        return parameter.shown(value)
+    except OSError as error:
+        raise Refused(error.errno or errno.EINVAL, name, value) from error
+
+
+def late_arguments(options: str) -> str:
+    """What follows ``--``, which nobody looks at; "" for nothing."""
+    _, dashes, rest = f" {options}".partition(" -- ")
+    return rest.strip() if dashes else ""
 
 
 def _next_argument(text: bytes) -> tuple[bytes, bytes | None, bytes]:

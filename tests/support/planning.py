@@ -3,7 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from kmodd.core.diagnose import Known
 from kmodd.core.draft import Evidence, ObservedModules, Plan, Step
+from kmodd.core.kernel_lines import ignored
 from kmodd.core.memory import (
     LoadRecord,
     Memory,
@@ -19,7 +21,7 @@ from kmodd.core.parameters import shown_of
 from kmodd.core.plan import make_plan
 from kmodd.core.resolve import DesiredState, History, resolve
 from kmodd.core.status import Statuses, module_statuses
-from kmodd.model import Catalog, Declaration, Facts, ModuleInfo, ObservedModule, Proof, Report
+from kmodd.model import Catalog, Declaration, Facts, LoadRequest, ModuleInfo, ObservedModule, Proof, Report
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, ModuleState, Outcome
 from tests.support.simulated_kernel import SimulatedKernel
@@ -81,8 +83,10 @@ def carry_out(kernel: SimulatedKernel, plan: Plan, memory: Memory, now_us: int =
             continue
         if step.owed:
             memory = memory._replace(owed=memory.owed | {step.module})
+        since = len(kernel.log)
         error = kernel.begin(step.request) or kernel.end(step.request)
-        outcome, memory = _remembered(kernel, step, Report(error), memory, now_us)
+        report = Report(error, messages=tuple(kernel.log[since:]))
+        outcome, memory = _remembered(kernel, step, report, memory, now_us)
         if outcome not in (Outcome.DONE, Outcome.UNCHANGED):
             failed.add(step.module)
     return memory
@@ -111,13 +115,24 @@ def _remembered(
 ) -> tuple[Outcome, Memory]:
     """What one step came to, and ``memory`` after it (daemon/executor.py and daemon/store.py)."""
     previous, after = memory.attempts.get(step.module), kernel.modules().get(step.module)
+    known = _known(kernel, step)
     if step.kind is ActionKind.LOAD:
-        outcome, attempt = judge_load(previous, report, after, now_us, 0.5)
+        outcome, attempt = judge_load(previous, report, after, now_us, 0.5, known=known)
     elif step.kind is ActionKind.UNLOAD:
-        outcome, attempt = judge_unload(previous, report, after, now_us, 0.5, refcount=step.refcount)
+        outcome, attempt = judge_unload(
+            previous, report, after, now_us, 0.5, refcount=step.refcount, known=known
+        )
     else:
         gone = not kernel.instance(step.module)
-        outcome, attempt = judge_write(previous, report, now_us, 0.5, gone=gone)
+        outcome, attempt = judge_write(
+            previous,
+            report._replace(shown=kernel.parameters(step.module)),
+            now_us,
+            0.5,
+            gone=gone,
+            written=step.parameters,
+            known=known,
+        )
     attempts = {name: old for name, old in memory.attempts.items() if name != step.module}
     if attempt is not None:
         return outcome, memory._replace(attempts={**attempts, step.module: attempt})
@@ -129,7 +144,18 @@ def _remembered(
     memory = memory._replace(successes=successes)
     if step.kind is ActionKind.UNLOAD:
         return outcome, memory
-    return outcome, memory._replace(loads={**memory.loads, step.module: _record(kernel, step, memory)})
+    record = _record(kernel, step, memory)
+    untaken = ignored(report.messages, step.module, known.options, step.parameters)
+    kept = tuple(p for p in record.parameters if p not in untaken)
+    record = record._replace(parameters=kept, ignored=(*record.ignored, *untaken))
+    return outcome, memory._replace(loads={**memory.loads, step.module: record})
+
+
+def _known(kernel: SimulatedKernel, step: Step) -> Known:
+    """As daemon/examiner.py finds out."""
+    options = step.request.options if isinstance(step.request, LoadRequest) else ""
+    file = kernel.info(step.module, with_modinfo=True)
+    return Known(step.module, options, kernel.release(), kernel.security(), file)
 
 
 def _record(kernel: SimulatedKernel, step: Step, memory: Memory) -> LoadRecord:

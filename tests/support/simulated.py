@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.intent import Intent, Note, render, written
+from kmodd.kernel.attribution import Crowd, without_others
 from kmodd.model import (
     LoadRequest,
     ModuleInfo,
@@ -34,13 +35,14 @@ class Fault:
     """What goes wrong with a request. ``error``: the errno that init (or exit, or the setter) returns.
 
     ``lost``: it is carried out, and no report comes. ``stuck``: init never ends, and its child is gone.
-    ``pretended``: success is reported and nothing was done.
+    ``pretended``: success is reported and nothing was done. ``messages``: what others print meanwhile.
     """
 
     error: int = 0
     lost: bool = False
     stuck: bool = False
     pretended: bool = False
+    messages: tuple[str, ...] = ()
 
 
 class Mark(NamedTuple):
@@ -56,6 +58,7 @@ class SimulatedLoader:
     def __init__(self, kernel: SimulatedKernel) -> None:
         self._kernel = kernel
         self._clock_us = count(1_000_000, 1000)
+        self._crowd = Crowd()
         self.faults: dict[ModuleName, list[Fault]] = {}
         """Module -> what happens to its next requests, in turn; the last one stays."""
         self.gates: dict[ModuleName, asyncio.Event] = {}
@@ -85,8 +88,12 @@ class SimulatedLoader:
         self._refuse()
         self.notes.append(note)
         self.journal.append(Mark("begin", request))
+        since = len(self._kernel.log)
         try:
-            return await self._recorded(request, note)
+            with self._crowd.entered(request.module) as others:
+                report = await self._recorded(request, note)
+            said = self._kernel.log[since:]
+            return report._replace(messages=without_others(said, request.module, others))
         finally:
             self.journal.append(Mark("end", request))
 
@@ -166,6 +173,7 @@ class SimulatedLoader:
     async def _perform(self, request: Request) -> Report:
         started_us = next(self._clock_us)
         fault = self._fault(request.module)
+        self._kernel.log += fault.messages
         error = 0 if fault.pretended else self._kernel.begin(request)
         gate = self.gates.get(request.module)
         await (gate.wait() if gate else asyncio.sleep(0))

@@ -6,7 +6,7 @@ kmodd expects of it.
 
 import errno
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import count
 
 from kmodd.model import (
@@ -21,24 +21,11 @@ from kmodd.model import (
 )
 from kmodd.names import ModuleName
 from kmodd.shown import ModuleState
-from tests.support.kernel_parameters import KernelParameter, load_values, readable
+from tests.support.kernel_parameters import load_values, readable
+from tests.support.simulated_module import SimulatedModule, module
+from tests.support.simulated_refusals import RELEASE, arguments, read, refusal
 
-
-@dataclass(frozen=True, slots=True)
-class SimulatedModule:
-    """A module that the kernel has: what the module tree says of it, and its parameters."""
-
-    info: ModuleInfo
-    parameters: Mapping[str, KernelParameter] = field(default_factory=dict)
-    memory_bytes: int = 16384
-    permanent: bool = False
-    fails: int = 0
-    """errno of its init."""
-
-    @property
-    def name(self) -> ModuleName:
-        """Its name."""
-        return self.info.name
+__all__ = ["SimulatedKernel", "SimulatedModule", "module"]
 
 
 @dataclass(slots=True)
@@ -65,10 +52,15 @@ class SimulatedKernel:
             if module.info.builtin
         }
         self._instances = count(1001)
+        self.log: list[str] = []
+        """All that it has said."""
+        self.permits = Security()
+        self.blacklisted: frozenset[str] = frozenset()
+        """Names in module_blacklist=."""
 
     def release(self) -> str:
         """Kernel release."""
-        return "6.12.0-simulated"
+        return RELEASE
 
     def modules(self) -> Mapping[ModuleName, ObservedModule]:
         """As /proc/modules: newest first, without parameters."""
@@ -92,8 +84,8 @@ class SimulatedKernel:
         return frozenset(name for name, p in known.parameters.items() if p.mode & 0o222)
 
     def security(self) -> Security:
-        """Nothing is forbidden."""
-        return Security()
+        """Nothing is forbidden, unless a test says so."""
+        return self.permits
 
     def instance(self, module: ModuleName) -> int:
         """A number of its own for each load; a builtin has one if it has parameters."""
@@ -155,7 +147,8 @@ class SimulatedKernel:
         types = tuple(
             (p, f"array of {kind.kind}" if kind.length else kind.kind) for p, kind in known.parameters.items()
         )
-        return known.info._replace(has_modinfo=True, parameter_types=types)
+        types += tuple((name, "") for name in known.described)
+        return read(known.info, known.file, types)
 
     def begin(self, request: Request) -> int:
         """What is decided before init or exit runs; an errno."""
@@ -175,6 +168,7 @@ class SimulatedKernel:
         name = request.module
         if isinstance(request, LoadRequest):
             error = error or self.tree[name].fails
+            self.log += self.tree[name].says
         match request:
             case LoadRequest() if error:
                 del self._live[name]
@@ -188,22 +182,30 @@ class SimulatedKernel:
 
     def _begin_load(self, request: LoadRequest) -> int:
         """load_module() up to do_init_module(): the module is coming afterwards."""
-        known = self.tree.get(request.module)
+        known, name = self.tree.get(request.module), request.module
         if known is None or not known.info.path or known.info.path != request.path:
             return errno.ENOENT
-        if request.module in self._live:
+        error, line = refusal(name, known.file, self.permits, blacklisted=name in self.blacklisted)
+        if error:
+            self.log += filter(None, [line])
+            return error
+        if name in self._live:
             return errno.EEXIST
-        if any(not self._is_live(needed) for needed in known.info.dependencies):
+        absent = [needed for needed in known.info.dependencies if not self._is_live(needed)]
+        if absent:
+            self.log += (f"{name}: Unknown symbol {needed}_symbol (err -2)" for needed in absent)
             return errno.ENOENT
-        try:
-            values, _ = load_values(known.parameters, request.options)
-        except OSError as error:
-            return error.errno or errno.EINVAL
+        values, error, lines = arguments(name, known.parameters, request.options)
+        self.log += lines
+        if error:
+            return error
         self._live[request.module] = _Live(ModuleState.LOADING, next(self._instances), values)
         return 0
 
     def _begin_unload(self, name: ModuleName) -> int:
         """delete_module(2) with O_NONBLOCK, up to the exit function."""
+        if self.permits.modules_disabled:
+            return errno.EPERM
         live = self._live.get(name)
         if live is None:
             return errno.ENOENT
@@ -255,32 +257,6 @@ class SimulatedKernel:
         every = frozenset(known.info.dependencies) if known else frozenset()
         further = (self.tree[needed].info.dependencies for needed in every if needed in self.tree)
         return every.difference(*further)
-
-
-def module(
-    name: str,
-    *needs: str,
-    builtin: bool = False,
-    before: Iterable[str] = (),
-    after: Iterable[str] = (),
-    options: str = "",
-    install: str = "",
-    permanent: bool = False,
-    fails: int = 0,
-    **parameters: KernelParameter,
-) -> SimulatedModule:
-    """A module: ``needs`` are all that must be in first, ``before`` and ``after`` its softdeps."""
-    info = ModuleInfo(
-        ModuleName(name),
-        path="" if builtin else f"/lib/modules/6.12.0-simulated/kernel/{name}.ko",
-        builtin=builtin,
-        dependencies=tuple(map(ModuleName, needs)),
-        softdeps_before=tuple(map(ModuleName, before)),
-        softdeps_after=tuple(map(ModuleName, after)),
-        options=options,
-        install_command=install,
-    )
-    return SimulatedModule(info, parameters, permanent=permanent, fails=fails)
 
 
 def _expect(error: int) -> None:

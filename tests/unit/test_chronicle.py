@@ -71,11 +71,22 @@ def test_another_condition_is_told_too(caplog: pytest.LogCaptureFixture) -> None
     assert lines == ["WARNING zfs is in-use: how it is", "WARNING zfs is reboot-pending: how it is"]
 
 
-@pytest.mark.parametrize("condition", [Condition.LOADING, Condition.BACKING_OFF, Condition.FAILED])
-def test_what_passes_or_was_said_by_who_tried_is_not_told(
-    caplog: pytest.LogCaptureFixture, condition: Condition
-) -> None:
+@pytest.mark.parametrize("condition", [Condition.LOADING, Condition.BACKING_OFF])
+def test_what_passes_is_not_told(caplog: pytest.LogCaptureFixture, condition: Condition) -> None:
     assert told(caplog, snapshot(condition)) == []
+
+
+def test_a_failure_is_told_with_its_second_code_unless_who_tried_has_said_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bare = snapshot(Condition.FAILED)
+    status = bare.statuses[ZFS]._replace(message="bad-parameter: the kernel ignored it")
+    ignored = bare._replace(statuses={ZFS: status})
+    tried = bare._replace(statuses={ZFS: status._replace(failure_count=1)})
+    assert told(caplog, tried, tried) == []
+    assert told(caplog, ignored, ignored) == ["WARNING zfs is failed: bad-parameter: the kernel ignored it"]
+    told(caplog, bare)
+    assert [record.__dict__["CODE"] for record in caplog.records] == ["bad-parameter", "failed"]
 
 
 def test_where_there_is_no_module_tree_it_is_not_said_of_each_module(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmodd.core.diagnose import LOST, NEED_MOVED, UNDONE, Diagnosis, Retry, load_failure, unload_failure
+from kmodd.core.diagnose import Retry
 from kmodd.core.memory import (
     FIRST_BACKOFF_US,
     JITTER,
@@ -22,97 +22,14 @@ from kmodd.core.memory import (
 )
 from kmodd.model import ObservedModule, Report
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, FailureCode, ModuleState, Outcome
+from kmodd.shown import ActionKind, Condition, ModuleState, Outcome
 
 DUMMY = ModuleName("dummy")
 LIVE = ObservedModule(DUMMY, ModuleState.LOADED)
 COMING = ObservedModule(DUMMY, ModuleState.LOADING)
 GOING = ObservedModule(DUMMY, ModuleState.UNLOADING)
 ERRORS = st.sampled_from(sorted(errno.errorcode))
-CHANGE, EVENT, BACKOFF = Retry.CHANGE, Retry.EVENT, Retry.BACKOFF
-
-
-@pytest.mark.parametrize(
-    ("error", "condition", "code", "retry"),
-    [
-        (errno.ENODEV, Condition.WAITING_FOR_HARDWARE, FailureCode.INIT_ERROR, EVENT),
-        (errno.EINVAL, Condition.FAILED, FailureCode.BAD_PARAMETER, CHANGE),
-        (errno.ERANGE, Condition.FAILED, FailureCode.BAD_PARAMETER, CHANGE),
-        (errno.ENOSPC, Condition.FAILED, FailureCode.BAD_PARAMETER, CHANGE),
-        (errno.ENOENT, Condition.FAILED, FailureCode.UNKNOWN_SYMBOL, CHANGE),
-        (errno.ENOEXEC, Condition.FAILED, FailureCode.BAD_FORMAT, CHANGE),
-        (errno.EPERM, Condition.FAILED, FailureCode.MODULES_DISABLED, CHANGE),
-        (errno.EKEYREJECTED, Condition.FAILED, FailureCode.BAD_SIGNATURE, CHANGE),
-        (errno.EBUSY, Condition.BACKING_OFF, FailureCode.INIT_ERROR, BACKOFF),
-        (errno.EAGAIN, Condition.BACKING_OFF, FailureCode.INIT_ERROR, BACKOFF),
-        (errno.ENOMEM, Condition.BACKING_OFF, FailureCode.NO_MEMORY, BACKOFF),
-        (errno.EEXIST, Condition.BACKING_OFF, FailureCode.INIT_ERROR, BACKOFF),
-        (errno.EIO, Condition.BACKING_OFF, FailureCode.INIT_ERROR, BACKOFF),
-    ],
-    ids=lambda value: errno.errorcode[value] if isinstance(value, int) else "",
-)
-def test_a_failed_load(error: int, condition: Condition, code: FailureCode, retry: Retry) -> None:
-    found = load_failure(error)
-    assert (found.condition, found.code, found.retry) == (condition, code, retry)
-    assert found.message.startswith(f"{code.value}: ")
-    assert errno.errorcode[error] in found.message
-
-
-def test_the_kernel_s_own_words_tell_lockdown_from_other_refusals() -> None:
-    said = "Lockdown: kmodd: unsigned module loading is restricted; see man kernel_lockdown.7"
-    report = Report(errno.EPERM, messages=("usb 1-1: new device", said))
-    _, attempt = judge_load(None, report, None, 0, 0.5)
-    assert attempt is not None
-    assert attempt.message == (
-        "lockdown: the kernel is locked down and its signature is missing or not trusted (EPERM); sign it "
-        "with a key that the kernel knows, see kernel_lockdown(7)"
-    )
-    assert (attempt.condition, attempt.retry) == (Condition.FAILED, CHANGE)
-    assert load_failure(errno.EINVAL, (said,)).code is FailureCode.BAD_PARAMETER
-    assert load_failure(errno.EPERM, ("usb 1-1: new device",)).code is FailureCode.MODULES_DISABLED
-
-
-@pytest.mark.parametrize(
-    ("error", "condition", "retry"),
-    [
-        (errno.EAGAIN, Condition.IN_USE, BACKOFF),
-        (errno.EBUSY, Condition.BACKING_OFF, BACKOFF),
-        (errno.EPERM, Condition.FAILED, CHANGE),
-    ],
-)
-def test_a_failed_unload(error: int, condition: Condition, retry: Retry) -> None:
-    found = unload_failure(error)
-    assert (found.condition, found.retry) == (condition, retry)
-
-
-@pytest.mark.parametrize(
-    ("found", "sentence"),
-    [
-        (load_failure(errno.ENOSPC), "bad-parameter: a parameter is too long (ENOSPC); shorten it"),
-        (load_failure(errno.EAGAIN), "init-error: the kernel asks to try again (EAGAIN)"),
-        (load_failure(errno.EEXIST), "init-error: a module of this name is just coming or going (EEXIST)"),
-        (unload_failure(errno.EAGAIN), "init-error: it is in use (EAGAIN)"),
-        (
-            unload_failure(errno.EBUSY),
-            "init-error: it cannot be unloaded or is just coming or going (EBUSY)",
-        ),
-        (unload_failure(errno.EPERM), "init-error: unloading failed with EPERM"),
-        (
-            NEED_MOVED,
-            "unknown-symbol: a module that it needs was taken out meanwhile (ENOENT); it is tried again",
-        ),
-        (LOST, "init-error: the process that did it ended without a report; it is tried again"),
-        (UNDONE, "init-error: it was done, and somebody has undone it since; it is tried again"),
-    ],
-)
-def test_what_is_said_of_a_failure(found: Diagnosis, sentence: str) -> None:
-    assert found.message == sentence
-
-
-@given(st.integers(1, 1 << 31))
-def test_no_errno_is_without_a_diagnosis(error: int) -> None:
-    assert load_failure(error).message
-    assert unload_failure(error).message
+CHANGE = Retry.CHANGE
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,10 @@ def test_equal_values_are_no_drift(state: Desired) -> None:
 def test_a_parameter_that_it_does_not_have(loaded: bool) -> None:
     found = planned(kernel(*["dummy"] * loaded), [declare("dummy", numbr="3")])
     if loaded:
-        assert verdict(found, "dummy") == (Condition.FAILED, "bad-parameter: dummy has no parameter 'numbr'")
+        assert verdict(found, "dummy") == (
+            Condition.FAILED,
+            "bad-parameter: dummy has no parameter 'numbr'; correct it, `modinfo -p` lists those that it has",
+        )
     else:
         assert verdict(found, "dummy")[0] is Condition.LOADING
 

@@ -83,6 +83,21 @@ def test_of_a_flood_the_first_and_the_last_lines_are_kept() -> None:
     log.close()
 
 
+def test_a_flood_of_others_hides_no_line_that_names_the_module() -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    theirs.setblocking(False)
+    log = KernelLog(theirs.detach())
+    with ours:
+        for number in range(200):
+            name = b"a-b" if number in (50, 100) else b"other"
+            ours.send(b"6,%d,2,-;%s: %d\n" % (number, name, number))
+    texts = log.texts("a_b")
+    assert len(texts) == KEPT_FIRST + KEPT_LAST + 2
+    assert texts.index("other: 31") < texts.index("a-b: 50") < texts.index("a-b: 100")
+    assert texts.index("a-b: 100") < texts.index("other: 199")
+    log.close()
+
+
 def test_a_log_begins_with_its_opening(tmp_path: Path) -> None:
     path = tmp_path / "kmsg"
     path.write_bytes(b"6,1,2,-;before\n")

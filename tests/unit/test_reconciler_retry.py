@@ -62,7 +62,7 @@ def test_a_permanent_failure_waits_for_a_change(tmp_path: Path) -> None:
         await daemon.second()
         await asyncio.sleep(10_000)
         assert daemon.status("dummy").condition is Condition.FAILED
-        assert daemon.status("dummy").message.startswith("bad-parameter: ")
+        assert daemon.status("dummy").message.startswith("init-error: ")
         assert daemon.state() is DaemonState.DEGRADED
         assert len(daemon.loader.begun()) == 1
         daemon.declare(declare("dummy")._replace(reason="changed"))

@@ -70,6 +70,17 @@ def test_loads_survive_a_restart_and_failures_do_not(tmp_path: Path) -> None:
     assert not after.attempts
 
 
+def test_what_was_ignored_survives_a_restart_and_an_older_record_has_none(tmp_path: Path) -> None:
+    path = tmp_path / "loads.json"
+    record = RECORD._replace(ignored=(Parameter("phantom", "1"),))
+    MemoryStore(path).remember_load(A, record)
+    assert MemoryStore(path).memory.loads == {A: record}
+    document = json.loads(path.read_text())
+    del document["loads"]["a"]["ignored"]
+    path.write_text(json.dumps(document))
+    assert MemoryStore(path).memory.loads == {A: RECORD}
+
+
 def test_what_is_owed_and_who_was_met_survive_a_restart(tmp_path: Path) -> None:
     store = MemoryStore(tmp_path / "loads.json")
     store.owe(A)
