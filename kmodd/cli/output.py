@@ -10,6 +10,9 @@ NOT_IN_ORDER = 3
 """Exit status: the question was answered, and something is not as declared. No error kind has it."""
 
 
+_MOST_DIGITS = 6
+
+
 class Output(NamedTuple):
     """What a command writes to; ``json`` instead of text where it was asked for."""
 
@@ -56,7 +59,7 @@ def _document(data: Any) -> str:
 def _width(stream: TextIO, environment: Mapping[str, str]) -> int:
     """Columns of the terminal; COLUMNS has the last word (environ(7))."""
     given = environment.get("COLUMNS", "")
-    if given.isdecimal():
+    if given.isdecimal() and len(given) <= _MOST_DIGITS:
         return int(given)
     try:
         return os.get_terminal_size(stream.fileno()).columns
