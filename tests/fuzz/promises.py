@@ -1,0 +1,62 @@
+"""What holds for everything that is shown or kept, whatever was read."""
+
+import json
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from kmodd.config import catalog as catalog_file
+from kmodd.model import Catalog
+from kmodd.shown import Issue
+
+MOST_SHOWN = 4100
+"""Characters of one sentence: a line for a person, in the journal and on the bus."""
+
+
+def is_shown(text: str, most: int = MOST_SHOWN) -> None:
+    """``text`` can be written to a terminal, and has an end."""
+    assert text.isprintable(), repr(text)
+    assert len(text) <= most, len(text)
+
+
+def is_placed(issue: Issue, text: str) -> None:
+    """An issue is a sentence with what to do, at a place that the text has."""
+    is_shown(issue.message)
+    is_shown(issue.hint)
+    assert issue.message
+    assert issue.hint
+    lines = text.split("\n")
+    line, column = issue.location.line, issue.location.column
+    assert 0 <= line <= len(lines), issue
+    assert 0 <= column <= (len(lines[line - 1]) + 1 if line else 0), issue
+
+
+def is_kept(catalog: Catalog) -> None:
+    """A catalog comes back from its file as it was."""
+    assert (
+        catalog_file.decode(json.loads(json.dumps(catalog_file.encode(catalog), allow_nan=False))) == catalog
+    )
+
+
+def value_of(reader: Callable[..., Any], *given: Any, refusals: tuple[type[Exception], ...]) -> Any:
+    """What the reader makes of it; None where it refuses as it says it does."""
+    try:
+        return reader(*given)
+    except refusals:
+        return None
+
+
+def parts(data: bytes, count: int, mark: bytes = b"\0") -> list[bytes]:
+    """Exactly ``count`` pieces of the input."""
+    found = data.split(mark, count - 1)
+    return found + [b""] * (count - len(found))
+
+
+def text(data: bytes) -> str:
+    """As kmodd itself decodes what the kernel says."""
+    return data.decode("utf-8", "replace")
+
+
+def all_shown(texts: Iterable[str], most: int = MOST_SHOWN) -> None:
+    """``is_shown`` of each."""
+    for each in texts:
+        is_shown(each, most)
