@@ -1,12 +1,12 @@
 """What holds for everything that is shown or kept, whatever was read."""
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from kmodd.config import catalog as catalog_file
 from kmodd.model import Catalog
-from kmodd.shown import Issue
+from kmodd.shown import Issue, Location
 
 MOST_SHOWN = 4100
 """Characters of one sentence: a line for a person, in the journal and on the bus."""
@@ -18,16 +18,20 @@ def is_shown(text: str, most: int = MOST_SHOWN) -> None:
     assert len(text) <= most, len(text)
 
 
-def is_placed(issue: Issue, text: str) -> None:
-    """An issue is a sentence with what to do, at a place that the text has."""
+def is_placed(issue: Issue, *texts: str) -> None:
+    """An issue is a sentence with what to do, at a place that one of the texts has."""
     is_shown(issue.message)
     is_shown(issue.hint)
     assert issue.message
     assert issue.hint
-    lines = text.split("\n")
-    line, column = issue.location.line, issue.location.column
-    assert 0 <= line <= len(lines), issue
-    assert 0 <= column <= (len(lines[line - 1]) + 1 if line else 0), issue
+    assert any(_has_place(text.split("\n"), issue.location) for text in texts), issue
+
+
+def _has_place(lines: Sequence[str], place: Location) -> bool:
+    """Whether the place is one of these lines, or just behind one; line and column 0 are the whole file."""
+    if not 0 < place.line <= len(lines):
+        return (place.line, place.column) == (0, 0)
+    return 0 <= place.column <= len(lines[place.line - 1]) + 1
 
 
 def is_kept(catalog: Catalog) -> None:

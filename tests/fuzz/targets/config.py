@@ -1,6 +1,6 @@
 """Files of the configuration, from bytes to a catalog and to the lines in modprobe.d."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import tomli
@@ -18,7 +18,7 @@ from kmodd.core.resolve import DesiredState, resolve
 from kmodd.kernel.modprobe_d import parse
 from kmodd.model import Catalog, Declaration, Desired, Facts, ModuleInfo
 from kmodd.names import ModuleName
-from kmodd.shown import Source
+from kmodd.shown import Issue, Source
 from tests.fuzz import promises
 
 _KINDS = ("int", "charp", "bool", "ulong", "array of short", "")
@@ -60,19 +60,17 @@ def settings(data: bytes) -> None:
 def drop_ins(data: bytes) -> None:
     """Files that a NUL separates: what is in force holds together, in whichever order they come."""
     candidates: list[Candidate] = []
-    texts: dict[str, str] = {}
     for number, part in enumerate(data.split(b"\0")[:6]):
         name = f"{number}.toml"
         document = _document(name, part)
         fragment = parse_fragment(name, document)[0] if document else None
         if document and fragment:
-            texts[document.file] = document.text
             candidates.append(_candidate(candidates, name, Version(document, fragment)))
     settled = settle(candidates)
     assert _in_force(settled) == _in_force(settle(reversed(candidates)))
     assert not list(find_contradictions(settled.merged))
     for issue in settled.issues:
-        promises.is_placed(issue, texts[issue.location.file])
+        _is_placed_in_a_version(issue, candidates)
     promises.is_kept(Catalog("key", tuple(declare(*item) for item in settled.merged.items()), settled.issues))
 
 
@@ -85,6 +83,12 @@ def _candidate(others: Sequence[Candidate], name: str, version: Version) -> Cand
     fragment = parse_fragment(name, document)[0]
     assert fragment is not None
     return Candidate(name, (version, Version(document, fragment)), changed=True)
+
+
+def _is_placed_in_a_version(issue: Issue, candidates: Iterable[Candidate]) -> None:
+    """What is in force of a file may be what it said last, and then it is told where that stood."""
+    documents = (version.document for candidate in candidates for version in candidate.versions)
+    promises.is_placed(issue, *(each.text for each in documents if each.file == issue.location.file))
 
 
 def _in_force(settled: Settled) -> dict[str, str]:
