@@ -42,6 +42,7 @@ TARGETS: dict[str, Target] = {
     "kallsyms": Target("kernel:kallsyms", "/proc/kallsyms", 2048),
     "kmsg": Target("kernel:kmsg", "a record of /dev/kmsg", 1024),
     "modprobe-d": Target("kernel:modprobe_d", "a file of modprobe.d(5)", 2048, "modprobe-d"),
+    "libkmod": Target("kernel:libkmod", "the same, held against libkmod", 2048, "modprobe-d"),
     "module-file": Target("kernel:module_file", "modinfo and the indexes of the module tree", 2048),
     "loader": Target("kernel:loader", "packets and arguments of the loader", 2048, "json"),
     "parameters": Target("parameters:values", "values of parameters, wanted and found", 1024),

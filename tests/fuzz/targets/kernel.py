@@ -2,7 +2,9 @@
 
 import json
 import tempfile
+from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 
 from kmodd.core.conditions import unmet
@@ -12,7 +14,7 @@ from kmodd.kernel import inventory, procfs, sysfs
 from kmodd.kernel.conf_files import line_row
 from kmodd.kernel.kallsyms import init_functions
 from kmodd.kernel.kmsg import TEXT_LIMIT, parse_record
-from kmodd.kernel.libkmod import text
+from kmodd.kernel.libkmod import Context, Library, text
 from kmodd.kernel.modprobe_d import Lines, parse, softdeps
 from kmodd.kernel.patterns import concrete, matches
 from kmodd.kernel.similar import SimilarNames
@@ -28,6 +30,8 @@ _ROOT = Path(tempfile.mkdtemp(prefix="kmodd-fuzz-"))
 _STATES = {"loaded": "Live", "loading": "Loading", "unloading": "Unloading"}
 _LOOP = ModuleName("loop")
 _INT = 2**31
+_NAMES = ("m", "m_x", "n")
+_LIBRARY = Library()
 
 
 def modules(data: bytes) -> None:
@@ -131,6 +135,37 @@ def modprobe_d(data: bytes) -> None:
         about = by_module.about(line.subject.decode("utf-8", "surrogateescape"))
         if line.command in ("options", "blacklist"):
             assert line in about
+
+
+def libkmod(data: bytes) -> None:
+    """What libkmod has in force of a file is what the lines say that we find in it."""
+    path = _ROOT / "f.conf"
+    path.write_bytes(data)
+    if data.endswith(b"\\"):
+        return  # kmod 30 makes another byte of it
+    lines = list(parse(data, str(path)))
+    with Context(_LIBRARY, "/nowhere", (str(path),)) as context:
+        assert _known(context.blacklist()) == _known(
+            {text(e.subject) for e in lines if e.command == "blacklist"}
+        )
+        for name in _NAMES:
+            found = [
+                each.argument for each in lines if (each.command, each.subject) == ("options", name.encode())
+            ]
+            expected = [*(text(each.replace(b"\t", b" ")) for each in found), _options_without(name)]
+            with context.module(name) as module:
+                assert module.options == " ".join(filter(None, expected))
+
+
+@cache
+def _options_without(name: str) -> str:
+    """What the kernel's command line gives to a module without any file."""
+    with Context(_LIBRARY, "/nowhere", ()) as context, context.module(name) as module:
+        return module.options
+
+
+def _known(names: Iterable[str]) -> set[str]:
+    return set(_NAMES).intersection(names)
 
 
 def module_file(data: bytes) -> None:
