@@ -30,6 +30,9 @@ TARGETS: dict[str, Target] = {
     "drop-in": Target("config:drop_in", "a file of kmodd.d(5), up to the lines in modprobe.d", 4096, "toml"),
     "settings": Target("config:settings", "kmodd.toml(5)", 2048, "toml"),
     "drop-ins": Target("config:drop_ins", "several files that must not contradict", 4096, "toml"),
+    "compiler": Target(
+        "compiler:generations", "two states of the directories, one after the other", 3000, "toml"
+    ),
     "catalog": Target("state:catalog", "the cached catalog", 4096, "json"),
     "last-good": Target("state:last_good", "the last good versions", 4096, "json"),
     "inventory": Target("state:inventory", "the cached inventory", 4096, "json"),

@@ -14,16 +14,20 @@ from kmodd.config.reading import Invalid, decode
 from kmodd.config.settle import Candidate, Settled, Version, settle
 from kmodd.core.against_kernel import kernel_issues
 from kmodd.core.modprobe_conf import HEADER, render
-from kmodd.core.resolve import DesiredState, resolve
+from kmodd.core.resolve import DesiredState
 from kmodd.kernel.modprobe_d import parse
 from kmodd.model import Catalog, Declaration, Desired, Facts, ModuleInfo
 from kmodd.names import ModuleName
 from kmodd.shown import Issue, Source
 from tests.fuzz import promises
+from tests.support.kernel_parameters import KernelParameter
+from tests.support.planning import Planned, planned
+from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule
 
 _KINDS = ("int", "charp", "bool", "ulong", "array of short", "")
 _FACTS = Facts("6.12.0-fuzz", "x86_64", "vm:qemu", ("quiet", "root=/dev/sda1"))
 _MODULES_LIMIT = 20
+_LONGEST = 2 << 20  # what a file says goes through whole, and nothing makes more of it
 
 
 def drop_in(data: bytes) -> None:
@@ -146,18 +150,33 @@ def _stands(source: Source, rest: str) -> bool:
 
 def _is_obeyed(declarations: Sequence[Declaration]) -> None:
     """The generated file says of the declared modules what is declared, and nothing else."""
-    catalog = Catalog(declarations=tuple(declarations))
-    infos = {each.name: _info(each) for each in declarations}
+    modules = [_module(each) for each in declarations]
+    infos = {each.name: each.info for each in modules}
     for issue in kernel_issues(declarations, infos, _FACTS.command_line):
         promises.is_shown(issue.message)
         promises.is_shown(issue.hint)
-    desired: DesiredState = resolve(catalog, _FACTS, infos)
+    found = planned(SimulatedKernel(modules), declarations, facts=_FACTS)
+    _is_told(found)
+    _is_written(found.desired)
+
+
+def _is_told(found: Planned) -> None:
+    """What people are shown of the plan and the modules."""
+    for step in found.plan.steps:
+        promises.all_shown((step.row.detail, step.row.reason), _LONGEST)
+    for status in found.statuses.values():
+        promises.all_shown((status.message, status.reason, *status.blockers), _LONGEST)
+        promises.all_shown((text for each in status.drift for text in each), _LONGEST)
+
+
+def _is_written(desired: DesiredState) -> None:
+    """Every line of the generated files is read back as what it was made of."""
     rendered = render(desired)
     for text in (rendered.text, rendered.last_text):
         lines = text.removeprefix(HEADER).strip("\n").split("\n") if text else []
-        found = list(parse(text.encode(), "00-kmodd.conf"))
-        assert len(found) == len(lines), text
-        for line in found:
+        read = list(parse(text.encode(), "00-kmodd.conf"))
+        assert len(read) == len(lines), text
+        for line in read:
             name = ModuleName(line.subject.decode())
             assert name in desired.modules
             if line.command == "options":
@@ -169,9 +188,10 @@ def _is_obeyed(declarations: Sequence[Declaration]) -> None:
                 assert line.command in ("blacklist", "softdep")
 
 
-def _info(declaration: Declaration) -> ModuleInfo:
+def _module(declaration: Declaration) -> SimulatedModule:
     """A module of this kernel, with a type for each parameter."""
     types = tuple((each.name, _KINDS[len(each.name) % len(_KINDS)]) for each in declaration.parameters)
-    return ModuleInfo(
+    info = ModuleInfo(
         declaration.name, path="/lib/modules/x.ko", has_modinfo=True, parameter_types=types, options="a=1 b"
     )
+    return SimulatedModule(info, {name: KernelParameter(kind or "int") for name, kind in types[:3]})
