@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
 import tomllib
 from collections.abc import Sequence
 from importlib.util import find_spec
@@ -73,6 +74,8 @@ def _parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
     for name in given.targets:
         if name not in TARGETS:
             parser.error(f"there is no target {name}; --list shows them")
+    if given.replay and not given.targets:
+        parser.error("say which target is to have that file")
     return given
 
 
@@ -87,10 +90,12 @@ def _fuzz(name: str, target: Target, seconds: int) -> bool:
     if target.dictionary:
         command.append(f"-dict={DICTIONARIES / target.dictionary}")
     print(f"{name:14}{target.what}: ", end="", flush=True)
-    with log.open("wb") as output:
+    # libFuzzer ends its process without a word to Python, so what a target leaves is taken away here.
+    with log.open("wb") as output, tempfile.TemporaryDirectory(prefix="kmodd-fuzz-") as scratch:
         status = subprocess.run(
             command,
             cwd=REPOSITORY,
+            env={**os.environ, "TMPDIR": scratch},
             stdout=output,
             stderr=subprocess.STDOUT,
             preexec_fn=lambda: os.nice(_NICE),

@@ -1,7 +1,11 @@
 """What holds for everything that is shown or kept, whatever was read."""
 
+import atexit
 import json
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from kmodd.config import catalog as catalog_file
@@ -47,6 +51,13 @@ def value_of(reader: Callable[..., Any], *given: Any, refusals: tuple[type[Excep
         return reader(*given)
     except refusals:
         return None
+
+
+def scratch() -> Path:
+    """A directory for what a target has to read from files; it goes with the process."""
+    directory = Path(tempfile.mkdtemp(prefix="kmodd-fuzz-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    return directory
 
 
 def parts(data: bytes, count: int, mark: bytes = b"\0") -> list[bytes]:

@@ -2,9 +2,7 @@
 
 import os
 import shutil
-import tempfile
 from collections.abc import Sequence
-from pathlib import Path
 from unittest import mock
 
 from kmodd.config.catalog import read_catalog
@@ -14,7 +12,7 @@ from kmodd.config.paths import ConfigPaths
 from kmodd.model import Catalog
 from tests.fuzz import promises
 
-_ROOT = Path(tempfile.mkdtemp(prefix="kmodd-fuzz-"))
+_ROOT = promises.scratch()
 _FILES = ("a/50-x.toml", "b/50-x.toml", "a/60-y.toml", "kmodd.toml")
 _PATHS = ConfigPaths((_ROOT / "a", _ROOT / "b"), _ROOT / "kmodd.toml", _ROOT / "run", _ROOT / "lib")
 

@@ -1,8 +1,6 @@
 """Images as generators write them, and what is recorded of them."""
 
 import io
-import tempfile
-from pathlib import Path
 
 from kmodd.core.initramfs import compare
 from kmodd.core.modprobe_conf import HEADER
@@ -13,7 +11,7 @@ from kmodd.names import is_module_name
 from tests.fuzz import promises
 
 _RELEASE = "6.12.0-test"
-_RECORD = Path(tempfile.mkdtemp(prefix="kmodd-fuzz-")) / _RELEASE
+_RECORD = promises.scratch() / _RELEASE
 
 
 def image(data: bytes) -> None:

@@ -1,11 +1,9 @@
 """What the kernel, modprobe.d and the module tree say."""
 
 import json
-import tempfile
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import cache
-from pathlib import Path
 
 from kmodd.core.conditions import unmet
 from kmodd.core.explain import mentioned, said_elsewhere, settings
@@ -26,7 +24,7 @@ from kmodd.shown import Location
 from tests.fuzz import promises
 from tests.support.kernel_parameters import parse_arguments
 
-_ROOT = Path(tempfile.mkdtemp(prefix="kmodd-fuzz-"))
+_ROOT = promises.scratch()
 _STATES = {"loaded": "Live", "loading": "Loading", "unloading": "Unloading"}
 _LOOP = ModuleName("loop")
 _INT = 2**31

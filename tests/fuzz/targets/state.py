@@ -2,7 +2,6 @@
 
 import json
 import os
-import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,7 @@ from kmodd.model import Catalog
 from kmodd.names import is_module_name
 from tests.fuzz import promises
 
-_DIRECTORY = Path(tempfile.mkdtemp(prefix="kmodd-fuzz-"))
+_DIRECTORY = promises.scratch()
 
 
 def catalog(data: bytes) -> None:
