@@ -96,8 +96,10 @@ def decode_values(
 
 
 def _variant(reader: Any, _kind: Any = None) -> Variant:
-    """A variant as ours. dbus_next's own reader raises a plain Exception for some signatures, and remembers
-    each that any sender ever sent."""
+    """A variant as ours.
+
+    dbus_next's own reader raises a plain Exception for some signatures, and remembers each that anybody sent.
+    """
     signature: str = reader.read_signature()
     (kind,) = _types(signature)
     return Variant(signature, reader.read_argument(kind))

@@ -8,9 +8,7 @@ from kmodd.cli.render import Style
 
 NOT_IN_ORDER = 3
 """Exit status: the question was answered, and something is not as declared. No error kind has it."""
-
-
-_MOST_DIGITS = 6
+_MOST_DIGITS = 6  # of a width; Python refuses to read some thousands
 
 
 class Output(NamedTuple):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.__main__ import install
+from tests.fuzz.__main__ import install, main
 from tests.fuzz.table import CORPUS, DICTIONARIES, TARGETS
 from tests.fuzz.targets import bus
 
@@ -33,6 +33,20 @@ def test_each_target_has_a_corpus_that_is_small_and_no_other_has_one() -> None:
 def test_each_dictionary_is_of_a_target() -> None:
     used = {target.dictionary for target in TARGETS.values()} - {""}
     assert {path.name for path in DICTIONARIES.iterdir()} == used
+
+
+def test_an_input_is_run_alone_where_that_is_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["kmsg", "--replay", str(CORPUS / "kmsg/usual")]) == 0
+    assert main(["--list"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(TARGETS)
+
+
+@pytest.mark.parametrize("arguments", [["no-such-target"], ["--replay", "/dev/null"]])
+def test_what_cannot_be_fuzzed_is_told(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    assert "target" in capsys.readouterr().err
 
 
 def test_without_a_wheel_one_sentence_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
