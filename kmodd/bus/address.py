@@ -1,5 +1,6 @@
 """Where the bus is. For the daemon and for the tool, so nothing of asyncio in here."""
 
+import os
 import re
 from collections.abc import Mapping
 
@@ -36,5 +37,5 @@ def socket_names(address: str) -> tuple[bytes, ...]:
 
 def _unescaped(text: str) -> bytes:
     if "%" not in text:
-        return text.encode()
-    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda escape: bytes.fromhex(escape[1].decode()), text.encode())
+        return os.fsencode(text)
+    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda escape: bytes.fromhex(escape[1].decode()), os.fsencode(text))

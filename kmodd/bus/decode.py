@@ -159,7 +159,10 @@ def _field_value(data: bytes, at: int, kind: str, little: bool) -> tuple[str | i
         begin, size = at + 1, data[at]
     else:
         begin, size = at + 4, _U32[little].unpack_from(data, at)[0]
-    return data[begin : begin + size].decode(), begin + size + 1
+    text = data[begin : begin + size].decode()
+    if "\0" in text:
+        raise WireError("a header holds a NUL")
+    return text, begin + size + 1
 
 
 def decode_body(message: Message) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ service (with typing.no_type_check_decorator, deprecated in Python 3.13), proxie
 
 import struct
 import sys
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from io import BytesIO
@@ -47,6 +47,7 @@ _DECODE_ERRORS = (
     struct.error,
 )
 _CACHED_SIGNATURES = 256
+_BASIC = frozenset("ybnqiuxtdhsog")
 
 
 def split_signature(signature: str) -> tuple[str, ...]:
@@ -59,9 +60,20 @@ def _types(signature: str) -> list[Any]:
     """Parsed single complete types, of dbus_next's making."""
     try:
         types: list[Any] = _signature.SignatureTree(signature).types
+        valid = all(map(_is_valid, types))
     except (ValueError, IndexError, RecursionError) as error:
         raise WireError(f"{signature!r} is not a signature") from error
+    if not valid:
+        raise WireError(f"{signature!r} is not a signature")
     return types
+
+
+def _is_valid(kind: Any, *, in_array: bool = False) -> bool:
+    """What dbus_next does not ask: a dictionary entry stands in an array only, and has a basic key."""
+    begins = kind.token
+    if begins == "{" and not (in_array and kind.children[0].token in _BASIC):
+        return False
+    return all(_is_valid(child, in_array=begins == "a") for child in kind.children)
 
 
 def decode_values(
@@ -76,30 +88,21 @@ def decode_values(
     reader.buf = data
     reader.offset = offset
     reader.endian = ord("l") if little_endian else ord("B")
+    reader.readers["v"] = partial(_variant, reader)
     try:
-        values = tuple(reader.read_argument(kind) for kind in _types(signature))
-        return (tuple(map(_plain, values)) if "v" in signature else values), reader.offset
+        return tuple(reader.read_argument(kind) for kind in _types(signature)), reader.offset
     except _DECODE_ERRORS as error:
         raise WireError(f"the values are not {signature!r}") from error
-    finally:
-        _bound_signature_cache()
 
 
-def _bound_signature_cache() -> None:
-    """Keep dbus_next's cache small: it remembers each signature that any sender ever put into a variant."""
-    if len(_signature.SignatureTree._cache) > _CACHED_SIGNATURES:
-        _signature.SignatureTree._cache.clear()
+def _variant(reader: Any, _kind: Any = None) -> Variant:
+    """A variant as ours.
 
-
-def _plain(value: Any) -> Any:
-    """``value`` with dbus_next's variants, at any depth, as ours."""
-    if isinstance(value, _signature.Variant):
-        return Variant(value.signature, _plain(value.value))
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, dict):
-        return {_plain(key): _plain(item) for key, item in value.items()}
-    return value
+    dbus_next's own reader raises a plain Exception for some signatures, and remembers each that anybody sent.
+    """
+    signature: str = reader.read_signature()
+    (kind,) = _types(signature)
+    return Variant(signature, reader.read_argument(kind))
 
 
 class ExternalAuth:

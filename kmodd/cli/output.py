@@ -8,6 +8,7 @@ from kmodd.cli.render import Style
 
 NOT_IN_ORDER = 3
 """Exit status: the question was answered, and something is not as declared. No error kind has it."""
+_MOST_DIGITS = 6  # of a width; Python refuses to read some thousands
 
 
 class Output(NamedTuple):
@@ -56,7 +57,7 @@ def _document(data: Any) -> str:
 def _width(stream: TextIO, environment: Mapping[str, str]) -> int:
     """Columns of the terminal; COLUMNS has the last word (environ(7))."""
     given = environment.get("COLUMNS", "")
-    if given.isdecimal():
+    if given.isdecimal() and len(given) <= _MOST_DIGITS:
         return int(given)
     try:
         return os.get_terminal_size(stream.fileno()).columns

@@ -1,6 +1,7 @@
 """Catalog <-> JSON. Only what differs from a default is written; whatever is read is checked for shape."""
 
 from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -153,6 +154,8 @@ def _whole(value: Any) -> int:
 def _number(value: Any) -> float:
     if type(value) not in (int, float):
         raise TypeError("number expected")
+    if not isfinite(value):
+        raise TypeError("finite number expected")
     return float(value)
 
 

@@ -9,6 +9,7 @@ from kmodd.names import printable
 from kmodd.shown import Issue, Location, Severity
 
 _MAX_LISTED = 10
+_MAX_TEXT = 4000
 
 
 class Code(StrEnum):
@@ -81,12 +82,18 @@ def place(path: str | PathLike[str], line: int = 0, column: int = 0) -> Location
 
 def error(code: Code, message: str, hint: str, location: Location) -> Issue:
     """An issue that refuses the file."""
-    return Issue(Severity.ERROR, code.value, printable(message), printable(hint), location)
+    return Issue(Severity.ERROR, code.value, _bounded(message), _bounded(hint), location)
 
 
 def warning(code: Code, message: str, hint: str, location: Location) -> Issue:
     """An issue that a person should know of and that refuses nothing."""
-    return Issue(Severity.WARNING, code.value, printable(message), printable(hint), location)
+    return Issue(Severity.WARNING, code.value, _bounded(message), _bounded(hint), location)
+
+
+def _bounded(text: str) -> str:
+    """A sentence that can be shown: what a file holds makes it neither odd nor endless."""
+    shown = printable(text)
+    return shown if len(shown) <= _MAX_TEXT else f"{shown[:_MAX_TEXT]}..."
 
 
 def joined(parts: Sequence[str]) -> str:

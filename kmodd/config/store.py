@@ -42,9 +42,12 @@ def pack(format_name: str, value: object) -> bytes:
 def unpack(format_name: str, data: bytes) -> Any:
     """The value in ``data``; raises ValueError if it is damaged or of another format."""
     first, _, body = data.partition(b"\n")
-    if json.loads(first) != _header(format_name, body):
-        raise ValueError("it is damaged or of another format")
-    return json.loads(body)
+    try:
+        if json.loads(first) != _header(format_name, body):
+            raise ValueError("it is damaged or of another format")
+        return json.loads(body)
+    except RecursionError as error:
+        raise ValueError("it nests too deep") from error
 
 
 def _header(format_name: str, body: bytes) -> dict[str, str]:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import tomli
 
-from kmodd.config.locate import Misplaced, repetition
+from kmodd.config.locate import Misplaced, line_and_column, line_starts, repetition
 from kmodd.config.toml_text import dotted
 
 HINT = "files are TOML 1.0 (toml.io)"
@@ -53,11 +53,16 @@ def finding(text: str, refused: tomli.TOMLDecodeError) -> Finding:
     """Why tomli refused ``text``."""
     if _REPEATED.match(refused.msg):
         return _repeated(text, refused)
-    place = (refused.lineno, refused.colno)
+    place = _inside(text, refused)
     for beginning, message, hint in _SENTENCES:
         if re.match(beginning, refused.msg):
             return Finding(message, hint, place)
     return _in_its_words(refused.msg, place)
+
+
+def _inside(text: str, refused: tomli.TOMLDecodeError) -> tuple[int, int]:
+    """Where tomli stood; that can be beyond the end, where a backslash is the last character."""
+    return line_and_column(line_starts(text), min(refused.pos, len(text)))
 
 
 def _repeated(text: str, refused: tomli.TOMLDecodeError) -> Finding:
@@ -66,7 +71,7 @@ def _repeated(text: str, refused: tomli.TOMLDecodeError) -> Finding:
     except Misplaced:
         found = None
     if found is None:
-        return _in_its_words(refused.msg, (refused.lineno, refused.colno))
+        return _in_its_words(refused.msg, _inside(text, refused))
     path, line = dotted(found.path), found.first[0]
     if found.before != found.path:
         message = f"'{dotted(found.before)}' is complete since line {line}, so nothing can be added to it"

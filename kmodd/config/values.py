@@ -15,6 +15,7 @@ from kmodd.names import MAX_LENGTH, ModuleName, is_module_name, is_parameter_nam
 _SMALLEST, _LARGEST = -(2**63), 2**64 - 1
 _SCALARS = bool | int | float | str
 _UNITS_S = {"ms": 0.001, "s": 1.0, "min": 60.0, "h": 3600.0}
+LONGEST_GLOB = 4096  # no attribute of sysfs is longer; the time for a glob grows with the square of its "["
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|min|h)")
 _LONGEST_S = 7 * 24 * 3600.0
 _DURATION_HINT = 'write a number and a unit: "500ms", "30s", "2min" or "1h"'
@@ -112,6 +113,12 @@ def _printable(value: str) -> str:
 def _not_empty(value: str) -> str:
     if not value:
         refuse(Code.BAD_VALUE, "is empty", "leave the key out")
+    return _glob(value)
+
+
+def _glob(value: str) -> str:
+    if len(value) > LONGEST_GLOB:
+        refuse(Code.BAD_VALUE, f"is longer than {LONGEST_GLOB} characters", "nothing that it could match is")
     return _printable(value)
 
 
@@ -146,7 +153,7 @@ def _condition(value: str) -> str:
         refuse(Code.BAD_VALUE, 'begins with two "!"', 'one "!" negates, and nothing negates twice')
     if not value.removeprefix("!").strip():
         refuse(Code.BAD_VALUE, "is empty", "leave the key out")
-    return _printable(value)
+    return _glob(value)
 
 
 def _path(value: str) -> str:
@@ -185,10 +192,12 @@ Parameters = Annotated[
     WithJsonSchema(shapes.PARAMETERS),
 ]
 Properties = Annotated[
-    dict[Annotated[str, AfterValidator(_not_empty)], Text], WithJsonSchema(shapes.PROPERTIES)
+    dict[Annotated[str, AfterValidator(_not_empty)], Annotated[str, AfterValidator(_glob)]],
+    WithJsonSchema(shapes.PROPERTIES),
 ]
 Attributes = Annotated[
-    dict[Annotated[str, AfterValidator(_attribute)], Text], WithJsonSchema(shapes.ATTRIBUTES)
+    dict[Annotated[str, AfterValidator(_attribute)], Annotated[str, AfterValidator(_glob)]],
+    WithJsonSchema(shapes.ATTRIBUTES),
 ]
 AbsolutePath = Annotated[str, AfterValidator(_path), WithJsonSchema(shapes.PATH)]
 ConfPath = Annotated[str, AfterValidator(_conf_path), WithJsonSchema(shapes.CONF_PATH)]

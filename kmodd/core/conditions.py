@@ -21,6 +21,7 @@ _ARCHITECTURES = {
     "mips64": "mips64",
 }
 
+_MANY_DIGITS = 18
 _COMPARISON = re.compile(r"(<=|>=|!=|<|>|=)\s*(\S+)")
 _COMPARE: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
     "<": lambda a, b: a < b,
@@ -92,11 +93,16 @@ def asked_devices(declaration: Declaration) -> tuple[DeviceMatch, ...]:
 
 def _numbers(version: str) -> tuple[int, ...]:
     """Leading dotted numbers of a kernel release, without zeros at the end: ``6.12.0-3-amd64`` -> (6, 12)."""
-    match = re.match(r"\d+(?:\.\d+)*", version)
-    numbers = [int(part) for part in match.group().split(".")] if match else []
+    match = re.match(r"[0-9]+(?:\.[0-9]+)*", version)
+    numbers = [_number(part) for part in match.group().split(".")] if match else []
     while numbers and not numbers[-1]:
         numbers.pop()
     return tuple(numbers)
+
+
+def _number(digits: str) -> int:
+    """A part of a version; no kernel has one of many digits, and Python refuses to read some thousands."""
+    return int(digits) if len(digits) < _MANY_DIGITS else 10**_MANY_DIGITS
 
 
 def _kernel(expression: str, facts: Facts) -> bool:

@@ -24,6 +24,7 @@ _RANGES: Mapping[str, tuple[int, int]] = {
     "ulong": (0, 2**64 - 1),
     "ullong": (0, 2**64 - 1),
 }
+_MOST_DIGITS = 20  # of a decimal number with 64 bits; Python itself refuses to read some thousands
 _BOOLEANS = frozenset(("bool", "invbool", "bint"))
 _LONGEST_BYTES = 1024  # param_set_charp()
 
@@ -51,7 +52,7 @@ def _wanted(kind: str, value: str) -> str:
 
 def _is_integer(value: str, low: int, high: int) -> bool:
     match = _NUMBER.fullmatch(value)
-    if not match or (value.startswith("-") and not low):
+    if not match or (value.startswith("-") and not low) or len(match[3] or "") > _MOST_DIGITS:
         return False
     number = int(match[1] or match[2] or match[3], 16 if match[1] else 8 if match[2] else 10)
     return low <= (-number if value.startswith("-") else number) <= high

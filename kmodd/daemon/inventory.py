@@ -6,21 +6,20 @@ directory of root's); damaged or of another tree, it is as none.
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.files import BLOCKED, last_word, write_atomically
 from kmodd.kernel.ports import Loader
 from kmodd.model import ConfLine, ModuleInfo, Settings
-from kmodd.names import ModuleName
+from kmodd.names import ModuleName, is_module_name
 from kmodd.shown import Location
 
 FORMAT = 2
 _INDEXES = ("modules.dep.bin", "modules.builtin.bin", "modules.softdep", "modules.alias.bin")
-_TUPLES = frozenset(("dependencies", "softdeps_before", "softdeps_after", "aliases", "alias_of", "similar"))
 
 
 class Inventory:
@@ -113,14 +112,55 @@ def _read(cache: Path, stamp: str) -> dict[ModuleName, ModuleInfo]:
 
 
 def _info(row: dict[str, Any]) -> ModuleInfo:
-    values: dict[str, Any] = {
-        key: tuple(value) if key in _TUPLES else value
-        for key, value in row.items()
-        if key in ModuleInfo._fields
-    }
-    values["conf_lines"] = tuple(
-        ConfLine(Location(str(file), int(line), int(column)), str(text))
-        for (file, line, column), text in row["conf_lines"]
+    """The info that ``row`` was made of; raises TypeError, ValueError and KeyError for anything else."""
+    return ModuleInfo(
+        **{field: _READERS.get(field, _plain)(field, row[field]) for field in ModuleInfo._fields}
     )
-    values["parameter_types"] = tuple((str(name), str(kind)) for name, kind in row["parameter_types"])
-    return ModuleInfo(**values)
+
+
+def _plain(field: str, value: Any) -> Any:
+    """A text or a flag, whichever the field is."""
+    return _of_type(value, type(ModuleInfo._field_defaults.get(field, "")))
+
+
+def _name(_field: str, value: Any) -> ModuleName:
+    if not is_module_name(_of_type(value, str)):
+        raise ValueError("module name expected")
+    return ModuleName(value)
+
+
+def _names(field: str, value: Any) -> tuple[ModuleName, ...]:
+    return tuple(_name(field, each) for each in _of_type(value, list))
+
+
+def _texts(_field: str, value: Any) -> tuple[str, ...]:
+    return tuple(_of_type(each, str) for each in _of_type(value, list))
+
+
+def _pairs(_field: str, value: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((_of_type(name, str), _of_type(kind, str)) for name, kind in _of_type(value, list))
+
+
+def _conf_lines(_field: str, value: Any) -> tuple[ConfLine, ...]:
+    return tuple(_conf_line(file, line, column, text) for (file, line, column), text in _of_type(value, list))
+
+
+def _conf_line(file: Any, line: Any, column: Any, text: Any) -> ConfLine:
+    if not _of_type(text, str).strip():
+        raise ValueError("a line says something")
+    return ConfLine(Location(_of_type(file, str), _of_type(line, int), _of_type(column, int)), text)
+
+
+def _of_type(value: Any, kind: type) -> Any:
+    if type(value) is not kind:
+        raise TypeError(f"{kind.__name__} expected")
+    return value
+
+
+_READERS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
+    "name": _name,
+    **dict.fromkeys(("dependencies", "softdeps_before", "softdeps_after", "alias_of", "similar"), _names),
+    "aliases": _texts,
+    "parameter_types": _pairs,
+    "conf_lines": _conf_lines,
+}

@@ -1,6 +1,7 @@
 """The service manager's notification protocol (sd_notify(3)), without its library."""
 
 import contextlib
+import re
 import socket
 import time
 from collections.abc import MutableMapping
@@ -8,6 +9,7 @@ from typing import Final
 
 from kmodd.names import printable
 
+_MICROSECONDS: Final = re.compile("[0-9]{1,18}")
 _PATIENCE_S: Final = 1.0
 """How long a full queue of the service manager may hold us; what does not fit then is not said."""
 
@@ -57,6 +59,6 @@ def watchdog_interval_s(environment: MutableMapping[str, str], pid: int) -> floa
     """Half of what the service manager waits (sd_watchdog_enabled(3)); None: it does not watch ``pid``."""
     timeout = environment.pop("WATCHDOG_USEC", "")
     watched = environment.pop("WATCHDOG_PID", str(pid))
-    if not timeout.isdecimal() or int(timeout) == 0 or watched != str(pid):
+    if not _MICROSECONDS.fullmatch(timeout) or int(timeout) == 0 or watched != str(pid):
         return None
     return int(timeout) / 2_000_000

@@ -101,6 +101,8 @@ def _token(text: bytes) -> tuple[bytes, bytes]:
 
 def _underscores(name: bytes) -> bytes | None:
     """``name`` with "_" for "-" except in ranges; None for one that libkmod refuses."""
+    if name.rfind(b"[") > name.rfind(b"]"):
+        return None  # said at once, because the search for its other half would begin anew at each bracket
     parts = _RANGE.split(name)
     if any(b"[" in part or b"]" in part for part in parts[::2]):
         return None

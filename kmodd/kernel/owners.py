@@ -20,6 +20,7 @@ Node = tuple[str, int, int]
 
 _DEVICES_LIMIT: Final = 2**16
 _DEPTH_LIMIT: Final = 32
+_MAJOR = re.compile("[0-9]{1,9}")
 _NUMBER = re.compile("([0-9]{1,9}):([0-9]{1,9})")
 
 
@@ -114,7 +115,7 @@ def _majors(path: str) -> dict[tuple[str, int], tuple[str, ...]]:
     kind = ""
     for line in read_bounded(path, _DEVICES_LIMIT).decode("utf-8", "replace").splitlines():
         number, _, name = line.strip().partition(" ")
-        if number.isdecimal():
+        if _MAJOR.fullmatch(number):
             names[kind, int(number)] = (*names.get((kind, int(number)), ()), name)
         elif name == "devices:":
             kind = {"Character": "char", "Block": "block"}.get(number, "")

@@ -9,6 +9,7 @@ import string
 from typing import Final
 
 _PART = re.compile(r"\\(?P<plain>.)|\[(?P<not>[!^]?)(?P<members>[^\]]*)\]|(?P<any>[*?])", re.DOTALL)
+_PART_PLAIN = re.compile(r"\\(?P<plain>.)|(?P<any>[*?])", re.DOTALL)
 _RANGE = re.compile(r"(.)-(.)|(.)", re.DOTALL)
 _CANDIDATES: Final = string.digits + string.ascii_letters + "_:,.+=/ "
 
@@ -24,7 +25,9 @@ def matches(pattern: bytes, name: bytes) -> bool:
 
 def concrete(pattern: str) -> str:
     """A short string that ``pattern`` matches: nothing for "*", "0" for "?", one letter for a range."""
-    return _PART.sub(_letter, pattern)
+    end = pattern.rfind("]") + 1
+    # Behind the last "]" each "[" is plain; the search for its other half would go to the end every time.
+    return _PART.sub(_letter, pattern[:end]) + _PART_PLAIN.sub(_letter, pattern[end:])
 
 
 def _letter(part: re.Match[str]) -> str:

@@ -15,6 +15,7 @@ _LINE = re.compile(
     r" (Live|Loading|Unloading) \S+(?: \(([A-Z+-]+)\))?$",
     re.ASCII | re.MULTILINE,
 )
+_REFCOUNT_LIMIT = 2**31 - 1  # an int (include/linux/module.h), and on the bus too
 _STATES = {
     "Live": ModuleState.LOADED,
     "Loading": ModuleState.LOADING,
@@ -28,6 +29,8 @@ def parse_modules(text: str) -> dict[ModuleName, ObservedModule]:
     """Modules of a /proc/modules text; lines that cannot be from the kernel are left out."""
     modules = {}
     for name, size, refcount, holders, state, taint in _LINE.findall(text):
+        if refcount != "-" and int(refcount) > _REFCOUNT_LIMIT:
+            continue
         canonical = ModuleName(name.replace("-", "_"))
         modules[canonical] = ObservedModule(
             name=canonical,

@@ -19,7 +19,7 @@ def chunks(path: str, limit: int, size: int = _CHUNK) -> Iterator[bytes]:
     """As ``read_bounded``, in parts of at most ``size`` bytes."""
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    except OSError:
+    except (OSError, ValueError):  # a NUL in the path
         return
     try:
         while limit > 0 and (chunk := _read(fd, min(size, limit))):

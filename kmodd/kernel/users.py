@@ -22,6 +22,7 @@ _KIND_LIMIT: Final = 32
 _TEXT_LENGTH: Final = 256
 _FILE_LIMIT: Final = 2**22
 _IFF_UP: Final = 1  # include/uapi/linux/if.h
+_COUNT = re.compile("[0-9]{1,9}")
 _OCTAL = re.compile(rb"\\([0-7]{3})")
 
 
@@ -138,7 +139,7 @@ def _sockets(proc: str, wanted: frozenset[str]) -> Iterator[_Use]:
     for line in read_bounded(f"{proc}/net/protocols", _FILE_LIMIT).decode("utf-8", "replace").splitlines():
         fields = line.split()
         # protocol size sockets memory press maxhdr slab module
-        if len(fields) > 8 and fields[7].replace("-", "_") in wanted and fields[2].isdecimal():
+        if len(fields) > 8 and fields[7].replace("-", "_") in wanted and _COUNT.fullmatch(fields[2]):
             count = int(fields[2])
             if count:
                 yield _Use(fields[7].replace("-", "_"), "open", f"{count} sockets of {fields[0]}", count)

@@ -25,6 +25,7 @@ _PLAN = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE, "Plan")
     [
         ("unix:path=/run/dbus/system_bus_socket", (b"/run/dbus/system_bus_socket",)),
         ("unix:path=/a%20b,guid=00", (b"/a b",)),
+        ("unix:path=/\udcff%ff", (b"/\xff\xff",)),
         ("tcp:host=x;unix:abstract=/tmp/x;unix:path=/y", (b"\0/tmp/x", b"/y")),
     ],
 )

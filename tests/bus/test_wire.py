@@ -95,12 +95,28 @@ def test_deep_nesting_is_a_wire_error() -> None:
 
 
 def test_signatures_of_strangers_do_not_pile_up() -> None:
-    cache = library._signature.SignatureTree._cache
+    known = len(library._signature.SignatureTree._cache)
     for count in range(1000):
         signature = f"({'s' * (count % 200 + 1)}{'u' * (count // 200)})".encode()
         with pytest.raises(WireError):
             decode_values("v", bytes((len(signature),)) + signature + b"\0")
-    assert len(cache) <= 257
+    assert library._types.cache_info().currsize <= library._CACHED_SIGNATURES
+    assert len(library._signature.SignatureTree._cache) == known
+
+
+@pytest.mark.parametrize(
+    "signature", ["{sv}", "({sv})", "a{vs}", "a{(s)s}", "ss", "", "()", "a", "r", "{su}", "s" * 256]
+)
+def test_a_variant_of_what_is_no_type_is_a_wire_error(signature: str) -> None:
+    data = bytes((len(signature) % 256,)) + signature.encode() + bytes(64)
+    with pytest.raises(WireError):
+        decode_values("v", data)
+
+
+def test_a_variant_may_hold_variants() -> None:
+    value = Variant("a(sv)", [["a", Variant("v", Variant("ay", b"x"))]])
+    body = encode("v", (Variant("a(sv)", [["a", Variant("v", Variant("ay", b"x"))]]),))
+    assert decode_values("v", body) == ((value,), len(body))
 
 
 @pytest.mark.parametrize(
@@ -189,6 +205,10 @@ def test_a_big_endian_message_is_read() -> None:
         b"\3\1s\0\xff\0\0\0Open\0",  # a member longer than the header
         b"\3\1s\0\1\0\0\0\xff\0",  # not UTF-8
         b"\3\1s\0\4\0\0\0Open\0",  # no path
+        # A sender that no answer could name.
+        b"\1\1o\0\2\0\0\0/a\0".ljust(16, b"\0")
+        + b"\3\1s\0\1\0\0\0A\0".ljust(16, b"\0")
+        + b"\7\1s\0\4\0\0\0:1\x002\0",
     ],
 )
 def test_malformed_headers(fields: bytes) -> None:

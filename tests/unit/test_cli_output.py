@@ -83,3 +83,4 @@ def test_the_width_is_the_terminals(terminal: TextIO) -> None:
     assert style_of(terminal, {}).width == 0
     assert style_of(terminal, {"COLUMNS": "57"}).width == 57
     assert style_of(terminal, {"COLUMNS": "wide"}).width == 0
+    assert style_of(terminal, {"COLUMNS": "9" * 5000}).width == 0

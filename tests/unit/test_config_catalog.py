@@ -1,6 +1,7 @@
 """The cached catalog: what goes in comes out, and nothing else is believed."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -128,6 +129,23 @@ def test_a_file_round_trip(tmp_path: Path) -> None:
     assert read_catalog(path) == _SAMPLE
     assert path.stat().st_mode & 0o777 == 0o600
     assert [entry.name for entry in tmp_path.iterdir()] == ["catalog.json"]
+
+
+@pytest.mark.parametrize("number", [math.inf, -math.inf, math.nan])
+def test_a_time_is_a_number_with_an_end(number: float) -> None:
+    value = encode(_SAMPLE)
+    value["settings"] = {"resync_interval_s": number}
+    with pytest.raises(ValueError, match="shape"):
+        decode(json.loads(json.dumps(value)))
+
+
+def test_a_header_of_nothing_but_brackets_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "catalog.json"
+    path.write_bytes(b"[" * 100_000)
+    path.chmod(0o600)
+    assert read_catalog(path) is None
+    with pytest.raises(ValueError, match="deep"):
+        store.unpack(FORMAT, b"[" * 100_000)
 
 
 def test_no_damage_is_believed(tmp_path: Path) -> None:

@@ -173,6 +173,16 @@ def test_every_error_of_a_file_is_told_at_once() -> None:
     ]
 
 
+def test_what_is_said_of_a_file_has_an_end_whatever_stands_in_it() -> None:
+    key = "k" * 100_000
+    fragment, issues = parse_fragment(
+        "a.toml", Document("/a.toml", f"[module.{key}]\n{key} = 1\n" + "x = 1\n")
+    )
+    assert fragment is None
+    assert issues
+    assert all(len(issue.message) < 5000 and len(issue.hint) < 5000 for issue in issues)
+
+
 def test_carriage_returns_are_line_ends() -> None:
     fragment, _ = parse_fragment("a.toml", decode("/a.toml", b"[module.a]\r\n\r\n[module.b]\r\n"))
     assert fragment is not None

@@ -48,6 +48,7 @@ def _told(text: str) -> str:
         ('a = "\\d"', "1:8: a single backslash stands in double quotes"),
         ('a = "\\u12"', "1:8: this escape lacks digits"),
         ('a = "\\ud800"', "1:12: this escape is no character of Unicode"),
+        ('a = "\\', "1:7: a single backslash stands in double quotes"),
         ('a = "x\n"', "1:7: the string does not end in its line"),
         ('a = "x', "1:7: the string does not end"),
         ("a = '''x", "1:9: the string does not end"),

@@ -90,6 +90,11 @@ def test_does_not_hold(when: When) -> None:
     assert unmet(when, FACTS)
 
 
+def test_a_version_of_thousands_of_digits_is_later_than_any_kernel() -> None:
+    assert unmet(only("kernel", f"<{'9' * 5000}"), FACTS) == ""
+    assert unmet(only("kernel", f">=6.{'9' * 5000}"), FACTS)
+
+
 @pytest.mark.parametrize(("key", "entry"), SINGLE)
 def test_an_exclamation_mark_turns_it_around(key: str, entry: str) -> None:
     assert bool(unmet(only(key, entry), FACTS)) is not bool(unmet(only(key, "!" + entry), FACTS))

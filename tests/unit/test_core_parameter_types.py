@@ -19,6 +19,7 @@ _TEXTS = st.one_of(
     _NUMBERS.map(hex),
     st.text("0123456789abfx+-_ ", max_size=5),
     st.sampled_from(["Y", "n", "on", "off", "of", "o", "true", "2", "", "x" * 1024, "x" * 1025]),
+    st.sampled_from(["0" * 5000 + "7", "0x" + "0" * 5000 + "7", "0" * 5000 + "9"]),
 )
 
 
@@ -52,6 +53,7 @@ def test_of_other_types_nothing_is_known(kind: str) -> None:
     ("kind", "value", "wanted"),
     [
         ("int", "1,2", "give an integer from -2147483648 to 2147483647"),
+        ("int", "9" * 5000, "give an integer from -2147483648 to 2147483647"),
         ("ullong", "-1", "give an integer from 0 to 18446744073709551615"),
         ("bint", "maybe", "give true or false"),
         ("charp", "x" * 2000, "give a text of at most 1024 bytes"),

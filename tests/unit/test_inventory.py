@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import math
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
@@ -150,6 +151,22 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(place: Place, tmp
         lambda document: json.dumps({**document, "modules": [{"name": "a"}]}),
         lambda document: json.dumps({**document, "modules": [{**document["modules"][0], "dependencies": 5}]}),
         lambda document: json.dumps(document)[:-9],
+        *(
+            lambda document, field=field, value=value: json.dumps(
+                {**document, "modules": [{**document["modules"][0], field: value}]}
+            )
+            for field, value in (
+                ("name", "no name"),
+                ("path", 5),
+                ("builtin", 1),
+                ("dependencies", "abc"),
+                ("alias_of", ["no name"]),
+                ("aliases", [5]),
+                ("parameter_types", [["a", 5]]),
+                ("conf_lines", [[["/f", math.inf, 0], "options a"]]),
+                ("conf_lines", [[["/f", 1, 0], " "]]),
+            )
+        ),
     ],
 )
 def test_a_damaged_cache_is_as_none(place: Place, damage: Callable[[dict[str, Any]], str]) -> None:

@@ -70,6 +70,12 @@ def test_of_a_file_that_is_too_long_whole_lines_are_taken() -> None:
     assert _parts(b"blacklist " + b"a" * FILE_LIMIT) == []
 
 
+def test_brackets_without_their_other_half_are_seen_at_once() -> None:
+    """A test that never ended would say that each of them was looked for on its own."""
+    assert _parts(b"blacklist " + b"[" * (FILE_LIMIT - 100)) == []
+    assert _parts(b"blacklist " + b"[a]" * 10_000) == [(1, "blacklist", b"[a]" * 10_000, b"")]
+
+
 @given(st.binary(max_size=200))
 def test_nothing_that_a_file_can_hold_breaks_it(raw: bytes) -> None:
     numbers = [number for number, *_ in _parts(raw)]

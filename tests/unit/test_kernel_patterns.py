@@ -21,6 +21,7 @@ from kmodd.kernel.patterns import concrete, matches
         ("", ""),
         ("no pattern", "no pattern"),
         ("broken[", "broken["),
+        ("[x]broken[?\\[*", "xbroken[0["),
     ],
 )
 def test_a_string_is_made_from_a_pattern(pattern: str, text: str) -> None:
@@ -36,6 +37,11 @@ _PIECES = st.one_of(
 @given(st.lists(_PIECES, max_size=12).map("".join))
 def test_the_string_is_one_that_the_c_library_takes(pattern: str) -> None:
     assert matches(pattern.encode(), concrete(pattern).encode())
+
+
+def test_brackets_without_their_other_half_are_seen_at_once() -> None:
+    """A test that never ended would say that each of them was looked for on its own."""
+    assert concrete("[" * 1_000_000) == "[" * 1_000_000
 
 
 @given(st.text(max_size=30))

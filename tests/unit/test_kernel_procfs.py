@@ -79,6 +79,7 @@ def test_a_line_of_proc_modules(line: str, expected: ObservedModule) -> None:
         " loop 40960 0 - Live 0x0",
         "loop 40960 0 - Live 0x0 (rm)",
         "loop 40960 0 ,, Live 0x0",
+        "loop 40960 2147483648 - Live 0x0",
     ],
 )
 def test_a_line_that_the_kernel_never_writes_is_left_out(line: str) -> None:

@@ -136,6 +136,11 @@ def test_lines_that_are_no_mounts(machine: Machine) -> None:
     assert machine.users("f2fs")["f2fs"] == [("mount", "the mount on /odd (f2fs)", 1)]
 
 
+def test_a_source_with_a_nul_is_no_device(machine: Machine) -> None:
+    machine.mounts("1 2 0:7 / /mnt rw - f2fs /dev/a\\000b rw")
+    assert machine.users("f2fs")["f2fs"] == [("mount", "the mount on /mnt (f2fs)", 1)]
+
+
 def test_a_kind_is_bounded_and_the_rest_is_counted(machine: Machine) -> None:
     machine.mounts(*(f"1 2 9:{number} / /{number} rw - f2fs x rw" for number in range(50)))
     rows = machine.users("f2fs")["f2fs"]
@@ -219,6 +224,13 @@ def test_sockets_by_their_protocol(machine: Machine) -> None:
         "broken    1\n",
     )
     assert machine.users("sctp", "kernel_of_ours")["sctp"] == [("open", "2 sockets of SCTPv6", 2)]
+
+
+@pytest.mark.parametrize("digits", ["9" * 5000, "\N{ARABIC-INDIC DIGIT FIVE}", "-1"])
+def test_a_number_that_the_kernel_never_writes_counts_nothing(machine: Machine, digits: str) -> None:
+    machine.write(machine.proc / "net/protocols", f"SCTP 1600 {digits} 5 no 0 yes sctp y\n")
+    machine.write(machine.proc / "devices", f"Block devices:\n{digits} sctp\n")
+    assert machine.users("sctp") == {"sctp": []}
 
 
 # ------------------------------------------------------------------------------- interfaces, devices

@@ -1,0 +1,1 @@
+"""One file for each part of kmodd. A target may be called any number of times in one process."""
