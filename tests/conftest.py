@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import threading
 from asyncio import runners
 from collections.abc import Callable, Iterator
@@ -40,19 +41,27 @@ def debian_packages() -> "tuple[PackageFiles, ...]":
 
 @pytest.fixture(autouse=True)
 def _nothing_left_behind(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Fail a test that leaves a task, a thread, a child process or a file descriptor."""
+    """Fail a test that leaves a task, a thread, a child process, a file descriptor or a resource limit."""
     tasks: list[str] = []
     monkeypatch.setattr(runners, "_cancel_all_tasks", _recording(tasks))
     threads, children, descriptors = set(threading.enumerate()), _children(), _descriptors()
+    limits = _limits()
     yield
     left = {
         "tasks": tasks,
         "threads": [thread.name for thread in _new_threads(threads)],
         "child processes": sorted(_children() - children),
         "file descriptors": sorted(_descriptors() - descriptors),
+        "resource limits": sorted(_limits() - limits),
     }
     found = {kind: names for kind, names in left.items() if names}
     assert not found, f"left behind: {found}"
+
+
+def _limits() -> set[tuple[str, tuple[int, int]]]:
+    """Every limit of this process (getrlimit(2)): a lower one hits whoever comes later."""
+    names = (name for name in dir(resource) if name.startswith("RLIMIT_"))
+    return {(name, resource.getrlimit(getattr(resource, name))) for name in names}
 
 
 def _recording(tasks: list[str]) -> Callable[[asyncio.AbstractEventLoop], None]:

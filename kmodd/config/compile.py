@@ -85,8 +85,8 @@ def compile_catalog(paths: ConfigPaths) -> Catalog:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The child program; exit status 0 says that a catalog was left, whatever is wrong with the files."""
-    _limit_resources()
     paths = _arguments(argv)
+    _limit_resources()
     # Short-lived, and nothing in here makes rubbish that is worth looking for.
     gc.disable()
     try:
