@@ -7,11 +7,12 @@ import tomli
 
 from kmodd.config.contradictions import find_contradictions
 from kmodd.config.fragment import Document
-from kmodd.config.locate import KeyPath, Misplaced, locate
+from kmodd.config.locate import Misplaced, locate
 from kmodd.config.merge import declare, merge
 from kmodd.config.parse import parse_fragment, parse_settings
 from kmodd.config.reading import Invalid, decode
 from kmodd.config.settle import Candidate, Settled, Version, settle
+from kmodd.config.toml_text import KeyPath
 from kmodd.core.against_kernel import kernel_issues
 from kmodd.core.modprobe_conf import HEADER, render
 from kmodd.core.resolve import DesiredState

@@ -10,9 +10,9 @@ from unittest import mock
 from kmodd.config import catalog as catalog_file
 from kmodd.config import last_good as last_good_file
 from kmodd.config import store
-from kmodd.config.digest import digest
 from kmodd.daemon import inventory as inventory_file
 from kmodd.daemon.store import MemoryStore
+from kmodd.digest import digest
 from kmodd.model import Catalog
 from kmodd.names import is_module_name
 from tests.fuzz import promises
