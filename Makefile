@@ -8,12 +8,13 @@ ARGS ?=
 DESTDIR ?= /
 DIRECTORIES ?=
 
-.PHONY: help setup run test fuzz bench lint deb install clean
+.PHONY: help setup run test promises fuzz bench lint deb install clean
 
 help:
 	@echo 'make setup    install what is missing (it says what), make .venv with kmodd and kmoddctl'
 	@echo 'make run      boot a real kernel in a process of yours and show kmodd at work in it'
 	@echo 'make test     run every tier of the tests'
+	@echo 'make promises write tests/PROMISES.md: which test shows which promise'
 	@echo 'make fuzz     feed what kmodd reads with hostile bytes, a minute each (ARGS="--list" says what)'
 	@echo 'make bench    measure, as ratios within one run'
 	@echo 'make lint     ruff, mypy, import-linter'
@@ -29,6 +30,9 @@ run: setup
 
 test: setup
 	$(BIN)/python -m pytest $(ARGS)
+
+promises: setup
+	$(BIN)/python -m tests.support.coverage
 
 fuzz: setup
 	@$(BIN)/python -m tests.fuzz $(ARGS)

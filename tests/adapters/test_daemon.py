@@ -126,6 +126,7 @@ def test_a_machine_without_proc_is_told_what_to_do(places: Places) -> None:
     assert caught.value.hint == f"mount proc on {places.roots.proc}"
 
 
+@pytest.mark.shows("fault: too much")
 def test_thousands_of_bad_files_are_not_thousands_of_lines(
     places: Places, manager: socket.socket, caplog: pytest.LogCaptureFixture
 ) -> None:

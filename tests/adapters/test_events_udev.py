@@ -43,6 +43,7 @@ def umockdev() -> list[str]:
     return UMOCKDEV
 
 
+@pytest.mark.shows("P6", "fault: lost events", "security 9")
 @pytest.mark.parametrize("scenario", events_netlink.SCENARIOS)
 def test_on_netlink(namespace: list[str], scenario: str, tmp_path: Path) -> None:
     run(namespace, "events_netlink", scenario, tmp_path)

@@ -208,6 +208,7 @@ def test_one_file_imports_pyudev() -> None:
     assert importers == {"events/udev.py"}
 
 
+@pytest.mark.shows("security 9")
 @pytest.mark.parametrize(
     ("message", "passes"),
     [

@@ -240,6 +240,7 @@ def test_four_thousand_aliases_are_enough(library: Library, tree: ModuleTree) ->
     assert (proof["checked"], len(proof["open_ways"])) == (4097, 64)
 
 
+@pytest.mark.shows("security 5")
 def test_the_options_of_the_generated_file_are_read_back_alone(library: Library, tree: ModuleTree) -> None:
     tree.configure(_GENERATED, 'options victim a=1 b="x y"\noptions victim c=\\\\\\\\\noptions helper  x=1\n')
     tree.configure("z.conf", "options victim other=1\n")

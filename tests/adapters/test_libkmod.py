@@ -149,6 +149,7 @@ def test_only_so_many_slips_are_thought_about(library: Library, tree: ModuleTree
     assert [row["similar"] for row in rows] == [["middle"]] * 8 + [[]] * 42
 
 
+@pytest.mark.shows("security 8")
 def test_hostile_modinfo_is_bounded_and_escaped(library: Library, tree: ModuleTree) -> None:
     noise = [("parmtype", f"p{number}:{'x' * 1000}") for number in range(3000)]
     names = [("parmtype", "../../x:int"), ("parmtype", "a b:int"), ("parmtype", "no colon"), ("bare", "")]

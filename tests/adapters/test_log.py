@@ -76,6 +76,7 @@ def test_the_journal_gets_fields(journal: socket.socket) -> None:
     }
 
 
+@pytest.mark.shows("security 8")
 def test_hostile_text_cannot_add_a_field(journal: socket.socket) -> None:
     LOGGER.info("a\nPRIORITY=0\x1b[2J\udcff", extra=fields(module="x\nUID=0"))
     entry = parse(journal.recv(65536))

@@ -35,11 +35,13 @@ READING = ("Plan", "ListModules")
 _RELOAD = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE, "Reload")
 
 
+@pytest.mark.shows("P10", "security 1")
 def test_every_member_has_a_row_and_every_row_a_member() -> None:
     members = {f"{each.name}.{name}" for each in (MANAGER, MODULE, *STANDARD) for name in each.methods}
     assert members == set(auth.ACTIONS)
 
 
+@pytest.mark.shows("security 1")
 def test_changing_members_need_the_action() -> None:
     changing = {name for name, action in auth.ACTIONS.items() if action is not auth.READ}
     own = {f"{names.MANAGER_INTERFACE}.{member}" for member in CHANGING}
@@ -47,6 +49,7 @@ def test_changing_members_need_the_action() -> None:
     assert {auth.ACTIONS[name] for name in changing} == {"org.kmodd1.manage"}
 
 
+@pytest.mark.shows("security 1")
 def test_a_member_without_a_row_is_refused(bus: PrivateBus) -> None:
     forgotten = Interface("org.kmodd1.Test", methods=(Method("Open", (), (), lambda _: None),))
 
@@ -60,6 +63,7 @@ def test_a_member_without_a_row_is_refused(bus: PrivateBus) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.shows("P10")
 @needs_root
 def test_root_may_without_polkit(bus: PrivateBus) -> None:
     async def main() -> None:
@@ -72,6 +76,7 @@ def test_root_may_without_polkit(bus: PrivateBus) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.shows("P10", "security 1")
 @needs_root
 @pytest.mark.parametrize("answer", [False, "internal error"])
 def test_nobody_reads_everything_and_changes_nothing(bus: PrivateBus, answer: bool | str) -> None:
@@ -98,6 +103,7 @@ async def set_paused(bus: PrivateBus) -> str:
     return printed.err
 
 
+@pytest.mark.shows("fault: no bus", "security 2")
 @needs_root
 def test_without_polkit_nobody_is_refused(bus: PrivateBus) -> None:
     async def main() -> None:
@@ -110,6 +116,7 @@ def test_without_polkit_nobody_is_refused(bus: PrivateBus) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.shows("security 2")
 @needs_root
 @pytest.mark.parametrize(("allow", "flags"), [("true", 1), ("false", 0)])
 def test_polkit_is_asked_about_the_bus_name(bus: PrivateBus, allow: str, flags: int) -> None:
@@ -129,6 +136,7 @@ def test_polkit_is_asked_about_the_bus_name(bus: PrivateBus, allow: str, flags: 
     asyncio.run(main())
 
 
+@pytest.mark.shows("security 2")
 def test_silence_of_polkit_is_a_refusal_and_the_request_is_taken_back(
     bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -153,6 +161,7 @@ async def is_not_root(_self: auth.Authorizer, _sender: str) -> bool:
     return False
 
 
+@pytest.mark.shows("security 2")
 def test_a_caller_that_has_gone_is_refused(bus: PrivateBus) -> None:
     async def main() -> None:
         async with serving(bus, FakeManager()) as served, polkit(bus, answer="no such name"):

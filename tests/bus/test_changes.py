@@ -53,6 +53,7 @@ def test_it_arrives_as_plain_values_with_the_canonical_name(
     assert manager.calls == [arrived]
 
 
+@pytest.mark.shows("security 3")
 @pytest.mark.parametrize(
     ("call", "said"),
     [
@@ -85,6 +86,7 @@ def test_a_checkpoint_has_an_id(bus: PrivateBus) -> None:
     assert (printed.out, manager.calls) == ('s "0123"\n', ["checkpoint 60"])
 
 
+@pytest.mark.shows("security 3")
 def test_a_call_that_is_larger_than_any_override_is_refused(bus: PrivateBus) -> None:
     manager = FakeManager()
     printed = called(bus, manager, *OVERRIDE, "dummy", "1", "reason", "s", "x" * 70_000)

@@ -155,6 +155,7 @@ def test_properties_of_another_version_are_left_at_their_defaults(bus: PrivateBu
     asyncio.run(main())
 
 
+@pytest.mark.shows("security 8")
 def test_what_a_hostile_service_says_does_not_reach_the_terminal_raw(bus: PrivateBus) -> None:
     evil = "\x1b[2J\n\u202e"
 

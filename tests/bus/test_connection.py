@@ -82,6 +82,7 @@ def test_a_server_that_refuses_or_talks_nonsense(tmp_path: Path, answer: bytes) 
     asyncio.run(main())
 
 
+@pytest.mark.shows("security 7")
 def test_a_second_owner_is_told(bus: PrivateBus) -> None:
     async def main() -> None:
         async with serving(bus, FakeManager()), client(bus) as second:
@@ -92,6 +93,7 @@ def test_a_second_owner_is_told(bus: PrivateBus) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.shows("security 7")
 def test_the_packaged_policy_lets_only_root_be_kmodd() -> None:
     async def main(bus: PrivateBus) -> None:
         async with client(bus) as connection:

@@ -1,5 +1,7 @@
 """The order of service, with a clock of our own."""
 
+import pytest
+
 from kmodd.bus.fair import FairQueue, Limits
 from kmodd.bus.message import CALL, Message
 
@@ -35,6 +37,7 @@ def test_another_sender_does_not_wait_behind_a_flood() -> None:
     assert order(queue)[:3] == [_FLOOD, _OTHER, _FLOOD]
 
 
+@pytest.mark.shows("security 7")
 def test_a_line_is_bounded_by_number_and_by_bytes() -> None:
     queue = FairQueue(Limits(waiting=2, waiting_bytes=10))
     assert queue.put(call(_FLOOD), 0)
@@ -73,6 +76,7 @@ def test_being_refused_costs_too_and_the_debt_ends_somewhere() -> None:
     assert queue.take(2.1)
 
 
+@pytest.mark.shows("security 7")
 def test_calls_that_run_on_are_bounded() -> None:
     queue = FairQueue(Limits(running=1))
     for _ in range(3):

@@ -33,6 +33,7 @@ async def flooding(bus: PrivateBus) -> AsyncIterator[asyncio.subprocess.Process]
         await process.communicate()
 
 
+@pytest.mark.shows("security 7")
 def test_a_flood_slows_down_nobody_else(bus: PrivateBus) -> None:
     async def main() -> None:
         async with serving(bus, FakeManager(statuses(300))), client(bus) as other, flooding(bus) as flood:
@@ -65,6 +66,7 @@ def test_the_next_in_turn_is_another_sender(bus: PrivateBus) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.shows("security 7")
 def test_calls_that_wait_do_not_block_others_and_are_bounded(bus: PrivateBus) -> None:
     async def main() -> None:
         manager = FakeManager(gate=asyncio.Event())
@@ -82,6 +84,7 @@ def test_calls_that_wait_do_not_block_others_and_are_bounded(bus: PrivateBus) ->
     asyncio.run(main())
 
 
+@pytest.mark.shows("security 7")
 def test_too_many_calls_at_once_are_refused_one_by_one(bus: PrivateBus) -> None:
     async def main() -> None:
         manager = FakeManager(gate=asyncio.Event())
@@ -98,6 +101,7 @@ def test_too_many_calls_at_once_are_refused_one_by_one(bus: PrivateBus) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.shows("security 7")
 def test_long_arguments_are_refused_and_the_connection_lives(bus: PrivateBus) -> None:
     async def main() -> None:
         async with serving(bus, FakeManager(statuses(1))) as served, client(bus) as caller:

@@ -31,6 +31,7 @@ class Brief:
         """Closed already."""
 
 
+@pytest.mark.shows("P6")
 @pytest.mark.parametrize(("lasts_s", "most", "least"), [(0.0, 80, 50), (2 * LONGEST_PAUSE_S, 30, 25)])
 def test_a_bus_that_ends_every_connection_is_not_stormed_and_one_that_restarts_is_not_waited_for(
     lasts_s: float, most: int, least: int, monkeypatch: pytest.MonkeyPatch

@@ -3,6 +3,8 @@
 import asyncio
 from typing import Any
 
+import pytest
+
 from kmodd.bus import names
 from kmodd.bus.interfaces import MODULE
 from kmodd.bus.message import Variant
@@ -105,6 +107,7 @@ def test_a_pass_is_announced_when_it_did_something(bus: PrivateBus) -> None:
     asyncio.run(main())
 
 
+@pytest.mark.shows("P6")
 def test_the_same_tables_serve_a_new_connection(bus: PrivateBus) -> None:
     async def main() -> None:
         manager = FakeManager({LOOP: status("loop")})

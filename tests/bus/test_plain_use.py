@@ -196,6 +196,7 @@ def test_a_call_without_an_interface_finds_its_member(bus: PrivateBus) -> None:
     use(bus, FakeManager(statuses(1)), test)
 
 
+@pytest.mark.shows("security 1")
 def test_nothing_can_be_set(bus: PrivateBus) -> None:
     async def test() -> None:
         target = (names.SERVICE, names.MANAGER_PATH, names.PROPERTIES, "Set")
@@ -253,6 +254,7 @@ def test_an_error_of_ours_arrives_with_its_name_and_sentence(bus: PrivateBus) ->
     use(bus, FakeManager(failure=KmoddError(ErrorKind.BUSY, "a pass is running", "wait for it")), test)
 
 
+@pytest.mark.shows("security 8")
 def test_hostile_text_is_escaped(bus: PrivateBus) -> None:
     async def test() -> None:
         target = ("get-property", names.SERVICE, f"{names.MODULE_ROOT}/loop", names.MODULE_INTERFACE)

@@ -81,10 +81,12 @@ def without_polkit(vm: DebianMachine) -> Iterator[None]:
         vm.systemctl("unmask", "--runtime", "polkit.service").check()
 
 
+@pytest.mark.shows("P10")
 def test_every_member_is_tried() -> None:
     assert set(ARGUMENTS) == set(ACTIONS)
 
 
+@pytest.mark.shows("P10")
 def test_an_unprivileged_user_reads_everything(vm: DebianMachine) -> None:
     vm.drop("10-dummy.toml", "[module.dummy]\nparameters.numdummies = 2\n")
     Bus(vm).wait_for_condition("dummy", "in-sync")
@@ -106,6 +108,7 @@ def test_an_unprivileged_user_is_shown_everything_by_the_tool(vm: DebianMachine)
         assert alice.kmoddctl(*command).check().stdout == vm.kmoddctl(*command).check().stdout
 
 
+@pytest.mark.shows("P10")
 def test_an_unprivileged_user_changes_nothing(vm: DebianMachine) -> None:
     generation = Bus(vm).manager("Generation")
     alice = vm.as_user("alice")
@@ -126,6 +129,7 @@ def test_an_unprivileged_user_reaches_neither_file_nor_module(vm: DebianMachine)
     assert "dummy" in vm.modules()
 
 
+@pytest.mark.shows("security 7")
 def test_nobody_else_takes_the_name(vm: DebianMachine) -> None:
     bus = ("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus")
     vm.systemctl("stop", "kmodd.service").check()
@@ -134,6 +138,7 @@ def test_nobody_else_takes_the_name(vm: DebianMachine) -> None:
     assert "Access denied" in taken.stderr
 
 
+@pytest.mark.shows("P10")
 def test_root_changes(vm: DebianMachine) -> None:
     generation = Bus(vm).manager("Generation")
     vm.drop("10-dummy.toml", "[module.dummy]\n")
@@ -142,6 +147,7 @@ def test_root_changes(vm: DebianMachine) -> None:
     assert "dummy" in vm.modules()
 
 
+@pytest.mark.shows("P10")
 def test_whom_polkit_allows_may_call_whatever_changes_something(vm: DebianMachine, carol: User) -> None:
     answers = {member: carol.busctl(*call_of(member)).stderr for member in CHANGING}
     assert not [member for member, error in answers.items() if REFUSED in error]
@@ -156,6 +162,7 @@ def test_a_user_whom_polkit_allows_changes(vm: DebianMachine, carol: User) -> No
     assert REFUSED in vm.as_user("alice").busctl(*call_of(f"{MANAGER}.Reload")).stderr
 
 
+@pytest.mark.shows("fault: no bus", "security 2")
 def test_without_polkit_only_root_changes(vm: DebianMachine, carol: User) -> None:
     with without_polkit(vm):
         for member in (f"{MANAGER}.Reload", f"{MANAGER}.Reconcile"):

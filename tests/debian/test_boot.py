@@ -95,6 +95,7 @@ def test_no_unit_failed(boot: Boot) -> None:
     assert boot.machine.systemctl("is-system-running").stdout == "running\n"
 
 
+@pytest.mark.shows("P1")
 def test_the_daemon_takes_over_what_was_loaded_and_does_nothing_again(boot: Boot) -> None:
     assert boot.machine.properties(KMODD, "ActiveState", "SubState") == {
         "ActiveState": "active",

@@ -65,6 +65,7 @@ def assert_follows_the_disk(vm: DebianMachine) -> None:
     vm.wait_for(module_absent("dm_multipath"))
 
 
+@pytest.mark.shows("P6")
 @pytest.mark.parametrize("unit", ["systemd-udevd.service", "dbus.service", "polkit.service", KMODD])
 def test_nothing_is_missed_when_a_service_restarts(vm: DebianMachine, unit: str) -> None:
     vm.drop("10-disk.toml", FOLLOWS_A_DISK)
@@ -120,6 +121,7 @@ def test_nobody_starts_a_daemon_that_was_disabled(vm: DebianMachine) -> None:
         vm.systemctl("enable", "--now", KMODD).check()
 
 
+@pytest.mark.shows("fault: no bus")
 def test_without_a_bus_everything_works_but_the_bus(
     busless: DebianMachine, request: pytest.FixtureRequest
 ) -> None:

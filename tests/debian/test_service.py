@@ -18,6 +18,7 @@ DECLARED = Path(__file__).parents[2] / "packaging/debian/tests/declared"
 DROP_IN = f"/run/systemd/system/{KMODD}.d/50-test.conf"
 
 
+@pytest.mark.shows("P3")
 @pytest.mark.parametrize("verb", ["stop", "restart"])
 def test_a_load_that_hangs_holds_nothing_up(vm: DebianMachine, verb: str) -> None:
     with vm.holding_requests():
@@ -35,6 +36,7 @@ def test_a_load_that_hangs_holds_nothing_up(vm: DebianMachine, verb: str) -> Non
     Bus(vm).wait_for_condition(SLEEPER, "in-sync")
 
 
+@pytest.mark.shows("P3", "fault: slow")
 def test_a_load_that_hangs_at_boot_neither_fails_nor_holds_up_the_others(vm: DebianMachine) -> None:
     vm.systemctl("stop", KMODD).check()
     with vm.holding_requests():

@@ -49,6 +49,7 @@ def test_8_no_libkmod(vm: Machine) -> None:
     assert "libkmod2" in sentence(ended.stderr)
 
 
+@pytest.mark.shows("fault: no tree")
 def test_8_no_modules_of_the_running_kernel_and_no_bus(bare_machine: Machine) -> None:
     vm = bare_machine
     release = vm.run("uname", "-r").stdout.strip()

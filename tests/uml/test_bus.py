@@ -3,6 +3,8 @@
 import json
 from pathlib import PurePath
 
+import pytest
+
 from tests.support.guest.conditions import BUS_NAME, CommandPrints, FileHolds, module_live
 from tests.support.guest.daemon_bus import MANAGER, MANAGER_PATH, MODULE, Bus, module_path
 from tests.support.uml.machine import Machine
@@ -127,6 +129,7 @@ def test_5_monitor_sees_objects_properties_and_the_end_of_a_pass(vm: Machine) ->
     assert "dummy" in vm.modules()
 
 
+@pytest.mark.shows("P6", "fault: no bus")
 def test_5_bus_that_goes_and_comes_back(vm: Machine) -> None:
     vm.start_daemon()
     bus = Bus(vm)

@@ -1,5 +1,7 @@
 """Checkpoints with busctl on a real kernel: rolled back by time, by a call, after a kill; committed."""
 
+import pytest
+
 from tests.support.guest.conditions import BUS_NAME, FileHolds, PathExists, module_live, parameter_is
 from tests.support.guest.daemon_bus import MANAGER, MANAGER_PATH, Bus
 from tests.support.uml.machine import DAEMON_LOG, Machine
@@ -132,6 +134,7 @@ def test_what_is_in_use_is_left_and_told(vm: Machine) -> None:
     assert vm.parameter("scsi_debug", "delay") == "5"
 
 
+@pytest.mark.shows("fault: full disk")
 def test_without_room_for_it_there_is_no_checkpoint(vm: Machine) -> None:
     bus = prepared(vm)
     vm.run("mount", "-t", "tmpfs", "-o", "size=4k", "tmpfs", "/run/kmodd").check()

@@ -26,6 +26,7 @@ def reporting() -> Iterator[Machine]:
         yield booted
 
 
+@pytest.mark.shows("P12")
 def test_kmodd_skip_leaves_the_named_modules_alone(vm: Machine) -> None:
     vm.run("modprobe", "f2fs").check()
     vm.drop(FILE, '[module.veth]\n[module.f2fs]\nstate = "denied"\n[module.dummy]\nwants = ["veth"]\n')
@@ -84,6 +85,7 @@ def test_parameter_of_the_command_line_is_outdone_and_explained(vm: Machine) -> 
     )
 
 
+@pytest.mark.shows("P12")
 def test_kmodd_enforce_0_changes_nothing_at_all_and_says_so(reporting: Machine) -> None:
     vm = reporting
     vm.run("modprobe", "f2fs").check()

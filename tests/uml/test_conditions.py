@@ -179,6 +179,7 @@ ENODEV = "load i2c_stub: failed: init-error: the module found no device"
 """i2c_stub without addresses finds no device, however often it is asked."""
 
 
+@pytest.mark.shows("fault: ENODEV")
 def test_enodev_waits_for_hardware_and_is_retried_on_a_matching_uevent_only(vm: Machine) -> None:
     vm.drop(FILE, f'[module.i2c_stub]\nwhen.device = {DISK}\n[module.ifb]\nwhen.device.subsystem = "block"\n')
     vm.start_daemon()

@@ -229,6 +229,7 @@ def test_lists_of_modules_to_load_lack_what_is_suppressed_alone(
 # ---------------------------------------------------------------------------------------------- kmodd
 
 
+@pytest.mark.shows("P9")
 def test_kmodd_changes_what_its_files_name_and_nothing_else(
     debian: Machine, names: Names, undisturbed: Survey
 ) -> None:

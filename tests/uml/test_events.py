@@ -2,6 +2,8 @@
 
 import signal
 
+import pytest
+
 from tests.support.guest.conditions import module_absent, module_live
 from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import Machine
@@ -55,6 +57,7 @@ def test_4_several_removed_at_once_are_all_loaded_again(vm: Machine) -> None:
         bus.wait_until_converged()
 
 
+@pytest.mark.shows("P9")
 def test_4_what_nobody_declared_stays_removed_and_stays_loaded(vm: Machine) -> None:
     vm.run("modprobe", "veth").check()
     vm.drop("40-dummy.toml", "[module.dummy]\n")
@@ -123,6 +126,7 @@ def test_4_device_without_udevd(vm: Machine) -> None:
     vm.wait_for(module_live("ifb"))
 
 
+@pytest.mark.shows("P6", "fault: lost events")
 def test_4_device_after_an_overflow_of_the_socket(vm: Machine) -> None:
     """The daemon is stopped while more events come than its buffer holds; the plug is among the lost ones."""
     vm.drop("40-disk.toml", DISK + '[module.veth]\nwhen.device = { subsystem = "mem" }\n')
@@ -138,6 +142,7 @@ def test_4_device_after_an_overflow_of_the_socket(vm: Machine) -> None:
     assert "events were lost" in vm.log()
 
 
+@pytest.mark.shows("P6")
 def test_4_module_removed_during_an_overflow(vm: Machine) -> None:
     vm.drop("40-dummy.toml", '[module.dummy]\n[module.veth]\nwhen.device = { subsystem = "mem" }\n')
     daemon = vm.start_daemon(wrapper=SMALL_BUFFER)

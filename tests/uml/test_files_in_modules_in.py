@@ -79,6 +79,7 @@ def test_2_parameters_of_every_kind_as_the_kernel_reads_them(vm: Machine) -> Non
         assert bus.module(module, "Condition") == "in-sync"
 
 
+@pytest.mark.shows("P2")
 def test_2_parameter_that_the_kernel_ignores_is_not_in_sync(vm: Machine) -> None:
     vm.drop("40-typo.toml", "[module.dummy]\nparameters.numdumies = 3\n")
     vm.start_daemon()
@@ -89,6 +90,7 @@ def test_2_parameter_that_the_kernel_ignores_is_not_in_sync(vm: Machine) -> None
     bus.wait_for_state("degraded")
 
 
+@pytest.mark.shows("P7")
 def test_6_broken_file_beside_good_ones(vm: Machine) -> None:
     vm.drop("40-dummy.toml", DUMMY)
     vm.start_daemon()
@@ -115,6 +117,7 @@ def test_6_broken_file_beside_good_ones(vm: Machine) -> None:
     assert bus.manager("ConfigIssues") == []
 
 
+@pytest.mark.shows("P7")
 def test_6_last_good_version_of_a_file_stays_in_force_after_a_restart(vm: Machine) -> None:
     vm.drop("40-dummy.toml", DUMMY)
     vm.start_daemon()

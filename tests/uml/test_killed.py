@@ -18,6 +18,7 @@ def assert_nobody_is_left(vm: Machine) -> None:
         assert vm.holds_within(PathExists(f"/proc/{process.pid}", wanted=False), 20.0), f"left: {process}"
 
 
+@pytest.mark.shows("P8")
 @pytest.mark.parametrize("moment", ["anubis", "dummy", "ip_vs", "serpent_generic", "veth"])
 def test_7_daemon_killed_while_it_loads(vm: Machine, moment: str) -> None:
     vm.drop("40-many.toml", FILE)

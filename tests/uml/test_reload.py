@@ -208,6 +208,7 @@ def test_module_that_can_never_be_unloaded_is_reboot_pending(vm: Machine) -> Non
     assert bus.module("ipv6", "Drift") == [["autoconf", "0", "1"]]
 
 
+@pytest.mark.shows("P2")
 def test_parameter_loaded_by_somebody_else_is_unverifiable_until_kmodd_loads_it(vm: Machine) -> None:
     """numdummies cannot be read, so that only a load of kmodd's own can be believed."""
     vm.insert("dummy")

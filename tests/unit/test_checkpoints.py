@@ -404,6 +404,7 @@ def test_what_is_quarantined_is_not_brought_back(tmp_path: Path) -> None:
     play(tmp_path, scenario, TREE)
 
 
+@pytest.mark.shows("P12")
 def test_a_kill_switch_outweighs_the_way_back(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         checkpoint = await daemon.facade.create_checkpoint(60)

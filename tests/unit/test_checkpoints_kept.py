@@ -179,6 +179,7 @@ def until_killed(path: Path, scenario: Scenario, kernel: SimulatedKernel, moment
     return was_killed
 
 
+@pytest.mark.shows("P8")
 @pytest.mark.parametrize("once_more", [1, 2, 3, 5])
 @pytest.mark.parametrize("moment", range(1, 22))
 def test_killed_at_any_action_of_the_change_or_of_the_way_back(

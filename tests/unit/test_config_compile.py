@@ -132,6 +132,7 @@ def test_what_is_left_is_what_was_compiled(paths: ConfigPaths) -> None:
     assert list(read_last_good(paths.last_good).files) == ["10.toml"]
 
 
+@pytest.mark.shows("P7")
 def test_a_broken_file_changes_nothing_until_it_is_mended(paths: ConfigPaths) -> None:
     etc = paths.directories[0]
     drop(etc, "10.toml", "[module.loop]\nparameters.a = 1\n")
@@ -251,6 +252,7 @@ def test_last_good_versions_are_written_before_the_catalog(
     assert list(read_last_good(paths.last_good).files) == ["10.toml"]
 
 
+@pytest.mark.shows("fault: too much")
 def test_all_files_together_have_a_limit(paths: ConfigPaths, monkeypatch: pytest.MonkeyPatch) -> None:
     drop(paths.directories[0], "10.toml", "[module.a]\n")
     drop(paths.directories[0], "20.toml", "[module.b]\n")
@@ -260,6 +262,7 @@ def test_all_files_together_have_a_limit(paths: ConfigPaths, monkeypatch: pytest
     assert _codes(catalog) == ["too-large", "left-out"]
 
 
+@pytest.mark.shows("fault: bad file")
 def test_a_file_that_changes_meanwhile_is_compiled_again(
     paths: ConfigPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -274,6 +277,7 @@ def test_a_file_that_changes_meanwhile_is_compiled_again(
     assert [declaration.name for declaration in catalog.declarations] == ["b"]
 
 
+@pytest.mark.shows("fault: bad file")
 def test_files_that_never_hold_still_leave_no_current_catalog(
     paths: ConfigPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -297,6 +301,7 @@ def test_a_file_of_this_very_clock_tick_leaves_no_current_catalog(
     assert compile_catalog(paths).key == layers.scan(paths).key
 
 
+@pytest.mark.shows("fault: bad file")
 def test_a_file_that_vanishes_meanwhile_is_no_exception(
     paths: ConfigPaths, monkeypatch: pytest.MonkeyPatch
 ) -> None:

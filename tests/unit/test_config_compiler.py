@@ -156,6 +156,7 @@ def test_a_child_that_cannot_be_started_is_lost(paths: ConfigPaths, monkeypatch:
     assert _failure(paths).message == "the compiler could not be started: No such file or directory"
 
 
+@pytest.mark.shows("security 4")
 def test_the_child_needs_nothing_of_its_surroundings(paths: ConfigPaths, tmp_path: Path) -> None:
     drop(paths.directories[0], "10.toml", "[module.loop]\n")
     (tmp_path / "kmodd").mkdir()
@@ -170,6 +171,7 @@ def test_the_daemon_does_not_come_to_know_pydantic_or_tomli() -> None:
     assert done.stdout in ("set()\n", "{'ssl'}\n")
 
 
+@pytest.mark.shows("fault: too much")
 def test_the_limits_of_the_child_hold(paths: ConfigPaths) -> None:
     program = (
         "import sys; from kmodd.config import compile;"

@@ -156,6 +156,7 @@ def test_a_name_that_is_not_utf8_is_refused_and_the_key_still_works(paths: Confi
     assert scan(paths).key
 
 
+@pytest.mark.shows("security 6")
 def test_links_above_the_directory_are_followed_only_where_safe(paths: ConfigPaths, tmp_path: Path) -> None:
     drop(tmp_path / "persistent", "10.toml", "#")
     paths.directories[0].rmdir()

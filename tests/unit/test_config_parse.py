@@ -202,6 +202,7 @@ def test_depth_is_an_error_and_not_an_exception(depth: int) -> None:
     assert _codes(f"[module.a]\n'a'{' . a' * depth} = 1") == ["too-deep"]
 
 
+@pytest.mark.shows("fault: bad file")
 @unhurried
 @given(st.binary())
 def test_no_bytes_make_it_raise(data: bytes) -> None:
@@ -211,6 +212,7 @@ def test_no_bytes_make_it_raise(data: bytes) -> None:
 _EXAMPLES = [path.read_bytes() for path in sorted((Path(__file__).parents[2] / "etc/kmodd.d").iterdir())]
 
 
+@pytest.mark.shows("fault: bad file")
 @unhurried
 @given(
     st.sampled_from(_EXAMPLES), st.lists(st.tuples(st.integers(0, 2000), st.binary(max_size=4)), max_size=4)

@@ -44,12 +44,14 @@ def test_directories_on_the_way_may_be_links(file: Path, tmp_path: Path) -> None
         assert os.listdir(fd) == ["a.toml"]
 
 
+@pytest.mark.shows("security 6")
 @pytest.mark.parametrize("mode", [0o664, 0o646, 0o666])
 def test_a_file_that_others_write_is_refused(file: Path, mode: int) -> None:
     file.chmod(mode)
     assert _refusal(file) is Code.UNSAFE_MODE
 
 
+@pytest.mark.shows("security 6")
 @pytest.mark.parametrize("mode", [0o775, 0o757, 0o777])
 def test_a_directory_that_others_write_is_refused(file: Path, mode: int) -> None:
     file.parent.chmod(mode)
@@ -63,6 +65,7 @@ def test_the_sticky_bit_protects_what_lies_in_it_and_no_listing(file: Path) -> N
         pass
 
 
+@pytest.mark.shows("security 6")
 def test_a_safe_link_to_an_unsafe_place_is_refused(file: Path, tmp_path: Path) -> None:
     shared = tmp_path / "shared"
     shared.mkdir()
@@ -73,10 +76,12 @@ def test_a_safe_link_to_an_unsafe_place_is_refused(file: Path, tmp_path: Path) -
     assert _refusal(file) is Code.UNSAFE_MODE
 
 
+@pytest.mark.shows("security 6")
 def test_files_of_others_are_refused(file: Path) -> None:
     assert _refusal(file, frozenset((54321,))) is Code.UNSAFE_OWNER
 
 
+@pytest.mark.shows("security 6")
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
 def test_links_and_directories_of_others_are_refused(file: Path) -> None:
     link = file.with_name("link")
@@ -87,6 +92,7 @@ def test_links_and_directories_of_others_are_refused(file: Path) -> None:
     assert _refusal(file) is Code.UNSAFE_OWNER
 
 
+@pytest.mark.shows("fault: bad file", "security 6")
 def test_what_is_no_file_is_refused_and_never_waited_for(file: Path) -> None:
     os.mkfifo(file.with_name("fifo"), 0o644)
     assert _refusal(file.with_name("fifo")) is Code.NOT_A_FILE
@@ -95,6 +101,7 @@ def test_what_is_no_file_is_refused_and_never_waited_for(file: Path) -> None:
     assert _refusal(Path("/")) is Code.NOT_A_FILE
 
 
+@pytest.mark.shows("fault: bad file")
 def test_links_in_a_loop_end(file: Path) -> None:
     file.unlink()
     file.symlink_to("b.toml")
@@ -102,6 +109,7 @@ def test_links_in_a_loop_end(file: Path) -> None:
     assert _refusal(file) is Code.LINK_LOOP
 
 
+@pytest.mark.shows("fault: bad file")
 def test_size_is_limited(file: Path) -> None:
     assert _refusal(file, limit=6) is Code.TOO_LARGE
 

@@ -224,6 +224,7 @@ def test_each_cause_has_a_code_a_sentence_and_a_time_to_try_again(cause: str) ->
     CAUSES[cause].check()
 
 
+@pytest.mark.shows("fault: EINVAL")
 @pytest.mark.parametrize("error", PERMANENT, ids=errno.errorcode.__getitem__)
 def test_what_is_permanent_is_so_without_any_evidence(error: int) -> None:
     found = load_failure(error)

@@ -32,6 +32,7 @@ ERRORS = st.sampled_from(sorted(errno.errorcode))
 CHANGE = Retry.CHANGE
 
 
+@pytest.mark.shows("fault: EEXIST")
 @pytest.mark.parametrize(
     ("report", "after", "outcome", "condition"),
     [
@@ -103,6 +104,7 @@ def test_only_what_backs_off_has_a_time(error: int, now_us: int, chance: float) 
     assert (attempt.next_retry_us > now_us) is (attempt.retry is Retry.BACKOFF)
 
 
+@pytest.mark.shows("fault: EBUSY")
 @given(st.integers(1, 10_000), st.floats(0, 1, exclude_max=True))
 def test_waits_double_up_to_a_cap_and_are_spread(failures: int, chance: float) -> None:
     middle = backoff_us(failures, 0.5)

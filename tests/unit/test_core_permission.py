@@ -119,6 +119,7 @@ CAUSES = {
 }
 
 
+@pytest.mark.shows("fault: EPERM")
 @pytest.mark.parametrize("cause", CAUSES)
 def test_each_cause_has_a_code_a_sentence_and_a_time_to_try_again(cause: str) -> None:
     CAUSES[cause].check()

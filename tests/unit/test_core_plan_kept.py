@@ -75,6 +75,7 @@ def nobodys(simulated: SimulatedKernel, *parameters: Parameter) -> LoadRecord:
     return LoadRecord(simulated.instance(DUMMY) + 1, parameters, 0, 0)
 
 
+@pytest.mark.shows("P2")
 @pytest.mark.parametrize(
     ("record", "value", "condition"),
     [

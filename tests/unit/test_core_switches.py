@@ -20,6 +20,7 @@ def test_a_line_without_them_switches_nothing_off() -> None:
     assert switches(("quiet", "root=/dev/vda", "kmodd", "kmodd.other=1", "a.blacklist=b", "=")) == Switches()
 
 
+@pytest.mark.shows("P12")
 @pytest.mark.parametrize(
     ("words", "enforce"),
     [
@@ -83,6 +84,7 @@ def test_no_command_line_stops_a_start(words: list[str]) -> None:
     assert all(name.isascii() for name in (*found.skipped, *found.barred))
 
 
+@pytest.mark.shows("P12")
 def test_a_skipped_module_has_no_wishes_at_all() -> None:
     declaration = Declaration(A, Desired.DENIED, requires=(B,))
     state = resolve(Catalog(declarations=(declaration,)), Facts(command_line=("kmodd.skip=a",)), {})

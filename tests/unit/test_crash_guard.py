@@ -78,6 +78,7 @@ def test_a_failed_load_leaves_no_intent(machine: SimulatedMachine) -> None:
     machine.boot(scenario)
 
 
+@pytest.mark.shows("fault: open intent")
 def test_after_a_power_cut_it_is_tried_once_more_last_and_alone(machine: SimulatedMachine) -> None:
     go_down_during(machine, "other")
 
@@ -146,6 +147,7 @@ def test_of_several_suspects_one_is_tried_at_a_time(machine: SimulatedMachine) -
     machine.boot(scenario)
 
 
+@pytest.mark.shows("fault: open intent")
 def test_the_second_time_it_is_quarantined_and_released(machine: SimulatedMachine) -> None:
     go_down_during(machine, "other")
     go_down_during(machine, "other")
@@ -183,6 +185,7 @@ def test_a_quarantine_lasts_over_boots(machine: SimulatedMachine) -> None:
     machine.boot(scenario)
 
 
+@pytest.mark.shows("fault: open intent")
 def test_the_kernels_log_quarantines_at_once_and_is_shown(machine: SimulatedMachine) -> None:
     go_down_during(machine, "other")
     machine.leave_crash_log(*PANIC)
@@ -201,6 +204,7 @@ def test_the_kernels_log_quarantines_at_once_and_is_shown(machine: SimulatedMach
     machine.boot(scenario)
 
 
+@pytest.mark.shows("fault: open intent")
 def test_another_file_or_other_parameters_are_another_matter(machine: SimulatedMachine) -> None:
     go_down_during(machine, "dummy")
     go_down_during(machine, "dummy")
@@ -308,6 +312,7 @@ def test_setting_parameters_is_guarded_too(machine: SimulatedMachine) -> None:
     machine.boot(quarantined)
 
 
+@pytest.mark.shows("P4", "fault: oops")
 def test_what_crashed_is_not_tried_again_in_this_boot(machine: SimulatedMachine) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.loader.faults[OTHER] = [Fault(stuck=True)]
@@ -357,6 +362,7 @@ def test_what_crashed_gets_one_more_try_after_a_reboot(machine: SimulatedMachine
     machine.boot(after)
 
 
+@pytest.mark.shows("fault: oops")
 def test_a_crash_at_exit_is_one(machine: SimulatedMachine) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.kernel.insert("other")
@@ -382,6 +388,7 @@ def test_a_loader_that_is_lost_is_no_crash(machine: SimulatedMachine) -> None:
     machine.boot(scenario)
 
 
+@pytest.mark.shows("fault: no room for intents")
 def test_where_nothing_can_be_written_the_setting_decides(machine: SimulatedMachine) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.loader.unwritable = errno.ENOSPC
@@ -419,6 +426,7 @@ def test_a_try_that_was_not_begun_clears_nobody(machine: SimulatedMachine) -> No
     machine.boot(scenario)
 
 
+@pytest.mark.shows("fault: open intent")
 def test_after_three_boots_that_ended_early_it_only_observes(machine: SimulatedMachine) -> None:
     async def early(daemon: SimulatedDaemon) -> None:
         await begin(daemon, "base")

@@ -72,6 +72,7 @@ def test_a_failed_weak_need_is_only_waited_for(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("fault: slow")
 def test_what_is_slow_frees_its_place_and_is_reported_and_still_counts_when_it_ends(
     tmp_path: Path,
 ) -> None:
@@ -119,6 +120,7 @@ def test_an_empty_plan_starts_nothing_more(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("fault: EEXIST")
 @pytest.mark.parametrize(
     ("fault", "outcome", "condition", "live"),
     [
@@ -147,6 +149,7 @@ def test_what_the_kernel_shows_decides_not_the_report(
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("fault: EEXIST")
 def test_somebody_else_was_faster(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.kernel.insert("a")

@@ -201,6 +201,7 @@ def test_the_load_that_follows_does_not_count_as_one_that_others_undo(tmp_path: 
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("P8")
 def test_killed_between_unload_and_load(tmp_path: Path) -> None:
     async def scenario(bench: Bench) -> None:
         bench.kernel.insert("a")

@@ -34,6 +34,7 @@ def test_the_mode_is_for_the_owner_alone_unless_asked(tmp_path: Path) -> None:
     assert modes == [0o600, 0o644 & ~_umask()]
 
 
+@pytest.mark.shows("security 6")
 def test_a_link_in_its_place_is_replaced_and_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "target"
     target.write_bytes(b"untouched")
@@ -57,6 +58,7 @@ def test_what_cannot_be_replaced_stays_and_nothing_is_left_beside_it(tmp_path: P
     assert os.listdir(tmp_path) == ["state.json"]
 
 
+@pytest.mark.shows("security 6")
 def test_a_link_where_the_temporary_file_goes_is_not_followed(tmp_path: Path) -> None:
     path, target = tmp_path / "state.json", tmp_path / "target"
     target.write_bytes(b"untouched")
@@ -66,6 +68,7 @@ def test_a_link_where_the_temporary_file_goes_is_not_followed(tmp_path: Path) ->
     assert target.read_bytes() == b"untouched"
 
 
+@pytest.mark.shows("P8")
 def test_a_write_that_ends_in_the_middle_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     write_atomically(path, b"old")

@@ -48,6 +48,7 @@ def test_a_long_line_is_cut() -> None:
     assert len(record.text) == TEXT_LIMIT
 
 
+@pytest.mark.shows("security 8")
 @given(st.binary())
 def test_whatever_is_logged_is_shown_without_control_characters(line: bytes) -> None:
     record = parse_record(b"6,1,2,-;" + line)

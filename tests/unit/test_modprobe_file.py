@@ -38,6 +38,7 @@ def writes(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return written
 
 
+@pytest.mark.shows("security 5")
 def test_what_is_desired_is_written_and_proved(place: Place) -> None:
     evidence = place.apply(DENY, with_text("x"))
     assert place.lines() == ["options card text=x", *DENIAL]
@@ -233,6 +234,7 @@ def test_a_disk_that_takes_nothing(place: Place, monkeypatch: pytest.MonkeyPatch
     assert place.file.problem == evidence.problem
 
 
+@pytest.mark.shows("fault: full disk")
 def test_a_full_disk_leaves_the_old_file(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.apply(DENY)
     monkeypatch.setattr(os, "fsync", _full)
@@ -281,6 +283,7 @@ def test_a_directory_that_is_not_there_is_made(place: Place) -> None:
     assert place.lines() == DENIAL
 
 
+@pytest.mark.shows("security 5")
 def test_what_libkmod_would_read_otherwise_is_left_out_and_said(
     place: Place, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -25,6 +25,7 @@ def test_a_name_and_its_canonical_form(text: str) -> None:
     assert module_name(GOOD[text]) == GOOD[text]
 
 
+@pytest.mark.shows("security 4")
 @pytest.mark.parametrize("text", BAD)
 def test_what_is_no_name(text: str) -> None:
     assert not is_module_name(text)
@@ -33,6 +34,7 @@ def test_what_is_no_name(text: str) -> None:
     assert caught.value.kind is ErrorKind.INVALID_ARGUMENT
 
 
+@pytest.mark.shows("security 4")
 @given(st.text())
 def test_any_text_is_a_name_or_a_printable_refusal(text: str) -> None:
     if is_module_name(text):
@@ -43,6 +45,7 @@ def test_any_text_is_a_name_or_a_printable_refusal(text: str) -> None:
     assert str(caught.value).isprintable()
 
 
+@pytest.mark.shows("security 4")
 @pytest.mark.parametrize(
     ("text", "good"),
     [
@@ -61,6 +64,7 @@ def test_parameter_names_can_be_file_names(text: str, good: bool) -> None:
     assert is_parameter_name(text) is good
 
 
+@pytest.mark.shows("security 8")
 @pytest.mark.parametrize(
     ("text", "shown"),
     [
@@ -75,6 +79,7 @@ def test_hostile_text_is_escaped(text: str, shown: str) -> None:
     assert printable(text) == shown
 
 
+@pytest.mark.shows("security 8")
 @given(st.text(st.characters(exclude_categories=())))
 def test_whatever_is_shown_is_printable(text: str) -> None:
     assert printable(text).isprintable()

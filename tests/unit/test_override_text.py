@@ -54,6 +54,7 @@ def test_a_parser_reads_the_very_values(values: Mapping[str, Any]) -> None:
     assert document == {"module": {"dummy": values}}
 
 
+@pytest.mark.shows("security 3")
 @unhurried
 @given(st.dictionaries(parameter_names, kernel_values, max_size=4), texts)
 def test_the_compiler_declares_what_was_asked_for(
@@ -66,6 +67,7 @@ def test_the_compiler_declares_what_was_asked_for(
     assert (declaration.name, declaration.reason, declaration.after) == ("dummy", reason, ("other",))
 
 
+@pytest.mark.shows("security 3")
 @pytest.mark.parametrize("text", ["a\0b", "a\nb", "\x1b[31m", "\x7f", "\u2028", "\ud800", "\u202e"])
 @pytest.mark.parametrize("as_key", [True, False])
 def test_what_nobody_could_see_is_refused(text: str, as_key: bool) -> None:
@@ -86,6 +88,7 @@ def test_what_is_nested_deeper_than_the_language_is_refused() -> None:
             override_text(DUMMY, {"x": nested(depth)})
 
 
+@pytest.mark.shows("security 3")
 @pytest.mark.parametrize(
     ("values", "why"),
     [

@@ -64,6 +64,7 @@ def test_an_override_declares_a_module_that_no_file_names(tmp_path: Path) -> Non
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("security 3")
 @pytest.mark.parametrize(
     ("values", "said"),
     [
@@ -219,6 +220,7 @@ def test_restoring_has_those_and_no_others_and_touches_nothing_of_others(
     assert [path.name for path in directory.iterdir()] == ["50-mine.toml"]
 
 
+@pytest.mark.shows("fault: full disk")
 def test_a_full_file_system_is_told_and_nothing_has_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -236,6 +238,7 @@ def test_a_full_file_system_is_told_and_nothing_has_changed(
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("security 3")
 def test_the_name_of_the_file_comes_of_the_canonical_name_alone(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         directory = reading(daemon)

@@ -98,6 +98,7 @@ def test_a_restart_goes_on_as_it_was(tmp_path: Path) -> None:
         play(tmp_path, scenario)
 
 
+@pytest.mark.shows("P12")
 def test_a_switch_outweighs_resume(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.catalog = daemon.catalog._replace(settings=Settings(enforce=False))

@@ -3,6 +3,8 @@
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from kmodd.bus.auth import ACTIONS
 from kmodd.bus.names import MANAGE_ACTION
 
@@ -21,11 +23,13 @@ def _defaults(action: ElementTree.Element) -> dict[str, str | None]:
     return {each.tag: each.text for each in action.iterfind("defaults/*")}
 
 
+@pytest.mark.shows("security 1")
 def test_every_action_of_the_table_and_no_other() -> None:
     declared = [action.get("id") for action in _ROOT.iterfind("action")]
     assert sorted(map(str, declared)) == sorted({action for action in ACTIONS.values() if action is not None})
 
 
+@pytest.mark.shows("security 1")
 def test_only_an_administrator_who_authenticates_may_manage() -> None:
     (action,) = _ROOT.iterfind(f"action[@id='{MANAGE_ACTION}']")
     assert _defaults(action) == {

@@ -31,6 +31,7 @@ def test_what_files_declare_is_loaded_with_what_it_needs_and_shown_as_read_back(
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("P1")
 def test_a_second_pass_makes_no_kernel_call(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.declare(declare("upper"), with_parameters("dummy", numdummies="3", level="2"), declare("core"))
@@ -137,6 +138,7 @@ def test_reconcile_does_not_wait_for_what_is_slow(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("P3")
 def test_what_is_done_is_shown_while_another_load_hangs(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.loader.gates[ModuleName("base")] = asyncio.Event()
@@ -163,6 +165,7 @@ def test_plan_changes_nothing(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("P9")
 def test_what_is_not_managed_is_never_touched(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.kernel.insert("upper")

@@ -5,6 +5,8 @@ import errno
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from kmodd.daemon.reconciler import PAUSE_AFTER_PROBLEM_S
 from kmodd.errors import ErrorKind
 from kmodd.events.trigger import Look
@@ -17,6 +19,7 @@ from tests.support.simulated import Fault
 USB = DeviceMatch(subsystem="usb")
 
 
+@pytest.mark.shows("fault: EBUSY")
 def test_a_failure_backs_off_and_is_tried_again_by_itself(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.loader.faults[ModuleName("dummy")] = [Fault(error=errno.EBUSY)] * 4 + [Fault()]
@@ -55,6 +58,7 @@ def test_while_it_backs_off_the_status_says_so_and_when_it_goes_on(tmp_path: Pat
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("fault: EINVAL")
 def test_a_permanent_failure_waits_for_a_change(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.loader.faults[ModuleName("dummy")] = [Fault(error=errno.EINVAL), Fault()]
@@ -87,6 +91,7 @@ def test_a_change_of_files_that_never_held_still_is_a_change(tmp_path: Path) -> 
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("fault: EINVAL")
 def test_a_changed_module_tree_is_a_change(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.loader.faults[ModuleName("dummy")] = [Fault(error=errno.ENOEXEC), Fault()]
@@ -112,6 +117,7 @@ def test_somebody_else_succeeds_where_kmodd_failed(tmp_path: Path) -> None:
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("fault: ENODEV")
 def test_hardware_brings_its_module_and_enodev_waits_for_hardware(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.loader.faults[ModuleName("serial")] = [Fault(error=errno.ENODEV), Fault()]

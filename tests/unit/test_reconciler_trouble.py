@@ -136,6 +136,7 @@ def test_without_libkmod_a_start_ends(tmp_path: Path, kind: ErrorKind) -> None:
     assert caught.group_contains(KmoddError, match=kind.code)
 
 
+@pytest.mark.shows("fault: no tree")
 def test_without_a_module_tree_everything_is_missing_and_nothing_is_touched(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.kernel.insert("dummy")

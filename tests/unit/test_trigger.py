@@ -88,6 +88,7 @@ def test_what_follows_within_the_quiet_time_is_one_look() -> None:
     assert elapsed == pytest.approx(0.1)
 
 
+@pytest.mark.shows("fault: SIGHUP")
 def test_a_pass_in_progress_gathers_the_rest() -> None:
     async def scenario(clock: Clock) -> tuple[Look, float]:
         trigger = Trigger(0.1)
@@ -154,6 +155,7 @@ def test_an_event_before_the_wake_up_time_leaves_that_in_force() -> None:
     assert run(scenario) == [DUMMY, Look(retry=True)]
 
 
+@pytest.mark.shows("fault: SIGHUP")
 def test_a_flood_is_capped_in_passes_a_second() -> None:
     async def scenario(clock: Clock) -> list[float]:
         trigger = Trigger(0.0, TokenBucket(rate_hz=2.0, burst=3))

@@ -5,6 +5,8 @@ With the installed package, on Debian's own kernel; the modules are those of tes
 
 import json
 
+import pytest
+
 from tests.support.guest.conditions import BUS_NAME, module_live
 from tests.support.guest.daemon_bus import MANAGER, MANAGER_PATH, Bus
 from tests.support.vm.machine import VirtualMachine
@@ -53,6 +55,7 @@ def assert_quarantined(vm: VirtualMachine) -> Bus:
     return bus
 
 
+@pytest.mark.shows("P5", "fault: open intent")
 def test_a_panic_at_init_costs_one_boot_where_the_kernel_leaves_a_log(vm: VirtualMachine) -> None:
     keep_crash_logs(vm)
     declare_for_next_start(vm, PANICS)
@@ -70,6 +73,7 @@ def test_a_panic_at_init_costs_one_boot_where_the_kernel_leaves_a_log(vm: Virtua
     assert_quarantined(vm)
 
 
+@pytest.mark.shows("P5", "fault: open intent")
 def test_without_a_log_it_costs_two_and_after_four_kmodd_only_observes(vm: VirtualMachine) -> None:
     declare_for_next_start(vm, PANICS)
     with vm.next_boot():

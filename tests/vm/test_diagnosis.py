@@ -123,6 +123,7 @@ def test_each_module_and_each_spoilt_file(vm: VirtualMachine) -> None:
     assert 'has the code "unknown-symbol"' in explained
 
 
+@pytest.mark.shows("fault: EINVAL")
 def test_each_errno_of_an_init_function(vm: VirtualMachine) -> None:
     """One after the other: it is one module."""
     bus = Bus(vm)
@@ -150,6 +151,7 @@ def test_what_a_module_says_in_the_name_of_another_that_fails_meanwhile(vm: Virt
         vm.run("rmmod", "kmodd_noisy").check()
 
 
+@pytest.mark.shows("P2")
 def test_a_parameter_that_the_kernel_ignored(vm: VirtualMachine) -> None:
     """What modprobe.d puts before it ends in two dashes; of what follows, one can be written afterwards."""
     vm.write("/etc/modprobe.d/dashes.conf", "options kmodd_types byte=7 --\n")
@@ -203,6 +205,7 @@ def test_a_write_that_is_refused_names_its_parameter(vm: VirtualMachine) -> None
     assert vm.parameter("kmodd_types", "int") == "4"
 
 
+@pytest.mark.shows("fault: EPERM")
 def test_a_module_without_an_exit_function_and_modules_disabled(vm: VirtualMachine) -> None:
     """Both are read when something fails: no pass has seen that modules are disabled."""
     declare(vm, {"kmodd_no_exit": {}, "kmodd_types": {}})
@@ -229,6 +232,7 @@ def forbidding(image: Image, request: pytest.FixtureRequest) -> Iterator[Virtual
         yield machine
 
 
+@pytest.mark.shows("fault: EPERM")
 def test_lockdown_and_module_blacklist(forbidding: VirtualMachine) -> None:
     """What is forbidden on the command line is not even tried; lockdown looks before all else."""
     declare(forbidding, {"kmodd_plain": {}, "kmodd_types": {}, "dummy": {}})

@@ -3,6 +3,8 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from tests.support.guest.conditions import module_live, module_loading
 from tests.support.guest.daemon_bus import Bus
 from tests.support.vm.machine import VirtualMachine
@@ -55,6 +57,7 @@ def cut_and_boot(snapshot: Snapshot, chance: random.Random) -> int:
         return len(vm.journal(SUSPECT))
 
 
+@pytest.mark.shows("P5", "P8")
 def test_ten_power_cuts(snapshot: Snapshot) -> None:
     seed = random.SystemRandom().getrandbits(32)
     print(f"seed {seed}")
