@@ -225,9 +225,10 @@ class CrashGuard:
         self._tell(found.quarantines, found.suspects)
         if fresh:
             await self._in_thread(self._files.keep_quarantines, list(self._quarantines.values()))
-        # Only what is kept elsewhere, or means nothing, is taken away.
-        if not self._trouble:
-            await self._in_thread(self._files.close, [i.file_name for i in found.void])
+        # Only what is kept elsewhere, or means nothing, is taken away: else the next boot would crash again.
+        is_kept = not self._unwritten
+        await self._in_thread(self._files.close, [i.file_name for i in found.void])
+        if is_kept:
             await self._in_thread(self._files.close, [file_name(q.kind, q.module) for q in found.quarantines])
         for intent in found.own:
             self._take_up(intent)
