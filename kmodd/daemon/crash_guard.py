@@ -101,14 +101,19 @@ class CrashGuard:
 
     # -------------------------------------------------------------------------------- for the pass
 
-    async def prepare(self, catalog: Catalog) -> None:
-        """Before a pass: judge the boots before this one, at the first pass only."""
+    async def prepare(self, catalog: Catalog, *, full: bool) -> None:
+        """Before a pass: judge the boots before this one, at the first pass only.
+
+        ``full``: whoever has made room wants to hear that now, not when something is next loaded.
+        """
         self._strict = catalog.settings.quarantine == "strict"
         if not self._begun:
             await self._begin(catalog.key)
             self._begun = True
         elif self._boot.unhealthy and catalog.key not in ("", self._boot.key):
             await self._keep_boot(self._boot._replace(unhealthy=0, key=catalog.key))
+        elif full and self._unwritten:
+            await self._write_again()
         self._publish()
 
     async def look(self, infos: Mapping[ModuleName, ModuleInfo]) -> None:
@@ -297,6 +302,13 @@ class CrashGuard:
     async def _keep_boot(self, boot: Boot) -> None:
         self._boot = boot
         await self._in_thread(self._files.keep_boot, boot)
+
+    async def _write_again(self) -> None:
+        """What could not be written is tried, and what has to outlive the boot is kept."""
+        self._unwritten = 0
+        await self._in_thread(self._files.keep_quarantines, list(self._quarantines.values()))
+        await self._in_thread(self._files.try_intents)
+        await self._keep_boot(self._boot)
 
     async def _in_thread(self, work: Callable[..., None], *arguments: object) -> None:
         """Have something written; what cannot be is the guard's problem, not its end."""

@@ -67,6 +67,13 @@ class GuardFiles:
         """An intent of which more is known by now."""
         write_atomically(self.intents / intent.file_name, render(intent), durable=True)
 
+    def try_intents(self) -> None:
+        """Have one written that stands for nothing."""
+        path = self.intents / ".try"
+        self.intents.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(path, b"\n", durable=True)
+        path.unlink()
+
     def quarantines(self) -> list[Quarantine]:
         """What was kept of them; a damaged file is as none, and that is said."""
         document = _document(self._quarantines)

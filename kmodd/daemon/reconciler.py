@@ -211,7 +211,7 @@ class Reconciler:
 
     async def _reconcile(self, look: Look) -> None:
         catalog = await self._catalog(look)
-        await self._guard.prepare(catalog)
+        await self._guard.prepare(catalog, full=look.full)
         async with self._surveying:
             # A copy: what is asked for from here on is the next pass's.
             included = frozenset(self._included) | self._net.touched

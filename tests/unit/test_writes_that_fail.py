@@ -35,6 +35,7 @@ SITES = {
     "daemon/enforcement.py pause": "paused",
     "daemon/intent_files.py _write": "boot.json, quarantines.json",
     "daemon/intent_files.py rewrite": "other.load.json",
+    "daemon/intent_files.py try_intents": "boot.json",
     "daemon/inventory.py _write": "inventory.json",
     "daemon/modprobe_file.py _forget_other_place": "modprobe-file",
     "daemon/modprobe_file.py _replace": "00-kmodd.conf",
@@ -213,8 +214,9 @@ def test_a_quarantine_that_cannot_be_kept_is_found_again_by_the_next_boot(tmp_pa
 
 @pytest.mark.shows("fault: full disk")
 def test_which_boot_it_is(tmp_path: Path) -> None:
+    """A full look tries it again, and then a person who has made room is told that all is well."""
     machine = SimulatedMachine(tmp_path)
-    spoil(machine.state / "boot.json")
+    obstacle = spoil(machine.state / "boot.json")
 
     async def scenario(daemon: SimulatedDaemon) -> None:
         await daemon.second()
@@ -222,6 +224,15 @@ def test_which_boot_it_is(tmp_path: Path) -> None:
         daemon.declare(declare("base"))
         await daemon.look(CONFIG)
         assert daemon.status("base").condition is Condition.IN_SYNC
+        also = spoil(machine.state / "intents/.try")
+        await daemon.guard.healthy()
+        obstacle.rmdir()
+        await daemon.look(EVERYTHING)
+        assert WHY in daemon.snapshot.problem
+        also.rmdir()
+        await daemon.look(EVERYTHING)
+        assert daemon.state() is DaemonState.CONVERGED
+        assert list((machine.state / "intents").iterdir()) == []
 
     machine.boot(scenario)
 
