@@ -9,8 +9,12 @@ from pathlib import Path
 import pytest
 
 from kmodd.bus import names
+from kmodd.bus.auth import Authorizer
 from kmodd.bus.connection import Connection, RemoteError
+from kmodd.bus.fair import Limits
+from kmodd.errors import KmoddError
 from tests.bus.manager import FakeManager, statuses
+from tests.bus.polkit import polkit
 from tests.bus.private_bus import PrivateBus, client, serving
 
 _LIST = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE, "ListModules")
@@ -97,6 +101,37 @@ def test_too_many_calls_at_once_are_refused_one_by_one(bus: PrivateBus) -> None:
         refused = [answer for answer in answers if isinstance(answer, RemoteError)]
         assert {error.name for error in refused} <= {names.LIMITS_EXCEEDED}
         assert len(refused) + len(manager.calls) == 120
+
+    asyncio.run(main())
+
+
+@pytest.mark.shows("security 2", "security 7")
+def test_questions_to_polkit_are_bounded_by_sender(bus: PrivateBus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A polkit that never answers: one sender has few questions there, others have theirs and are served."""
+
+    async def is_not_root(_self: Authorizer, _sender: str) -> bool:
+        return False
+
+    monkeypatch.setattr(Authorizer, "_is_root", is_not_root)
+    reload = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE, "Reload")
+
+    async def main() -> None:
+        manager = FakeManager(statuses(1))
+        async with polkit(bus, answer=None) as silent, serving(bus, manager):
+            async with client(bus) as greedy, client(bus) as other:
+                calls = [asyncio.create_task(greedy.call(reload)) for _ in range(100)]
+                for _ in range(20):
+                    assert len((await other.call(_LIST))[0]) == 1
+                also = asyncio.create_task(other.call(reload))
+                await other.call(_LIST)
+                await other.call((names.POLKIT, names.POLKIT_PATH, names.PEER, "CancelCheckAuthorization"))
+                askers = [subject[1]["name"].value for subject, *_ in silent.asked]
+                assert other.unique_name in askers
+                assert 0 < askers.count(greedy.unique_name) <= Limits().running
+                assert not any(call.done() for call in (*calls, also))
+            answers = await asyncio.gather(*calls, also, return_exceptions=True)
+        assert all(isinstance(answer, KmoddError) for answer in answers)
+        assert manager.calls == []
 
     asyncio.run(main())
 

@@ -77,10 +77,6 @@ SECURITY = (
 ROWS = PROMISES + FAULTS + SECURITY
 
 UNCOVERED: dict[tuple[str, str], str] = {
-    ("P4", VM): "an oops in a real kernel needs a test of its own; the simulated one is in unit",
-    ("P11", UML): "to be written",
     ("P11", VM): "an hour of abuse is longer than a test may take",
-    ("P12", VM): "to be written",
-    ("fault: clock", ""): "to be written",
 }
 """Row and tier that no test shows yet, with the reason; it can only become shorter unseen."""

@@ -39,6 +39,7 @@ def test_what_a_file_can_say_comes_through(variant: Variant, plain: object) -> N
     assert type(found) is type(plain)
 
 
+@pytest.mark.shows("security 3")
 @pytest.mark.parametrize(
     "variant",
     [
@@ -57,6 +58,7 @@ def test_other_types_are_refused(variant: Variant) -> None:
     assert caught.value.kind is ErrorKind.INVALID_ARGUMENT
 
 
+@pytest.mark.shows("security 3")
 def test_a_descriptor_is_refused() -> None:
     with pytest.raises(KmoddError, match="'h' has no place in a file"):
         plain_values({"key": Variant("h", 0)})

@@ -56,6 +56,7 @@ def test_json_is_one_document_a_line() -> None:
     assert value["condition"] == "drifted"
 
 
+@pytest.mark.shows("security 8")
 def test_json_has_no_character_that_a_terminal_obeys() -> None:
     stream = io.StringIO()
     Output(stream, json=True).show({"text": "\x1b[2J\u202e\udc80"}, lambda _: ())

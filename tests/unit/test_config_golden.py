@@ -26,6 +26,7 @@ _SITES: dict[str, frozenset[Site]] = {}
 """Lines that said something, by case."""
 
 
+@pytest.mark.shows("P7", "fault: bad file", "fault: too much", "security 6")
 @pytest.mark.parametrize("name", _CASES)
 def test_case(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     case = _GOLDEN / name

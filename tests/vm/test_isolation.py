@@ -3,6 +3,8 @@
 With the installed package, on Debian's own kernel; the modules are those of tests/modules.
 """
 
+import pytest
+
 from tests.support.guest.conditions import BUS_NAME, FileHolds, module_live, module_loading
 from tests.support.guest.daemon_bus import MANAGER, MANAGER_PATH, Bus
 from tests.support.vm.machine import VirtualMachine
@@ -25,6 +27,7 @@ parameters.{when} = true
 OOPSED = "nobody tries that again before the next boot"
 
 
+@pytest.mark.shows("P3", "fault: slow")
 def test_an_init_that_sleeps_without_end_holds_nothing_up(vm: VirtualMachine) -> None:
     bus = Bus(vm)
     vm.drop("40-modules.toml", SLEEPS)
@@ -56,6 +59,7 @@ def attempts(vm: VirtualMachine, module: str) -> int:
     return len(vm.journal(f"MODULE={module}", "ACTION=load", "OUTCOME=failed"))
 
 
+@pytest.mark.shows("P4", "fault: oops")
 def test_an_oops_in_init_is_never_repeated_in_this_boot(vm: VirtualMachine) -> None:
     bus = Bus(vm)
     vm.drop("40-modules.toml", OOPSES.format(when="in_init"))
@@ -84,6 +88,7 @@ def test_an_oops_in_init_is_never_repeated_in_this_boot(vm: VirtualMachine) -> N
     assert (attempts(vm, "kmodd_oops"), insertions(vm, "kmodd_oops")) == (1, 0)
 
 
+@pytest.mark.shows("P4", "fault: oops")
 def test_an_oops_in_exit_leaves_the_rest_at_work(vm: VirtualMachine) -> None:
     bus = Bus(vm)
     vm.drop("40-modules.toml", OOPSES.format(when="in_exit"))
