@@ -22,7 +22,7 @@ QUICK = (
     "kmodd_types",
     "minix",
     "crc7",
-    "ext2",
+    "romfs",
     "nfs",
     "af_alg",
 )
