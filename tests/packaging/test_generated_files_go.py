@@ -9,14 +9,14 @@ import pytest
 
 from kmodd.core.modprobe_conf import HEADER
 from kmodd.daemon.places import MODPROBE_DIRS
-from kmodd.files import LAST_WORD
+from kmodd.files import BLOCKED, LAST_WORD
 from kmodd.model import Settings
 from tests.packaging.building import PACKAGING, parsed_spec
 
 Script = Callable[[Path], list[str]]
 
 _OURS = f"{HEADER}\nblacklist f2fs\n"
-_ETC, _STATE = MODPROBE_DIRS[0], "/var/lib/kmodd"
+_ETC, _RUN, _STATE = *MODPROBE_DIRS[:2], "/var/lib/kmodd"
 
 
 def _rpm(root: Path) -> list[str]:
@@ -48,8 +48,10 @@ def root(tmp_path: Path) -> Path:
 def _run(root: Path, script: Script) -> None:
     """Run a scriptlet with every path that it knows below ``root``."""
     command = script(root)
-    below = [word.replace(_ETC, f"{root}{_ETC}").replace(_STATE, f"{root}{_STATE}") for word in command]
-    assert below != command
+    below = command
+    for place in (_ETC, _RUN, _STATE):
+        assert any(place in word for word in command)
+        below = [word.replace(place, f"{root}{place}") for word in below]
     subprocess.run(below, check=True, env={"PATH": os.environ["PATH"]}, stdin=subprocess.DEVNULL)
 
 
@@ -68,8 +70,10 @@ def test_both_files_go_and_what_a_killed_writer_left(root: Path, script: Script)
     _write(first.with_name(LAST_WORD), _OURS)
     _write(first.with_name(f".{first.name}.new"), "half of it")
     other = _write(first.with_name("other.conf"), _OURS)
+    blocked = _write(root / _RUN.lstrip("/") / BLOCKED, _OURS)
     _run(root, script)
     assert list(first.parent.iterdir()) == [other]
+    assert not blocked.exists()
 
 
 @each_package

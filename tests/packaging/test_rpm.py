@@ -10,9 +10,11 @@ from tests.packaging.building import SPEC, apart, at_home, build_rpm, expected, 
 
 _FILES = "[%{FILENAMES} %{FILEMODES:perms}\n]"
 _FLAGS = "[%{FILENAMES} %{FILEFLAGS:fflags}|\n]"
-_STATE = {"/var/lib/kmodd/last-good.json", "/var/lib/kmodd/modprobe-file"}
+_STATE = {
+    f"/var/lib/kmodd/{name}" for name in ("boot.json", "last-good.json", "modprobe-file", "quarantines.json")
+}
 
-_STATE_DIRECTORIES = {"/var/lib/kmodd", "/var/lib/kmodd/initramfs"}
+_STATE_DIRECTORIES = {"/var/lib/kmodd", "/var/lib/kmodd/initramfs", "/var/lib/kmodd/intents"}
 
 
 @pytest.fixture(scope="module")

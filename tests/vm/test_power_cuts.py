@@ -24,7 +24,7 @@ QUICK = (
     "kmodd_types",
     "minix",
     "crc7",
-    "ext2",
+    "romfs",
     "nfs",
     "af_alg",
 )
