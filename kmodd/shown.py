@@ -174,7 +174,7 @@ class Drift(NamedTuple):
 
 
 class Stage(NamedTuple):
-    """A part of a load: find, read, insert, verify."""
+    """A part of a load: find, read, record, insert, verify."""
 
     name: str
     duration_us: int

@@ -35,7 +35,7 @@ def test_vermagic_after_get_module(vm: Machine) -> None:
 def test_load_stages_of_a_loaded_module(vm: Machine) -> None:
     bus = started(vm, "[module.f2fs]\n")
     stages = bus.module("f2fs", "LoadStages")
-    assert [name for name, _ in stages] == ["find", "read", "insert", "verify"]
+    assert [name for name, _ in stages] == ["find", "read", "record", "insert", "verify"]
     assert all(duration_us > 0 for _, duration_us in stages)
     print(f"f2fs: {', '.join(f'{name} {duration_us / 1000:.1f} ms' for name, duration_us in stages)}")
     vm.run("modprobe", "veth").check()
