@@ -29,6 +29,8 @@ def test_kmodd_never_lies_and_leaks_nothing_whatever_happens(vm: Machine) -> Non
             print(f"{vm.clock_s():8.2f} {action}")
             doer.do(action)
             done += 1
+        if not doer.hears():
+            found.append(f"after {done} actions: what events tell of was not heard")
         doer.quieten()
         lied = lies(vm)
         looks += lied is not None

@@ -14,12 +14,12 @@ from typing import Any, Final, NamedTuple
 
 from tests.support.guest.calls import GuestProcess
 from tests.support.guest.channel import GuestError
-from tests.support.guest.conditions import BUS_NAME, bus_name_owned
+from tests.support.guest.conditions import BUS_NAME, CommandPrints, bus_name_owned
 from tests.support.guest.daemon_bus import MANAGER, MANAGER_PATH, Bus
 from tests.support.uml import soak_reading
 from tests.support.uml.machine import Machine, Role
 
-_READING: Final = Path(soak_reading.__file__).read_text()
+_READ: Final = ("python3", "-I", "-S", "-c", Path(soak_reading.__file__).read_text())
 _LOADER: Final = r"/kmodd/kernel/loader_main\.py$"
 PATIENCE_S: Final = 120.0
 """For what kmodd puts off, after failures and after fights over a module."""
@@ -111,7 +111,7 @@ _WEIGHTS: Final[dict[str, int]] = {
     "plug": 6,
     "unplug": 6,
     "write": 8,
-    "kill": 9,
+    "kill": 14,
     "restart_bus": 2,
     "override": 4,
     "forget": 3,
@@ -239,6 +239,11 @@ class Doer:
         )
         return answer.stdout if answer.status == 0 else None
 
+    def hears(self) -> bool:
+        """Whether events alone are enough to know which modules are in; nothing is called."""
+        self.vm.settle()
+        return self.vm.holds_within(CommandPrints((*_READ, "agree"), "^agreed"), self.vm.patience_s)
+
     def quieten(self) -> None:
         """Everything that can be done at once is done, and kmodd has looked at all of it."""
         self.vm.settle()
@@ -247,7 +252,7 @@ class Doer:
 
 def lies(vm: Machine) -> list[str] | None:
     """What kmodd says that is not so; None where the kernel moved meanwhile."""
-    done = vm.run("python3", "-I", "-S", "-c", _READING, timeout_s=60.0).check()
+    done = vm.run(*_READ, timeout_s=60.0).check()
     reading = json.loads(done.stdout)
     if reading["before"] != reading["after"]:
         return None

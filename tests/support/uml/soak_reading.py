@@ -5,6 +5,7 @@ The kernel's part is /proc/modules and every parameter that can be read, of the 
 
 import json
 import subprocess
+import sys
 from contextlib import suppress
 from pathlib import Path
 
@@ -49,8 +50,19 @@ def _parameters(name: str) -> dict[str, str]:
     return found
 
 
+def agreed() -> bool:
+    """Whether kmodd and the kernel say the same of which modules are in."""
+    rows = said()
+    modules = {line.split()[0] for line in Path("/proc/modules").read_text().splitlines() if " Live " in line}
+    return all((name in modules) == (row["State"] == "loaded") for name, row in rows.items())
+
+
 def main() -> None:
-    """Names first, so that all three readings follow each other closely."""
+    """All of it; with an argument only whether both agree."""
+    if len(sys.argv) > 1:
+        print("agreed" if agreed() else "not yet")
+        return
+    # Names first, so that all three readings follow each other closely.
     names = sorted(said())
     before = kernel(names)
     bus = said()
