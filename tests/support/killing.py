@@ -70,6 +70,8 @@ class World:
         self.boots = 1
         self.done = -1
         """Number of the step that was begun last."""
+        self.answered = -1
+        """Number of the last step whose call came back: what was answered is done, whoever is killed then."""
         self.ends: list[Seen] = []
         """What was seen at the end of each step."""
         (path / "tree").mkdir()
@@ -95,6 +97,7 @@ class World:
                 daemon.trigger.notify(CONFIG)
             if step.call is not None:
                 await step.call(daemon)
+                self.answered = number
             await asyncio.sleep(step.wait_s)
             self.ends.append(seen(daemon))
 
@@ -132,6 +135,12 @@ class World:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.rmtree(self.path / "root/run", ignore_errors=True)
         self._boot_id()
+
+    @property
+    def may_be(self) -> tuple[int, ...]:
+        """Numbers of the steps at whose end things may stand."""
+        after = (0,) if self.answered == self.done else self.scenario.steps[self.done].may_be
+        return tuple(self.done + each for each in after)
 
     def held(self) -> frozenset[str]:
         """Modules whose quarantine is kept, or is due at the next boot: begun twice, and no end was seen."""

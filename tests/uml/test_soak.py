@@ -24,7 +24,7 @@ def test_kmodd_never_lies_and_leaks_nothing_whatever_happens(vm: Machine) -> Non
     done, looks, moved, found = 0, 0, 0, []
     end_s = time.monotonic() + SECONDS
     while time.monotonic() < end_s:
-        for _ in range(random.randint(1, 4)):
+        for _ in range(random.randint(1, 6)):
             action = draw(random)
             print(f"{vm.clock_s():8.2f} {action}")
             doer.do(action)

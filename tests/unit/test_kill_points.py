@@ -96,7 +96,7 @@ def goes_on(world: World, points: KillPoints, *, late: bool = False) -> None:
     where = f"killed in step {world.done} before {points.seen[-1]}"
     strangers = {name: world.kernel.instance(ModuleName(name)) for name in scenario.foreign}
     again = world.start_again(world.finish(late=late))
-    may_be = [reference(scenario.name).ends[world.done + each] for each in scenario.steps[world.done].may_be]
+    may_be = [reference(scenario.name).ends[step] for step in world.may_be]
     assert told(again, scenario) in may_be, where
     assert {name: world.kernel.instance(ModuleName(name)) for name in scenario.foreign} == strangers, where
     assert set(again.accused) <= set(scenario.accused), where
