@@ -4,7 +4,7 @@ import os
 import time
 from random import Random
 
-from tests.support.guest.daemon_bus import MANAGER, MANAGER_PATH, property_is
+from tests.support.guest.daemon_bus import MANAGER, MANAGER_PATH, Bus, property_is
 from tests.support.uml.machine import Machine
 from tests.support.uml.soak import FILES, FINAL, OTHERS, PATIENCE_S, Doer, draw, footprint, lies, zombies
 
@@ -24,7 +24,7 @@ def test_kmodd_never_lies_and_leaks_nothing_whatever_happens(vm: Machine) -> Non
     done, looks, moved, found = 0, 0, 0, []
     end_s = time.monotonic() + SECONDS
     while time.monotonic() < end_s:
-        for _ in range(random.randint(1, 6)):
+        for _ in range(random.choice((1, 1, 2, 3, 6))):
             action = draw(random)
             print(f"{vm.clock_s():8.2f} {action}")
             doer.do(action)
@@ -59,11 +59,13 @@ def end_at(vm: Machine, doer: Doer) -> None:
     """The last files, and the kernel as they say."""
     for name in (*FILES, "50-more.toml"):
         doer.take_away(name)
+    vm.drop("90-final.toml", FINAL)
+    Bus(vm).call("Reload")  # ends what a rollback holds, which refuses overrides
     for name in OTHERS:
         doer.forget(name)
     doer.resume()
-    vm.drop("90-final.toml", FINAL)
     doer.quieten()
+    assert vm.names_in("/run/kmodd.d") == ()
     vm.wait_for(property_is(MANAGER_PATH, MANAGER, "Converged", "true"), PATIENCE_S)
     assert {"dummy", "ip_vs_rr", "anubis", "scsi_debug"} <= vm.modules().keys()
     assert "wp512" not in vm.modules()
