@@ -11,7 +11,7 @@ from tests.support.uml.soak import FILES, FINAL, OTHERS, PATIENCE_S, Doer, draw,
 SECONDS = float(os.environ.get("KMODD_SOAK_SECONDS", "60"))
 SEED = int(os.environ.get("KMODD_SOAK_SEED", "0")) or int.from_bytes(os.urandom(4))
 MOST_GROWTH = 1.5
-"""Of the daemon's memory: ten times what some hundred modules and failures more would take."""
+"""Of the daemon: what it may have more at the end, as a factor."""
 
 
 def test_kmodd_never_lies_and_leaks_nothing_whatever_happens(vm: Machine) -> None:
