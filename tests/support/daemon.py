@@ -79,9 +79,15 @@ class StubDevices:
 class SimulatedDaemon:
     """Everything from the catalog to the kernel; also the audience of its passes."""
 
-    def __init__(self, group: asyncio.TaskGroup, path: Path, kernel: SimulatedKernel) -> None:
+    def __init__(
+        self,
+        group: asyncio.TaskGroup,
+        path: Path,
+        kernel: SimulatedKernel,
+        loader: SimulatedLoader | None = None,
+    ) -> None:
         self.kernel = kernel
-        self.loader = SimulatedLoader(self.kernel)
+        self.loader = loader or SimulatedLoader(self.kernel)
         self.devices = StubDevices()
         self.compiler_troubles: list[KmoddError] = []
         self.compiled = 0

@@ -82,6 +82,8 @@ class SimulatedLoader:
         """Path of a module file -> its digest, where it is not the usual one."""
         self.lookup_s = 0.0
         """How long the module tree takes to answer."""
+        self.duration_s = 0.0
+        """How long an init, exit or setter takes where no gate is."""
 
     async def perform(self, request: Request, note: Note | None = None) -> Report:
         """Carry out ``request`` as far as faults and gates let it, its intent first."""
@@ -166,9 +168,13 @@ class SimulatedLoader:
                 raise AssertionError(request)
         # A process that is not there, so that nobody waits for it.
         intent = Intent(*rest, note.kernel, note.boot_id, NOBODY, 0, 0, next(self._clock_us), note.tries)
-        Path(note.directory).mkdir(parents=True, exist_ok=True)
-        (Path(note.directory) / intent.file_name).write_bytes(render(intent))
+        self.keep(Path(note.directory) / intent.file_name, render(intent))
         return 0
+
+    def keep(self, path: Path, content: bytes) -> None:
+        """Have the file of an intent."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
 
     async def _perform(self, request: Request) -> Report:
         started_us = next(self._clock_us)
@@ -176,7 +182,7 @@ class SimulatedLoader:
         self._kernel.log += fault.messages
         error = 0 if fault.pretended else self._kernel.begin(request)
         gate = self.gates.get(request.module)
-        await (gate.wait() if gate else asyncio.sleep(0))
+        await (gate.wait() if gate else asyncio.sleep(self.duration_s))
         if not (error or fault.pretended or fault.stuck):
             error = self._kernel.end(request, fault.error)
         if fault.lost or fault.stuck:

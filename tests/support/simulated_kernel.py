@@ -131,6 +131,10 @@ class SimulatedKernel:
         module = ModuleName(name)
         return (self._builtin.get(module) or self._live[module].values)[parameter]
 
+    def values(self, name: ModuleName) -> dict[str, str]:
+        """What all parameters of a module that is in really are, readable or not."""
+        return dict(self._live[name].values)
+
     # ------------------------------------------------------------------------ what kmodd does
 
     def present(self) -> frozenset[ModuleName]:
