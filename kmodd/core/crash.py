@@ -55,10 +55,6 @@ class Quarantine(NamedTuple):
     confirmed: bool = False
     lines: tuple[str, ...] = ()
 
-    def holds_for(self, digest: str, kernel: str) -> bool:
-        """Whether it speaks of this file and this kernel; a change that reads no file has no digest."""
-        return self.kernel == kernel and self.digest in ("", digest)
-
 
 class Boot(NamedTuple):
     """What is remembered of a boot. ``clean``: kmodd was stopped, ``healthy``: it was at work for a while.

@@ -14,7 +14,6 @@ from kmodd.core.crash import (
     accused,
     begun,
     examine,
-    quarantined,
     tells_of_crash,
     why,
 )
@@ -152,14 +151,6 @@ def test_what_a_crash_begins_with(line: str) -> None:
 @given(st.lists(st.text(max_size=200), max_size=20))
 def test_any_text_is_a_log(log: list[str]) -> None:
     sort(INTENT, logs={BEGAN_US: log})
-
-
-def test_a_quarantine_holds_for_this_file_and_kernel() -> None:
-    quarantine = quarantined(INTENT, ())
-    assert quarantine.holds_for("d1", "6.12 #1")
-    assert not quarantine.holds_for("d2", "6.12 #1")
-    assert not quarantine.holds_for("d1", "6.12 #2")
-    assert quarantine._replace(digest="").holds_for("d2", "6.12 #1")
 
 
 @pytest.mark.parametrize(

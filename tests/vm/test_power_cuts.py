@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from kmodd.daemon.message_id import MessageId
 from tests.support.guest.conditions import module_live, module_loading
 from tests.support.guest.daemon_bus import Bus
 from tests.support.vm.machine import VirtualMachine
@@ -36,7 +37,7 @@ parameters.init_seconds = 3
 after = ["{{after}}"]
 """
 )
-SUSPECT = "MESSAGE_ID=e9fcb9b4fded40299c577b849a4df0b1"
+SUSPECT = f"MESSAGE_ID={MessageId.SUSPECT}"
 
 
 def cut_and_boot(snapshot: Snapshot, chance: random.Random) -> int:
