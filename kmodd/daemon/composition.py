@@ -5,6 +5,7 @@ import contextlib
 import logging
 import os
 import signal
+from collections.abc import Callable
 
 from kmodd.config.compiler import load_catalog
 from kmodd.daemon.block_file import BlockFile
@@ -98,18 +99,7 @@ class Daemon:
             turns,
         )
         performer = Witness(loader, self._checkpoints.note)
-        self._guard = CrashGuard(
-            Surroundings(
-                GuardFiles(places.config.state_dir),
-                BlockFile(places.block_dir),
-                store,
-                reader,
-                loader,
-                self._executor_changed,
-                places.roots.proc,
-                places.pstore,
-            )
-        )
+        self._guard = _crash_guard(places, store, reader, loader, self._executor_changed)
         examiner = Examiner(loader, reader)
         self._executor = Executor(
             group, performer, reader, store, self._guard, examiner, self._executor_changed
@@ -252,3 +242,24 @@ class Daemon:
         while True:
             self._notifier.watchdog()
             await asyncio.sleep(interval_s)
+
+
+def _crash_guard(
+    places: Places,
+    store: MemoryStore,
+    reader: SystemReader,
+    loader: LoaderClient,
+    changed: Callable[[], None],
+) -> CrashGuard:
+    return CrashGuard(
+        Surroundings(
+            GuardFiles(places.config.state_dir),
+            BlockFile(places.block_dir),
+            store,
+            reader,
+            loader,
+            changed,
+            places.roots.proc,
+            places.pstore,
+        )
+    )

@@ -7,7 +7,6 @@ before it has its name, so one that is broken was not broken by a crash.
 import json
 import logging
 import os
-import stat
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import Any, Final
 from kmodd.core.crash import Boot, Quarantine
 from kmodd.files import sync_directory, write_atomically
 from kmodd.intent import SIZE_LIMIT, SUFFIX, BadIntent, Intent, parse, render
+from kmodd.kernel.reading import read_regular
 from kmodd.names import ModuleName, is_module_name, printable
 from kmodd.shown import ActionKind
 
@@ -45,7 +45,7 @@ class GuardFiles:
     def intent(self, name: str) -> Intent | None:
         """One of them; None if it is not there, or damaged."""
         path = self.intents / name
-        content = _read(path, SIZE_LIMIT)
+        content = read_regular(path, SIZE_LIMIT)
         try:
             return parse(name, content) if content is not None else None
         except BadIntent as error:
@@ -109,7 +109,7 @@ def _write(path: Path, document: dict[str, Any]) -> None:
 
 def _document(path: Path) -> dict[str, Any]:
     try:
-        content = _read(path, _MOST_BYTES)
+        content = read_regular(path, _MOST_BYTES)
         document = json.loads(content) if content is not None else {}
         if not isinstance(document, dict) or (document and document.get("format") != FORMAT):
             raise ValueError("another format")
@@ -117,23 +117,6 @@ def _document(path: Path) -> dict[str, Any]:
         _log.warning("%s is damaged (%s) and counts for nothing", path, error)
         return {}
     return document
-
-
-def _read(path: Path, limit: int) -> bytes | None:
-    """The first ``limit`` bytes of a regular file; None where there is none that can be read."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            return None
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read(limit)
-    except OSError:
-        return None
-    finally:
-        os.close(descriptor)
 
 
 def _quarantine(row: dict[str, Any]) -> Quarantine:

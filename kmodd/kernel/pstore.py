@@ -9,6 +9,7 @@ import stat
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from kmodd.kernel.reading import read_regular
 from kmodd.names import printable
 
 PLACES: Final = ("/sys/fs/pstore", "/var/lib/systemd/pstore")
@@ -52,13 +53,6 @@ def _below(directory: str, depth: int) -> Iterator[tuple[int, str]]:
 
 
 def _lines(path: str) -> tuple[str, ...]:
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return ()
-    try:
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
-            content = file.read(SIZE_LIMIT) or b""
-    except OSError:
-        return ()
-    return tuple(printable(line)[:_LINE_LIMIT] for line in content.decode("utf-8", "replace").split("\n"))
+    content = read_regular(path, SIZE_LIMIT) or b""
+    lines = content.decode("utf-8", "replace").split("\n") if content else ()
+    return tuple(printable(line)[:_LINE_LIMIT] for line in lines)

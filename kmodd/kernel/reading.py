@@ -4,6 +4,7 @@ Imported by the loader: nothing heavy in here.
 """
 
 import os
+import stat
 from collections.abc import Iterator
 from typing import Final
 
@@ -27,6 +28,23 @@ def chunks(path: str, limit: int, size: int = _CHUNK) -> Iterator[bytes]:
             yield chunk
     finally:
         os.close(fd)
+
+
+def read_regular(path: str | os.PathLike[str], limit: int) -> bytes | None:
+    """The first ``limit`` bytes of a regular file, no link followed; None where there is none to read."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return None
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read(limit)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
 
 
 def _read(fd: int, size: int) -> bytes:
