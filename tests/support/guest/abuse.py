@@ -100,19 +100,19 @@ def _texts() -> Iterator[Call]:
 
 
 def _overrides() -> Iterator[Call]:
-    """Hostile names, keys, values and parameters."""
-    for text in HOSTILE:
+    """A reason of each text, and in turn a name, key, value or parameter: each call is compiled."""
+    for number, text in enumerate(HOSTILE):
         said = Variant("s", text)
         parameter = Variant("a{sv}", {"numdummies": said})
-        for name, values in (
+        others: tuple[tuple[str, dict[str, object]], ...] = (
             (text, {}),
             ("dummy", {text: said}),
-            ("dummy", {"reason": said}),
             ("dummy", {"after": Variant("as", [text])}),
             ("dummy", {"parameters": parameter}),
             ("dummy", {"parameters": Variant("a{sv}", {text: Variant("i", 1)})}),
-        ):
-            yield MANAGER.name, "SetOverride", "sa{sv}", (name, values)
+        )
+        yield MANAGER.name, "SetOverride", "sa{sv}", ("dummy", {"reason": said})
+        yield MANAGER.name, "SetOverride", "sa{sv}", others[number % len(others)]
 
 
 def _senseless() -> Iterator[Call]:
