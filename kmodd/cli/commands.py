@@ -39,6 +39,30 @@ def _files(parser: ArgumentParser) -> None:
     )
 
 
+def _module(parser: ArgumentParser) -> None:
+    parser.add_argument("module", metavar="MODULE")
+
+
+def _lasting(parser: ArgumentParser) -> None:
+    """Until when it is wanted."""
+    until = parser.add_mutually_exclusive_group()
+    until.add_argument("--runtime", action="store_true", help="until the next boot (as without an option)")
+    until.add_argument("--persistent", action="store_true", help="by a file in /etc/kmodd.d, for root")
+
+
+def _module_wanted(parser: ArgumentParser) -> None:
+    _module(parser)
+    _lasting(parser)
+
+
+def _module_and_parameters(parser: ArgumentParser) -> None:
+    _module(parser)
+    parser.add_argument(
+        "assignments", nargs="+", metavar="PARAM=VALUE", help="a parameter, and the text that the kernel gets"
+    )
+    _lasting(parser)
+
+
 COMMANDS = (
     Command(
         "status",
@@ -53,4 +77,18 @@ COMMANDS = (
     Command("check", "check", "check", "check files, without a daemon", _files),
     Command("reload", "passes", "reload", "have the files compiled again", _nothing),
     Command("reconcile", "passes", "reconcile", "make one whole pass now", _nothing),
+    Command("retry", "changes", "retry", "try at once what failed or was put off", _module),
+    Command("release", "changes", "release", "end the quarantine of a module", _module),
+    Command("pause", "changes", "pause", "stop enforcement; looking on goes on", _nothing),
+    Command("resume", "changes", "resume", "enforce again", _nothing),
+    Command("load", "overrides", "load", "want a module loaded", _module_wanted),
+    Command("deny", "overrides", "deny", "want a module kept out, whoever asks for it", _module_wanted),
+    Command(
+        "set",
+        "overrides",
+        "set_parameters",
+        "want parameters of a module",
+        _module_and_parameters,
+    ),
+    Command("clear", "overrides", "clear", "take away what load, deny and set have set", _module),
 )

@@ -8,10 +8,21 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kmodd.bus import names
-from kmodd.bus.message import ALLOW_INTERACTIVE_AUTHORIZATION
+from kmodd.bus.message import ALLOW_INTERACTIVE_AUTHORIZATION, Variant
 from kmodd.cli.client import Client
-from kmodd.names import ModuleName
-from kmodd.shown import ActionRow, Drift, Location, ModuleStatus, OutcomeRow, Source, Stage
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.names import ModuleName, printable
+from kmodd.shown import (
+    ActionRow,
+    Condition,
+    Drift,
+    Location,
+    ModuleState,
+    ModuleStatus,
+    OutcomeRow,
+    Source,
+    Stage,
+)
 
 _MANAGER = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE)
 
@@ -150,16 +161,58 @@ class Manager:
         """One whole pass, carried out."""
         return tuple(OutcomeRow(*row) for row in self._change("Reconcile", answer="a(sss)"))
 
+    def row(self, name: ModuleName) -> Row:
+        """How a module stands, in short, whether it is managed or not."""
+        for row in self.modules():
+            if row.name == name:
+                return row
+        try:
+            module = self.module(name)
+        except KmoddError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            message = "no file names it, and it is not in the kernel"
+            return Row(name, "", ModuleState.NOT_LOADED, Condition.NOT_MANAGED, message)
+        return Row(name, module.desired, module.state, module.condition, module.message)
+
+    def retry(self, name: ModuleName) -> None:
+        """Have tried at once what failed with a module; raises NOT_FOUND."""
+        self._change("Retry", "s", name)
+
+    def release(self, name: ModuleName) -> None:
+        """End the quarantine of a module; raises NOT_FOUND, BUSY."""
+        self._change("Release", "s", name)
+
+    def pause(self, *, paused: bool) -> None:
+        """Stop enforcement, or go on with it."""
+        self._change("Pause" if paused else "Resume")
+
+    def set_override(self, name: ModuleName, values: Mapping[str, object]) -> None:
+        """Want this of a module until the next boot, in the place of what was wanted so before.
+
+        ``values`` are keys of kmodd.d(5) with what a file has. Raises INVALID_CONFIG, INVALID_ARGUMENT, BUSY.
+        """
+        self._change("SetOverride", "sa{sv}", name, {key: variant(value) for key, value in values.items()})
+
+    def clear_override(self, name: ModuleName) -> None:
+        """Want it no more; raises NOT_FOUND."""
+        self._change("ClearOverride", "s", name)
+
     def _ask(self, member: str, signature: str = "", *arguments: str, answer: str) -> Any:
         (value,) = self._client.call((*_MANAGER, member), signature, arguments, answer=answer)
         return value
 
-    def _change(self, member: str, *, answer: str) -> Any:
+    def _change(self, member: str, signature: str = "", *arguments: Any, answer: str = "") -> Any:
         """Call what changes something: polkit may ask for a password, and a load takes what it takes."""
-        (value,) = self._client.call(
-            (*_MANAGER, member), answer=answer, flags=ALLOW_INTERACTIVE_AUTHORIZATION, timeout_s=None
+        values = self._client.call(
+            (*_MANAGER, member),
+            signature,
+            arguments,
+            answer=answer,
+            flags=ALLOW_INTERACTIVE_AUTHORIZATION,
+            timeout_s=None,
         )
-        return value
+        return values[0] if values else None
 
     def _properties(self, path: str, interface: str, wires: Mapping[str, Wire]) -> dict[str, Any]:
         """Properties by field; one that is not there, or is of another type, is left out."""
@@ -170,6 +223,28 @@ class Manager:
             for field, wire in wires.items()
             if wire.name in values and values[wire.name].signature == wire.signature
         }
+
+
+def variant(value: object) -> Variant:
+    """A value of a file (bool, int, float, str, list, dict) as it travels; raises INVALID_ARGUMENT."""
+    match value:
+        case bool():
+            return Variant("b", value)
+        case int() if -(2**63) <= value < 2**64:
+            return Variant("t" if value >= 2**63 else "x", value)
+        case float():
+            return Variant("d", value)
+        case str():
+            return Variant("s", value)
+        case list():
+            return Variant("av", [variant(item) for item in value])
+        case dict():
+            return Variant("a{sv}", {key: variant(item) for key, item in value.items()})
+    raise KmoddError(
+        ErrorKind.INVALID_ARGUMENT,
+        f"{printable(repr(value)[:60])} cannot be the value of a key",
+        "kmodd.d(5) has keys and values",
+    )
 
 
 def _value(value: Any, wire: Wire) -> Any:

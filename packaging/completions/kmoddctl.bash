@@ -32,7 +32,9 @@ _kmoddctl_offer_files() {
 _kmoddctl() {
 	local current=$2 command='' count=0 word
 	local -a options=(--json --help -h) names
-	local -a commands=(status list plan explain check reload reconcile)
+	local -a commands=(
+		status list plan explain check reload reconcile retry release pause resume load deny set clear
+	)
 	local -a keys=(
 		state parameters on_parameter_change after before requires wants conflicts replaces when when_gone ready
 		load_timeout reason
@@ -44,11 +46,14 @@ _kmoddctl() {
 		*) if [[ $command ]]; then count=$((count + 1)); else command=$word; fi ;;
 		esac
 	done
+	case $command in
+	load | deny | set) options+=(--runtime --persistent) ;;
+	esac
 	case $current:$command:$count in
 	-*::*) _kmoddctl_offer "$current" "${options[@]}" --version ;;
 	-*) _kmoddctl_offer "$current" "${options[@]}" ;;
 	*::*) _kmoddctl_offer "$current" "${commands[@]}" ;;
-	*:status:0 | *:explain:0)
+	*:status:0 | *:explain:0 | *:retry:0 | *:release:0 | *:load:0 | *:deny:0 | *:set:0 | *:clear:0)
 		mapfile -t names < <(_kmoddctl_modules)
 		# "-" and "_" are one letter in the name of a module.
 		_kmoddctl_offer "${current//-/_}" "${names[@]}"

@@ -36,8 +36,29 @@ complete --command kmoddctl --condition __fish_use_subcommand --arguments reload
     --description 'have the files compiled again'
 complete --command kmoddctl --condition __fish_use_subcommand --arguments reconcile \
     --description 'make one whole pass now'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments retry \
+    --description 'try at once what failed or was put off'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments release \
+    --description 'end the quarantine of a module'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments pause \
+    --description 'stop enforcement; looking on goes on'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments resume \
+    --description 'enforce again'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments load \
+    --description 'want a module loaded'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments deny \
+    --description 'want a module kept out, whoever asks for it'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments set \
+    --description 'want parameters of a module'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments clear \
+    --description 'take away what load, deny and set have set'
 
-complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain' --arguments '(__kmoddctl_modules)'
+complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain retry release load deny set clear' \
+    --arguments '(__kmoddctl_modules)'
 complete --command kmoddctl --condition '__kmoddctl_operand 2 explain' --arguments 'state parameters
     on_parameter_change after before requires wants conflicts replaces when when_gone ready load_timeout reason'
 complete --command kmoddctl --condition '__fish_seen_subcommand_from check' --arguments '(__kmoddctl_files)'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from load deny set' --long-option runtime \
+    --description 'until the next boot'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from load deny set' --long-option persistent \
+    --description 'by a file in /etc/kmodd.d'

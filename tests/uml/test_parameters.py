@@ -127,7 +127,7 @@ def test_no_wake_ups_while_idle(vm: Machine, watched: bool) -> None:
     bus = started(vm, text + '[module.f2fs]\nstate = "denied"\n[module.ifb]\nwhen.path_exists = "/tmp/x"\n')
     bus.wait_for_state("converged")
     bus.call("Reconcile")
-    after = {role: vm.wakeups_of(role) for role in ROLES}
+    before = after = {role: vm.wakeups_of(role) for role in ROLES}
     for _ in range(IDLE_WINDOWS):  # the first may see the end of what the drop began
         before = after
         vm.run("sleep", "10").check()

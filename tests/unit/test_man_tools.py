@@ -36,6 +36,8 @@ def _operand(action: Action) -> str:
             return f"Op {word}"
         case "*":
             return f"Op {word} ..."
+        case "+":
+            return f"{word} ..."
         case _:
             return word
 
@@ -100,6 +102,14 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "check": Issue._fields,
     "reload": ("generation",),
     "reconcile": OutcomeRow._fields,
+    "retry": Row._fields,
+    "release": Row._fields,
+    "pause": ("paused",),
+    "resume": ("paused",),
+    "load": Row._fields,
+    "deny": Row._fields,
+    "set": Row._fields,
+    "clear": Row._fields,
 }
 
 
