@@ -26,6 +26,7 @@ def _nothing(_parser: ArgumentParser) -> None:
 
 def _optional_module(parser: ArgumentParser) -> None:
     parser.add_argument("module", nargs="?", metavar="MODULE", help="everything about this module")
+    parser.add_argument("--all", action="store_true", help="list what is as declared, too")
 
 
 def _module_and_key(parser: ArgumentParser) -> None:
@@ -91,4 +92,6 @@ COMMANDS = (
         _module_and_parameters,
     ),
     Command("clear", "overrides", "clear", "take away what load, deny and set have set", _module),
+    Command("apply", "apply", "apply", "put the files in force, and show what happens", _nothing),
+    Command("watch", "watch", "watch", "show what happens, as it happens", _nothing),
 )

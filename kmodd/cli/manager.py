@@ -129,7 +129,7 @@ class Manager:
     """The daemon, asked over a connection. What fails is a KmoddError, as Client.call says."""
 
     def __init__(self, client: Client) -> None:
-        self._client = client
+        self.client = client
 
     def overview(self) -> Overview:
         """How the daemon stands."""
@@ -199,12 +199,12 @@ class Manager:
         self._change("ClearOverride", "s", name)
 
     def _ask(self, member: str, signature: str = "", *arguments: str, answer: str) -> Any:
-        (value,) = self._client.call((*_MANAGER, member), signature, arguments, answer=answer)
+        (value,) = self.client.call((*_MANAGER, member), signature, arguments, answer=answer)
         return value
 
     def _change(self, member: str, signature: str = "", *arguments: Any, answer: str = "") -> Any:
         """Call what changes something: polkit may ask for a password, and a load takes what it takes."""
-        values = self._client.call(
+        values = self.client.call(
             (*_MANAGER, member),
             signature,
             arguments,
@@ -217,7 +217,7 @@ class Manager:
     def _properties(self, path: str, interface: str, wires: Mapping[str, Wire]) -> dict[str, Any]:
         """Properties by field; one that is not there, or is of another type, is left out."""
         target = (names.SERVICE, path, names.PROPERTIES, "GetAll")
-        (values,) = self._client.call(target, "s", (interface,), answer="a{sv}")
+        (values,) = self.client.call(target, "s", (interface,), answer="a{sv}")
         return {
             field: _value(values[wire.name].value, wire)
             for field, wire in wires.items()

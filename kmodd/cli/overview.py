@@ -1,12 +1,13 @@
 """``kmoddctl status`` and ``kmoddctl list``: how all modules stand."""
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
+from kmodd.cli.advice import advice
 from kmodd.cli.connect import ask
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER, Output
-from kmodd.cli.render import BOLD, RED, Cell, Style, columns, dot, paint, table
+from kmodd.cli.render import BOLD, DIM, RED, Cell, Style, columns, dot, paint, table
 from kmodd.cli.tones import CONDITIONS, STATES, in_order, toned
 from kmodd.names import printable
 from kmodd.shown import DaemonState
@@ -22,7 +23,9 @@ def status(options: Namespace, output: Output) -> int:
         return module_status(options.module, output)
     with ask() as manager:
         overview, rows = manager.overview(), manager.modules()
-    output.show({**overview._asdict(), "modules": rows}, lambda style: _dashboard(overview, rows, style))
+    output.show(
+        {**overview._asdict(), "modules": rows}, lambda style: _dashboard(overview, rows, style, options.all)
+    )
     return 0 if overview.converged and overview.state != DaemonState.DEGRADED else NOT_IN_ORDER
 
 
@@ -34,8 +37,16 @@ def list_modules(_options: Namespace, output: Output) -> int:
     return 0
 
 
-def _dashboard(overview: Overview, rows: tuple[Row, ...], style: Style) -> Iterable[str]:
-    """What is wrong first, and why; then the rest."""
+def wrong_lines(wrong: Iterable[Row], style: Style) -> Iterable[str]:
+    """Modules that are not as declared: why, and what to do."""
+    cells = [cells for row in wrong for cells in _with_advice(row)]
+    return _section("Not as declared", columns(cells, style, 2) if cells else [], style)
+
+
+def _dashboard(
+    overview: Overview, rows: tuple[Row, ...], style: Style, all_of_them: bool = False
+) -> Iterable[str]:
+    """What is wrong first, and why; then the rest, in numbers or ``all_of_them``."""
     tone = STATES.get(overview.state, RED)
     wrong = [row for row in rows if not in_order(row.condition)]
     right = [row for row in rows if in_order(row.condition)]
@@ -44,8 +55,20 @@ def _dashboard(overview: Overview, rows: tuple[Row, ...], style: Style) -> Itera
     yield f"{dot(tone, style)} kmodd is {state}: {_count(rows, wrong)}{refused}"
     yield _details(overview)
     yield from _section("Configuration", _issues(overview.config_issues, style), style)
-    yield from _section("Not as declared", columns(map(_short, wrong), style, 2) if wrong else [], style)
-    yield from _section("As declared", columns(map(_short, right), style, 2) if right else [], style)
+    yield from wrong_lines(wrong, style)
+    if all_of_them:
+        yield from _section("As declared", columns(map(_short, right), style, 2) if right else [], style)
+    elif right:
+        yield from ("", f"{paint('As declared', BOLD, style)}: {_numbers(right)}")
+
+
+def _numbers(rows: Iterable[Row]) -> str:
+    """How many there are in each condition, most first."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.condition] = counts.get(row.condition, 0) + 1
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {printable(condition)}" for condition, count in ordered)
 
 
 def _count(rows: tuple[Row, ...], wrong: list[Row]) -> str:
@@ -56,7 +79,7 @@ def _count(rows: tuple[Row, ...], wrong: list[Row]) -> str:
 
 
 def _details(overview: Overview) -> str:
-    paused = ", enforcement is paused" if overview.paused else ""
+    paused = ", enforcement is paused (kmoddctl resume goes on)" if overview.paused else ""
     paused += "" if overview.enforcing else ", only reporting (enforce is off)"
     kernel = printable(overview.kernel_release)
     return (
@@ -86,3 +109,10 @@ def _cells(row: Row) -> tuple[Cell, ...]:
 
 def _short(row: Row) -> tuple[Cell, ...]:
     return Cell(row.name, BOLD), toned(row.condition, CONDITIONS), Cell(row.message)
+
+
+def _with_advice(row: Row) -> Iterator[tuple[Cell, ...]]:
+    yield _short(row)
+    to_do = advice(row.condition, row.name)
+    if to_do:
+        yield Cell(""), Cell(""), Cell(f"-> {to_do}", DIM)

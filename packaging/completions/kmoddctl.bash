@@ -33,7 +33,8 @@ _kmoddctl() {
 	local current=$2 command='' count=0 word
 	local -a options=(--json --help -h) names
 	local -a commands=(
-		status list plan explain check reload reconcile retry release pause resume load deny set clear
+		status list plan explain check reload reconcile retry release pause resume load deny
+		set clear apply watch
 	)
 	local -a keys=(
 		state parameters on_parameter_change after before requires wants conflicts replaces when when_gone ready
@@ -47,6 +48,7 @@ _kmoddctl() {
 		esac
 	done
 	case $command in
+	status) options+=(--all) ;;
 	load | deny | set) options+=(--runtime --persistent) ;;
 	esac
 	case $current:$command:$count in

@@ -20,7 +20,7 @@ from kmodd.shown import (
     Source,
 )
 from tests.bus.cli_tool import kmoddctl, use
-from tests.bus.manager import FakeManager, issue, status
+from tests.bus.manager import FakeManager, issue, status, statuses
 from tests.bus.private_bus import Printed, PrivateBus
 
 LOOP = status("loop", condition=Condition.DRIFTED, message="max_part is '15', wanted '16'")
@@ -65,12 +65,25 @@ def test_status_begins_with_what_is_wrong_and_why(bus: PrivateBus) -> None:
         "\n"
         "Not as declared\n"
         "  loop  drifted  max_part is '15', wanted '16'\n"
+        "                 -> kmoddctl status loop shows what is wanted and what was found\n"
         "\n"
-        "As declared\n"
-        "  nouveau  denied   nobody can load it\n"
-        "  zfs      in-sync  loaded as declared\n"
+        "As declared: 1 denied, 1 in-sync\n"
     )
     assert (printed.status, printed.err) == (3, "")
+
+
+def test_status_of_all_lists_what_is_as_declared_too(bus: PrivateBus) -> None:
+    printed = answered(bus, manager(), "status", "--all")
+    assert printed.out.endswith(
+        "\nAs declared\n  nouveau  denied   nobody can load it\n  zfs      in-sync  loaded as declared\n"
+    )
+    assert "As declared:" not in printed.out
+
+
+def test_most_of_what_is_as_declared_comes_first(bus: PrivateBus) -> None:
+    held = {**statuses(12), **{each.name: each for each in (NOUVEAU, LOOP)}}
+    printed = answered(bus, FakeManager(held, converged=False), "status")
+    assert printed.out.endswith("\nAs declared: 12 in-sync, 1 denied\n")
 
 
 @pytest.mark.parametrize(
@@ -116,6 +129,7 @@ def test_status_of_a_module_is_everything_about_it(bus: PrivateBus) -> None:
         "         Desired  loaded\n"
         "          Reason  for images\n"
         "           State  loaded, since 2023-11-14 22:13:20 UTC, took 12.3 ms\n"
+        "           To do  kmoddctl status loop shows what is wanted and what was found\n"
         "      Parameters  max_loop = 64\n"
         "                  max_part = 15, wanted 16\n"
         "                  secret = 1 wanted, cannot be read\n"

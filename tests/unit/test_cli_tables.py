@@ -9,6 +9,7 @@ from kmodd.bus.interfaces import MANAGER
 from kmodd.bus.interfaces import MODULE as MODULE_INTERFACE
 from kmodd.bus.table import Interface
 from kmodd.cli import tones
+from kmodd.cli.advice import ADVICE, advice
 from kmodd.cli.commands import COMMANDS, DEFAULT, Command
 from kmodd.cli.main import INTERRUPTED, PIPE_CLOSED, parser
 from kmodd.cli.manager import MODULE, OVERVIEW, Overview, Wire
@@ -37,6 +38,12 @@ def test_every_word_has_its_tone_and_every_tone_a_word(
 def test_in_order_is_what_the_daemon_takes_for_good() -> None:
     assert {condition for condition in Condition if tones.in_order(condition)} == GOOD
     assert not tones.in_order("brought-by-a-later-version")
+
+
+def test_what_is_not_in_order_has_an_advice_and_nothing_else() -> None:
+    assert set(ADVICE) == {condition for condition in Condition if not tones.in_order(condition)}
+    assert all(advice(condition, "loop") and "{" not in advice(condition, "loop") for condition in ADVICE)
+    assert advice("brought-by-a-later-version", "loop") == ""
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ from collections.abc import Mapping
 import pytest
 
 from kmodd.cli import main as cli
+from kmodd.cli.apply import Applied
 from kmodd.cli.commands import COMMANDS
+from kmodd.cli.follow import Daemon
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER
 from kmodd.core.switches import Switches, switches
@@ -110,6 +112,8 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "deny": Row._fields,
     "set": Row._fields,
     "clear": Row._fields,
+    "apply": Applied._fields,
+    "watch": ("event", *Row._fields, *OutcomeRow._fields, *Daemon._fields),
 }
 
 
