@@ -69,12 +69,12 @@ class Client:
         """Call ``target`` (destination, path, interface, member) and return the values of the answer.
 
         ``timeout_s`` None waits until the called one answers or leaves the bus. Raises the kind of the
-        error that was answered, NOT_RUNNING without anybody to answer, BUSY after ``timeout_s``, NO_BUS.
+        error that was answered, NOT_RUNNING without anybody to answer, BUSY after ``timeout_s``, NO_BUS, and
+        INVALID_ARGUMENT for what cannot be sent.
         """
         self._serial += 1
-        data = outgoing.method_call(
-            self._serial, target, signature, encode(signature, arguments), flags | NO_AUTO_START
-        )
+        body = _encoded(signature, arguments)
+        data = outgoing.method_call(self._serial, target, signature, body, flags | NO_AUTO_START)
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         try:
             with _sentences():
@@ -132,6 +132,13 @@ class Client:
         if message.kind == SIGNAL and not frame.cut:
             self._told(message)
         return message, frame.cut
+
+
+def _encoded(signature: str, arguments: Sequence[Any]) -> bytes:
+    try:
+        return bytes(encode(signature, arguments))
+    except WireError as error:
+        raise KmoddError(ErrorKind.INVALID_ARGUMENT, f"an argument cannot be sent: {error}") from error
 
 
 def _nobody_listens(_message: Message) -> None:

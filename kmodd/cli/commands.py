@@ -3,7 +3,7 @@
 Each lives in a module of its own kind, imported when it is called: nobody waits for what he does not use.
 """
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -64,6 +64,20 @@ def _module_and_parameters(parser: ArgumentParser) -> None:
     _lasting(parser)
 
 
+def _trial(parser: ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="drop-ins to try")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=60, metavar="SECONDS", help="when all is taken back (60)"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask: keep it if all is as declared")
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 6):
+        raise ArgumentTypeError("a number of seconds is wanted")
+    return int(text)
+
+
 COMMANDS = (
     Command(
         "status",
@@ -94,4 +108,5 @@ COMMANDS = (
     Command("clear", "overrides", "clear", "take away what load, deny and set have set", _module),
     Command("apply", "apply", "apply", "put the files in force, and show what happens", _nothing),
     Command("watch", "watch", "watch", "show what happens, as it happens", _nothing),
+    Command("try", "trial", "try_files", "try files, and take all back unless it is kept", _trial),
 )

@@ -198,6 +198,19 @@ class Manager:
         """Want it no more; raises NOT_FOUND."""
         self._change("ClearOverride", "s", name)
 
+    def create_checkpoint(self, timeout_s: int) -> str:
+        """Have all taken back after so many seconds, unless it is committed; its id. Raises BUSY."""
+        checkpoint: str = self._change("CreateCheckpoint", "u", timeout_s, answer="s")
+        return checkpoint
+
+    def commit(self, checkpoint: str) -> None:
+        """Keep what was changed; raises NOT_FOUND where it was taken back already."""
+        self._change("Commit", "s", checkpoint)
+
+    def roll_back(self, checkpoint: str) -> None:
+        """Take all back now, and wait for it; raises NOT_FOUND, and IN_USE with what is left."""
+        self._change("Rollback", "s", checkpoint)
+
     def _ask(self, member: str, signature: str = "", *arguments: str, answer: str) -> Any:
         (value,) = self.client.call((*_MANAGER, member), signature, arguments, answer=answer)
         return value

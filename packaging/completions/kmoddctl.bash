@@ -34,7 +34,7 @@ _kmoddctl() {
 	local -a options=(--json --help -h) names
 	local -a commands=(
 		status list plan explain check reload reconcile retry release pause resume load deny
-		set clear apply watch
+		set clear apply watch try
 	)
 	local -a keys=(
 		state parameters on_parameter_change after before requires wants conflicts replaces when when_gone ready
@@ -49,6 +49,7 @@ _kmoddctl() {
 	done
 	case $command in
 	status) options+=(--all) ;;
+	try) options+=(--timeout --yes) ;;
 	load | deny | set) options+=(--runtime --persistent) ;;
 	esac
 	case $current:$command:$count in
@@ -61,7 +62,7 @@ _kmoddctl() {
 		_kmoddctl_offer "${current//-/_}" "${names[@]}"
 		;;
 	*:explain:1) _kmoddctl_offer "$current" "${keys[@]}" ;;
-	*:check:*) _kmoddctl_offer_files "$current" ;;
+	*:check:* | *:try:*) _kmoddctl_offer_files "$current" ;;
 	esac
 }
 

@@ -56,14 +56,20 @@ complete --command kmoddctl --condition __fish_use_subcommand --arguments apply 
     --description 'put the files in force, and show what happens'
 complete --command kmoddctl --condition __fish_use_subcommand --arguments watch \
     --description 'show what happens, as it happens'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments try \
+    --description 'try files, and take all back unless it is kept'
 
 complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain retry release load deny set clear' \
     --arguments '(__kmoddctl_modules)'
 complete --command kmoddctl --condition '__kmoddctl_operand 2 explain' --arguments 'state parameters
     on_parameter_change after before requires wants conflicts replaces when when_gone ready load_timeout reason'
-complete --command kmoddctl --condition '__fish_seen_subcommand_from check' --arguments '(__kmoddctl_files)'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from check try' --arguments '(__kmoddctl_files)'
 complete --command kmoddctl --condition '__fish_seen_subcommand_from status' --long-option all \
     --description 'list what is as declared, too'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from try' --long-option timeout --exclusive \
+    --description 'seconds after which all is taken back'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from try' --long-option yes \
+    --description 'keep it if all is as declared'
 complete --command kmoddctl --condition '__fish_seen_subcommand_from load deny set' --long-option runtime \
     --description 'until the next boot'
 complete --command kmoddctl --condition '__fish_seen_subcommand_from load deny set' --long-option persistent \

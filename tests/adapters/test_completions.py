@@ -94,10 +94,11 @@ def test_keys_of_the_language(shell: str, environment: Mapping[str, str], tmp_pa
 
 
 @each_shell
-def test_files_to_check(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
-    found = offered(shell, "kmoddctl check ", environment, tmp_path)
+@pytest.mark.parametrize("command", ["check", "try"])
+def test_files(shell: str, command: str, environment: Mapping[str, str], tmp_path: Path) -> None:
+    found = offered(shell, f"kmoddctl {command} ", environment, tmp_path)
     assert [name.replace("\\ ", " ").removesuffix("/") for name in found] == ["a file.toml", "directory"]
-    nested = offered(shell, "kmoddctl check a.toml directory/", environment, tmp_path)
+    nested = offered(shell, f"kmoddctl {command} a.toml directory/", environment, tmp_path)
     assert [os.path.basename(name) for name in nested] == ["b.toml"]
 
 

@@ -35,6 +35,7 @@ class RealDaemon(SimulatedDaemon):
     ) -> None:
         self.publisher: Publisher | None = None
         self.polkit = judge
+        self._moved = asyncio.Event()
         super().__init__(group, path, kernel)
         self.bus = bus
         self.root = path / "root"
@@ -43,6 +44,7 @@ class RealDaemon(SimulatedDaemon):
 
     def show(self, snapshot: Snapshot) -> None:
         super().show(snapshot)
+        self._moved.set()
         if self.publisher is not None:
             self.publisher.publish()
 
@@ -50,6 +52,13 @@ class RealDaemon(SimulatedDaemon):
         super().finished(rows)
         if self.publisher is not None:
             self.publisher.finished(rows)
+
+    async def until(self, happened: Callable[[], bool], most_s: float = 60.0) -> None:
+        """Wait, from pass to pass, until something has happened."""
+        async with asyncio.timeout(most_s):
+            while not happened():
+                self._moved.clear()
+                await self._moved.wait()
 
     async def ctl(self, *arguments: str) -> Printed:
         """Run the tool to its end, on the same files."""

@@ -12,6 +12,7 @@ from kmodd.cli.commands import COMMANDS
 from kmodd.cli.follow import Daemon
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER
+from kmodd.cli.trial import Tried
 from kmodd.core.switches import Switches, switches
 from kmodd.daemon import app as daemon
 from kmodd.daemon.log import fields
@@ -114,6 +115,7 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "clear": Row._fields,
     "apply": Applied._fields,
     "watch": ("event", *Row._fields, *OutcomeRow._fields, *Daemon._fields),
+    "try": Tried._fields,
 }
 
 
