@@ -78,6 +78,13 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
+def _kind_of_file(parser: ArgumentParser) -> None:
+    kinds = ("kmodd.d", "kmodd.toml")
+    parser.add_argument(
+        "kind", nargs="?", metavar="KIND", choices=kinds, default=kinds[0], help=f"{kinds[0]} or {kinds[1]}"
+    )
+
+
 COMMANDS = (
     Command(
         "status",
@@ -109,4 +116,7 @@ COMMANDS = (
     Command("apply", "apply", "apply", "put the files in force, and show what happens", _nothing),
     Command("watch", "watch", "watch", "show what happens, as it happens", _nothing),
     Command("try", "trial", "try_files", "try files, and take all back unless it is kept", _trial),
+    Command("symbols", "symbols", "symbols", "list the symbols of a module", _module),
+    Command("memory", "memory", "memory", "list the managed modules by their memory", _nothing),
+    Command("schema", "schema", "schema", "print the JSON schema of the files", _kind_of_file),
 )

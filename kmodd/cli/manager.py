@@ -152,6 +152,22 @@ class Manager:
         """What reconcile() would do now."""
         return tuple(ActionRow(*row) for row in self._ask("Plan", answer="a(ssss)"))
 
+    def symbols(self, name: ModuleName) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+        """Symbols that a module's file needs, each with the module that exports it, and those it exports."""
+        needed, exported = self.client.call((*_MANAGER, "Symbols"), "s", (name,), answer="a(ss)as")
+        return tuple((symbol, exporter) for symbol, exporter in needed), tuple(exported)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes of memory of every module that has an object."""
+        target = (names.SERVICE, names.MANAGER_PATH, names.OBJECT_MANAGER, "GetManagedObjects")
+        (objects,) = self.client.call(target, answer="a{oa{sa{sv}}}")
+        found: dict[str, int] = {}
+        for interfaces in objects.values():
+            module = _known(interfaces.get(names.MODULE_INTERFACE, {}), MODULE)
+            if "name" in module:
+                found[module["name"]] = module.get("memory_bytes", 0)
+        return found
+
     def reload(self) -> int:
         """Compile the files again; the generation. Raises INVALID_CONFIG with every message."""
         generation: int = self._change("Reload", answer="u")
@@ -231,11 +247,7 @@ class Manager:
         """Properties by field; one that is not there, or is of another type, is left out."""
         target = (names.SERVICE, path, names.PROPERTIES, "GetAll")
         (values,) = self.client.call(target, "s", (interface,), answer="a{sv}")
-        return {
-            field: _value(values[wire.name].value, wire)
-            for field, wire in wires.items()
-            if wire.name in values and values[wire.name].signature == wire.signature
-        }
+        return _known(values, wires)
 
 
 def variant(value: object) -> Variant:
@@ -258,6 +270,15 @@ def variant(value: object) -> Variant:
         f"{printable(repr(value)[:60])} cannot be the value of a key",
         "kmodd.d(5) has keys and values",
     )
+
+
+def _known(values: Mapping[str, Any], wires: Mapping[str, Wire]) -> dict[str, Any]:
+    """Properties by field; one that is not there, or is of another type, is left out."""
+    return {
+        field: _value(values[wire.name].value, wire)
+        for field, wire in wires.items()
+        if wire.name in values and values[wire.name].signature == wire.signature
+    }
 
 
 def _value(value: Any, wire: Wire) -> Any:

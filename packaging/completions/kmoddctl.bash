@@ -34,7 +34,7 @@ _kmoddctl() {
 	local -a options=(--json --help -h) names
 	local -a commands=(
 		status list plan explain check reload reconcile retry release pause resume load deny
-		set clear apply watch try
+		set clear apply watch try symbols memory schema
 	)
 	local -a keys=(
 		state parameters on_parameter_change after before requires wants conflicts replaces when when_gone ready
@@ -56,12 +56,13 @@ _kmoddctl() {
 	-*::*) _kmoddctl_offer "$current" "${options[@]}" --version ;;
 	-*) _kmoddctl_offer "$current" "${options[@]}" ;;
 	*::*) _kmoddctl_offer "$current" "${commands[@]}" ;;
-	*:status:0 | *:explain:0 | *:retry:0 | *:release:0 | *:load:0 | *:deny:0 | *:set:0 | *:clear:0)
+	*:status:0 | *:explain:0 | *:retry:0 | *:release:0 | *:load:0 | *:deny:0 | *:set:0 | *:clear:0 | *:symbols:0)
 		mapfile -t names < <(_kmoddctl_modules)
 		# "-" and "_" are one letter in the name of a module.
 		_kmoddctl_offer "${current//-/_}" "${names[@]}"
 		;;
 	*:explain:1) _kmoddctl_offer "$current" "${keys[@]}" ;;
+	*:schema:0) _kmoddctl_offer "$current" kmodd.d kmodd.toml ;;
 	*:check:* | *:try:*) _kmoddctl_offer_files "$current" ;;
 	esac
 }

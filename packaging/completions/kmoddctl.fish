@@ -58,11 +58,18 @@ complete --command kmoddctl --condition __fish_use_subcommand --arguments watch 
     --description 'show what happens, as it happens'
 complete --command kmoddctl --condition __fish_use_subcommand --arguments try \
     --description 'try files, and take all back unless it is kept'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments symbols \
+    --description 'list the symbols of a module'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments memory \
+    --description 'list the managed modules by their memory'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments schema \
+    --description 'print the JSON schema of the files'
 
-complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain retry release load deny set clear' \
+complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain retry release load deny set clear symbols' \
     --arguments '(__kmoddctl_modules)'
 complete --command kmoddctl --condition '__kmoddctl_operand 2 explain' --arguments 'state parameters
     on_parameter_change after before requires wants conflicts replaces when when_gone ready load_timeout reason'
+complete --command kmoddctl --condition '__kmoddctl_operand 1 schema' --arguments 'kmodd.d kmodd.toml'
 complete --command kmoddctl --condition '__fish_seen_subcommand_from check try' --arguments '(__kmoddctl_files)'
 complete --command kmoddctl --condition '__fish_seen_subcommand_from status' --long-option all \
     --description 'list what is as declared, too'

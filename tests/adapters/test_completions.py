@@ -94,6 +94,12 @@ def test_keys_of_the_language(shell: str, environment: Mapping[str, str], tmp_pa
 
 
 @each_shell
+def test_kinds_of_files(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
+    (kind,) = [action for action in _parsers()["schema"]._actions if not action.option_strings]
+    assert offered(shell, "kmoddctl schema ", environment, tmp_path) == sorted(kind.choices or ())
+
+
+@each_shell
 @pytest.mark.parametrize("command", ["check", "try"])
 def test_files(shell: str, command: str, environment: Mapping[str, str], tmp_path: Path) -> None:
     found = offered(shell, f"kmoddctl {command} ", environment, tmp_path)

@@ -11,7 +11,9 @@ from kmodd.cli.apply import Applied
 from kmodd.cli.commands import COMMANDS
 from kmodd.cli.follow import Daemon
 from kmodd.cli.manager import IssueText, Overview, Row
+from kmodd.cli.memory import Share
 from kmodd.cli.output import NOT_IN_ORDER
+from kmodd.cli.symbols import Needed, Symbols
 from kmodd.cli.trial import Tried
 from kmodd.core.switches import Switches, switches
 from kmodd.daemon import app as daemon
@@ -116,6 +118,9 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "apply": Applied._fields,
     "watch": ("event", *Row._fields, *OutcomeRow._fields, *Daemon._fields),
     "try": Tried._fields,
+    "symbols": (*Symbols._fields, *Needed._fields),
+    "memory": (*Share._fields, "modules", "total_bytes"),
+    "schema": ("title", "properties"),
 }
 
 
