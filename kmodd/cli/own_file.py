@@ -102,11 +102,14 @@ def _text(path: Path) -> str | None:
 
 def _table(path: Path, name: ModuleName) -> Table | None:
     """The one table of a file that is about ``name`` and nothing else, or None."""
+    text = _text(path)
+    if text is None:
+        return None
     # Rarely needed: there mostly is no such file.
     from tomllib import TOMLDecodeError, loads  # noqa: PLC0415
 
     try:
-        document = loads(_text(path) or "")
+        document = loads(text)
     except (TOMLDecodeError, ValueError, RecursionError):
         return None
     modules = document.get("module")

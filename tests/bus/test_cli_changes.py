@@ -1,4 +1,4 @@
-"""kmoddctl retry, release, pause and resume: what is asked of kmodd, and the line that says what came of it."""
+"""kmoddctl retry, release, pause and resume: a word to kmodd, and the line that says what came of it."""
 
 import json
 

@@ -43,8 +43,10 @@ def refused(bus: PrivateBus, question: Callable[[Manager], object]) -> KmoddErro
 
 
 def test_kmodd_that_is_not_running_is_one_sentence(bus: PrivateBus) -> None:
-    for command in ("status", "reload"):
-        assert asyncio.run(kmoddctl(bus, command)) == Printed(
+    asking = (["status"], ["watch"], ["apply"], ["memory"], ["symbols", "x"])
+    changing = (["reload"], ["pause"], ["retry", "x"], ["load", "x"], ["set", "x", "a=1"], ["clear", "x"])
+    for command in (*asking, *changing):
+        assert asyncio.run(kmoddctl(bus, *command)) == Printed(
             18, "", "kmoddctl: kmodd is not running (systemctl start kmodd starts it)\n"
         )
 
@@ -172,6 +174,7 @@ def test_what_a_hostile_service_says_does_not_reach_the_terminal_raw(bus: Privat
             "Sources": Variant("a(ssus)", [(evil, evil, 1, evil)]),
             "ConfigIssues": Variant("a(suus)", [(evil, 1, 1, evil)]),
         }
+        module = {"Name": Variant("s", evil), "MemorySize": Variant("t", 1)}
         answers: dict[str, tuple[str, tuple[Any, ...]]] = {
             "GetAll": ("a{sv}", (values,)),
             "GetModule": ("o", ("/x",)),
@@ -179,8 +182,21 @@ def test_what_a_hostile_service_says_does_not_reach_the_terminal_raw(bus: Privat
             "Plan": ("a(ssss)", ([(evil,) * 4],)),
             "Explain": ("a(ssus)", ([(evil, evil, 1, evil)],)),
             "Reconcile": ("a(sss)", ([(evil, evil, "failed")],)),
+            "Retry": ("", ()),
+            "Reload": ("u", (1,)),
+            "Symbols": ("a(ss)as", ([(evil, evil)], [evil])),
+            "GetManagedObjects": ("a{oa{sa{sv}}}", ({"/x": {names.MODULE_INTERFACE: module}},)),
         }
-        commands = (["status"], ["status", "x"], ["list"], ["plan"], ["explain", "x"], ["reconcile"])
+        asking = (
+            ["status"],
+            ["status", "x"],
+            ["list"],
+            ["plan"],
+            ["explain", "x"],
+            ["symbols", "x"],
+            ["memory"],
+        )
+        commands = (*asking, ["reconcile"], ["retry", "x"], ["apply"])
         async with rogue(bus, **answers):
             return [await kmoddctl(bus, *command, *json) for command in commands for json in ([], ["--json"])]
 
