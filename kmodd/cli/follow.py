@@ -6,15 +6,13 @@ from typing import Any, NamedTuple
 from kmodd.bus import names
 from kmodd.bus.decode import decode_body
 from kmodd.bus.message import Message
-from kmodd.cli.manager import Manager, Row
+from kmodd.cli.manager import MODULE, OVERVIEW, Manager, Row, known
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.shown import Condition, OutcomeRow
 
 GONE = "not-running"
 """``state`` of an event: kmodd has left the bus."""
 
-_FIELDS = {field.capitalize(): field for field in Row._fields}
-_MANAGER_FIELDS = {"State": "state", "Converged": "converged", "Paused": "paused", "Generation": "generation"}
 _RULES = (
     f"type='signal',sender='{names.SERVICE}',path_namespace='{names.MANAGER_PATH}'",
     f"type='signal',sender='{names.BUS}',member='NameOwnerChanged',arg0='{names.SERVICE}'",
@@ -30,6 +28,8 @@ class Daemon(NamedTuple):
     generation: int
 
 
+_ROW = {field: MODULE[field] for field in Row._fields}
+_DAEMON = {field: OVERVIEW[field] for field in Daemon._fields}
 Event = Row | Daemon | OutcomeRow
 
 
@@ -109,14 +109,14 @@ class Follower:
 
     def _changed(self, path: str, interface: str, values: Mapping[str, Any]) -> None:
         if interface == names.MANAGER_INTERFACE:
-            daemon = self._daemon._replace(**_known(values, _MANAGER_FIELDS))
+            daemon = self._daemon._replace(**known(values, _DAEMON))
             if daemon != self._daemon:
                 self._daemon = daemon
                 self._told(daemon)
         elif interface == names.MODULE_INTERFACE:
             name = path.rpartition("/")[2]
             before = self._rows.get(name)
-            row = (before or Row(name, "", "", "", ""))._replace(**_known(values, _FIELDS))
+            row = (before or Row(name, "", "", "", ""))._replace(**known(values, _ROW))
             if row != before:
                 self._rows[name] = row
                 self._told(row)
@@ -126,8 +126,3 @@ class Follower:
         if row is not None:
             message = "no file names it any more"
             self._told(row._replace(desired="", condition=Condition.NOT_MANAGED, message=message))
-
-
-def _known(values: Mapping[str, Any], fields: Mapping[str, str]) -> dict[str, Any]:
-    """Values of properties by field; those that have none are passed over."""
-    return {fields[name]: each.value for name, each in values.items() if name in fields}

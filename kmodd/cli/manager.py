@@ -163,7 +163,7 @@ class Manager:
         (objects,) = self.client.call(target, answer="a{oa{sa{sv}}}")
         found: dict[str, int] = {}
         for interfaces in objects.values():
-            module = _known(interfaces.get(names.MODULE_INTERFACE, {}), MODULE)
+            module = known(interfaces.get(names.MODULE_INTERFACE, {}), MODULE)
             if "name" in module:
                 found[module["name"]] = module.get("memory_bytes", 0)
         return found
@@ -247,7 +247,7 @@ class Manager:
         """Properties by field; one that is not there, or is of another type, is left out."""
         target = (names.SERVICE, path, names.PROPERTIES, "GetAll")
         (values,) = self.client.call(target, "s", (interface,), answer="a{sv}")
-        return _known(values, wires)
+        return known(values, wires)
 
 
 def variant(value: object) -> Variant:
@@ -272,7 +272,7 @@ def variant(value: object) -> Variant:
     )
 
 
-def _known(values: Mapping[str, Any], wires: Mapping[str, Wire]) -> dict[str, Any]:
+def known(values: Mapping[str, Any], wires: Mapping[str, Wire]) -> dict[str, Any]:
     """Properties by field; one that is not there, or is of another type, is left out."""
     return {
         field: _value(values[wire.name].value, wire)

@@ -54,6 +54,7 @@ def _dashboard(
     refused = ", and files have errors" if overview.state == DaemonState.DEGRADED and not wrong else ""
     yield f"{dot(tone, style)} kmodd is {state}: {_count(rows, wrong)}{refused}"
     yield _details(overview)
+    yield from _restrictions(overview)
     yield from _section("Configuration", _issues(overview.config_issues, style), style)
     yield from wrong_lines(wrong, style)
     if all_of_them:
@@ -85,6 +86,18 @@ def _details(overview: Overview) -> str:
     return (
         f"  version {printable(overview.version)}, kernel {kernel}, generation {overview.generation}{paused}"
     )
+
+
+def _restrictions(overview: Overview) -> Iterable[str]:
+    """What the kernel does not permit, whatever the files say."""
+    said = (
+        (f"is locked down ({printable(overview.lockdown)})", overview.lockdown not in ("", "none")),
+        ("takes signed modules only", overview.signatures_enforced),
+        ("loads and unloads no module until the next boot", overview.modules_disabled),
+    )
+    found = ", ".join(text for text, holds in said if holds)
+    if found:
+        yield f"  the kernel {found}"
 
 
 def _section(title: str, lines: list[str], style: Style) -> Iterable[str]:

@@ -12,6 +12,19 @@ _kmoddctl_modules() {
 	}
 }
 
+# Those and all that the running kernel has a file of.
+_kmoddctl_all_modules() {
+	local name
+	{
+		_kmoddctl_modules
+		find "/lib/modules/$(uname -r)/" -name '*.ko*' -printf '%f\n' 2>/dev/null | while read -r name; do
+			name=${name%%.ko*}
+			name=${name//-/_}
+			[[ $name =~ ^[A-Za-z0-9_]+$ ]] && printf '%s\n' "$name"
+		done
+	} | sort -u
+}
+
 # Offer those of the words after the first that begin with the first.
 _kmoddctl_offer() {
 	local current=$1 word
@@ -56,9 +69,13 @@ _kmoddctl() {
 	-*::*) _kmoddctl_offer "$current" "${options[@]}" --version ;;
 	-*) _kmoddctl_offer "$current" "${options[@]}" ;;
 	*::*) _kmoddctl_offer "$current" "${commands[@]}" ;;
-	*:status:0 | *:explain:0 | *:retry:0 | *:release:0 | *:load:0 | *:deny:0 | *:set:0 | *:clear:0 | *:symbols:0)
+	*:status:0 | *:explain:0 | *:retry:0 | *:release:0 | *:clear:0)
 		mapfile -t names < <(_kmoddctl_modules)
 		# "-" and "_" are one letter in the name of a module.
+		_kmoddctl_offer "${current//-/_}" "${names[@]}"
+		;;
+	*:load:0 | *:deny:0 | *:set:0 | *:symbols:0)
+		mapfile -t names < <(_kmoddctl_all_modules)
 		_kmoddctl_offer "${current//-/_}" "${names[@]}"
 		;;
 	*:explain:1) _kmoddctl_offer "$current" "${keys[@]}" ;;

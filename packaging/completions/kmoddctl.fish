@@ -5,6 +5,16 @@ function __kmoddctl_modules
     timeout 2 kmoddctl list 2>/dev/null | tail -n +2 | string match --regex '^[A-Za-z0-9_]+'
 end
 
+# Those and all that the running kernel has a file of.
+function __kmoddctl_all_modules
+    begin
+        __kmoddctl_modules
+        find /lib/modules/(uname -r)/ -name '*.ko*' -printf '%f\n' 2>/dev/null |
+            string replace --regex '\.ko.*' '' | string replace --all -- - _ |
+            string match --regex '^[A-Za-z0-9_]+$'
+    end | sort -u
+end
+
 # Whether this is the operand number $argv[1] of one of the commands after it.
 function __kmoddctl_operand
     set --local words (commandline --tokenize --cut-at-cursor --current-process | string match --invert -- '-*')
@@ -65,8 +75,10 @@ complete --command kmoddctl --condition __fish_use_subcommand --arguments memory
 complete --command kmoddctl --condition __fish_use_subcommand --arguments schema \
     --description 'print the JSON schema of the files'
 
-complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain retry release load deny set clear symbols' \
+complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain retry release clear' \
     --arguments '(__kmoddctl_modules)'
+complete --command kmoddctl --condition '__kmoddctl_operand 1 load deny set symbols' \
+    --arguments '(__kmoddctl_all_modules)'
 complete --command kmoddctl --condition '__kmoddctl_operand 2 explain' --arguments 'state parameters
     on_parameter_change after before requires wants conflicts replaces when when_gone ready load_timeout reason'
 complete --command kmoddctl --condition '__kmoddctl_operand 1 schema' --arguments 'kmodd.d kmodd.toml'

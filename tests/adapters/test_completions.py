@@ -24,22 +24,36 @@ ip_vs   -
 END
 echo not for the person who types >&2
 """
+# As find(1) in the directory of the running kernel's modules; its arguments are looked at.
+_TREE = """#!/bin/sh
+[ "$1 $2 $3 $4 $5" = "/lib/modules/$(uname -r)/ -name *.ko* -printf %f\\\\n" ] || exit 1
+cat <<'END'
+snd-usb-audio.ko.zst
+loop.ko
+$(touch pwned).ko
+`touch pwned`; y.ko.xz
+END
+"""
+_ANY = ("load", "deny", "set", "symbols")
+"""Commands about modules that nobody need have declared."""
 each_shell = pytest.mark.parametrize("shell", SHELLS)
 
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
     """A kmoddctl that lists two modules and what must not be run; files to check beside others."""
-    tool = tmp_path / "bin" / "kmoddctl"
-    tool.parent.mkdir()
-    tool.write_text(_HOSTILE)
-    tool.chmod(0o755)
+    bin_dir = tmp_path / "bin"
+    bin_dir.mkdir()
+    for name, text in {"kmoddctl": _HOSTILE, "find": _TREE}.items():
+        tool = bin_dir / name
+        tool.write_text(text)
+        tool.chmod(0o755)
     for name in ("a file.toml", "notes.txt", "directory/b.toml"):
         path = tmp_path / "files" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     monkeypatch.chdir(tmp_path / "files")
-    return {"PATH": f"{tool.parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    return {"PATH": f"{bin_dir}:{os.environ['PATH']}", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
 
 
 def _parsers() -> Mapping[str, ArgumentParser]:
@@ -78,13 +92,15 @@ _OF_A_MODULE = [name for name, one in _parsers().items() if _operands(one)[:1] =
 def test_names_are_never_expanded(
     shell: str, command: str, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
-    assert offered(shell, f"kmoddctl {command} ", environment, tmp_path) == ["ip_vs", "loop"]
+    names = ["ip_vs", "loop", "snd_usb_audio"] if command in _ANY else ["ip_vs", "loop"]
+    assert sorted(set(offered(shell, f"kmoddctl {command} ", environment, tmp_path))) == names
     assert not list(tmp_path.rglob("pwned"))
 
 
 @each_shell
 def test_a_dash_stands_for_an_underscore(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
     assert offered(shell, "kmoddctl status ip-", environment, tmp_path) == ["ip_vs"]
+    assert offered(shell, "kmoddctl load snd-usb", environment, tmp_path) == ["snd_usb_audio"]
 
 
 @each_shell

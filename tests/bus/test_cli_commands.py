@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import Desired
+from kmodd.model import Desired, Security
 from kmodd.names import ModuleName
 from kmodd.shown import (
     ActionKind,
@@ -104,6 +104,14 @@ def test_status_ends_with_0_if_all_is_as_declared(
     assert printed.status == exit_status
     assert "1 module, all as declared" in printed.out
     assert ("enforcement is paused" in printed.out) is asked.paused
+
+
+def test_status_says_what_the_kernel_does_not_permit(bus: PrivateBus) -> None:
+    strict = Security("integrity", modules_disabled=True, signatures_enforced=True)
+    said = "  the kernel is locked down (integrity), takes signed modules only, "
+    lines = answered(bus, FakeManager(security=strict), "status").out.splitlines()
+    assert lines[2] == f"{said}loads and unloads no module until the next boot"
+    assert len(answered(bus, FakeManager(), "status").out.splitlines()) == 2
 
 
 def test_status_of_an_empty_configuration(bus: PrivateBus) -> None:
