@@ -1,6 +1,7 @@
 """``kmoddctl retry``, ``release``, ``pause`` and ``resume``: a word to kmodd, and what came of it."""
 
 from argparse import Namespace
+from collections.abc import Callable
 
 from kmodd.cli.connect import ask
 from kmodd.cli.manager import Manager, Row
@@ -16,20 +17,12 @@ _REPORTS = "it is resumed; settings or kernel command line let kmodd only report
 
 def retry(options: Namespace, output: Output) -> int:
     """Try at once what failed with a module or was put off."""
-    name = module_name(options.module)
-    with ask() as manager:
-        manager.retry(name)
-        row = came_of_it(manager, name)
-    return show_row(row, output, as_asked=in_order(row.condition))
+    return _told(options, output, Manager.retry)
 
 
 def release(options: Namespace, output: Output) -> int:
     """End the quarantine of a module."""
-    name = module_name(options.module)
-    with ask() as manager:
-        manager.release(name)
-        row = came_of_it(manager, name)
-    return show_row(row, output, as_asked=in_order(row.condition))
+    return _told(options, output, Manager.release)
 
 
 def pause(_options: Namespace, output: Output) -> int:
@@ -56,6 +49,14 @@ def show_row(row: Row, output: Output, *, as_asked: bool) -> int:
     cells = Cell(row.name, BOLD), Cell(row.state), toned(row.condition, CONDITIONS), Cell(row.message)
     output.show(row, lambda style: columns([cells], style))
     return 0 if as_asked else NOT_IN_ORDER
+
+
+def _told(options: Namespace, output: Output, tell: Callable[[Manager, ModuleName], None]) -> int:
+    name = module_name(options.module)
+    with ask() as manager:
+        tell(manager, name)
+        row = came_of_it(manager, name)
+    return show_row(row, output, as_asked=in_order(row.condition))
 
 
 def _pause(output: Output, *, paused: bool) -> int:
