@@ -51,7 +51,7 @@ def _dashboard(
     wrong = [row for row in rows if not in_order(row.condition)]
     right = [row for row in rows if in_order(row.condition)]
     state = paint(overview.state, tone, style)
-    refused = ", and files have errors" if overview.state == DaemonState.DEGRADED and not wrong else ""
+    refused = _why_else(overview) if overview.state == DaemonState.DEGRADED and not wrong else ""
     yield f"{dot(tone, style)} kmodd is {state}: {_count(rows, wrong)}{refused}"
     yield _details(overview)
     yield from _restrictions(overview)
@@ -61,6 +61,12 @@ def _dashboard(
         yield from _section("As declared", columns(map(_short, right), style, 2) if right else [], style)
     elif right:
         yield from ("", f"{paint('As declared', BOLD, style)}: {_numbers(right)}")
+
+
+def _why_else(overview: Overview) -> str:
+    """Why kmodd is degraded where every module is as declared: below it is said in full."""
+    hindered = any(not issue.location.file for issue in overview.config_issues)
+    return ", and something is in kmodd's way" if hindered else ", and files have errors"
 
 
 def _numbers(rows: Iterable[Row]) -> str:

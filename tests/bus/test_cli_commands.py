@@ -106,6 +106,22 @@ def test_status_ends_with_0_if_all_is_as_declared(
     assert ("enforcement is paused" in printed.out) is asked.paused
 
 
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        (Location(""), "something is in kmodd's way"),
+        (Location("/etc/kmodd.d/a.toml", 1), "files have errors"),
+    ],
+)
+def test_status_says_why_kmodd_is_degraded_where_no_module_is(
+    bus: PrivateBus, place: Location, why: str
+) -> None:
+    trouble = Issue(Severity.ERROR, "trouble", "the loader cannot be started", "", place)
+    asked = FakeManager({ZFS.name: ZFS}, state=DaemonState.DEGRADED, config_issues=(trouble,))
+    first, *_ = answered(bus, asked, "status").out.splitlines()
+    assert first.endswith(f"kmodd is degraded: 1 module, all as declared, and {why}")
+
+
 def test_status_says_what_the_kernel_does_not_permit(bus: PrivateBus) -> None:
     strict = Security("integrity", modules_disabled=True, signatures_enforced=True)
     said = "  the kernel is locked down (integrity), takes signed modules only, "
