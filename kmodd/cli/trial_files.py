@@ -7,6 +7,7 @@ they were. The daemon itself takes the trial away with a rollback, whoever has d
 import os
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from errno import EISDIR
 from pathlib import Path
 
 from kmodd.cli.judge import Candidate
@@ -58,14 +59,19 @@ class TrialFiles:
         with writing(self._etc):
             self._etc.mkdir(mode=0o755, parents=True, exist_ok=True)
             for name, candidate in self._files.items():
+                if (self._etc / name).is_dir():
+                    raise IsADirectoryError(EISDIR, f"{name} is a directory")
                 stage(self._etc / name, candidate.content, durable=True, mode=0o644)
 
     def keep(self) -> None:
-        """Have in their place what was prepared; the trial is over."""
-        with writing(self._etc):
+        """Have in their place what was prepared; the trial is over. Raises FAILED, and then it goes on."""
+        try:
             for name in self._files:
                 os.replace(self._staged(name), self._etc / name)
             sync_directory(self._etc)
+        except OSError as error:
+            message = f"{self._etc} cannot be written: {error.strerror}; it is kept, but not beyond this boot"
+            raise KmoddError(ErrorKind.FAILED, message, f"move {self._trial}/*.toml there") from error
         self.end()
 
     def end(self) -> None:

@@ -323,3 +323,44 @@ def test_one_trial_at_a_time(bus: PrivateBus, tmp_path: Path) -> None:
         assert "there is a checkpoint already" in printed.err
 
     play_on_bus(bus, tmp_path, scenario)
+
+
+def test_what_is_in_use_by_then_is_said_and_the_rest_taken_back(bus: PrivateBus, tmp_path: Path) -> None:
+    async def scenario(daemon: RealDaemon) -> None:
+        await begun(daemon)
+        file = written(tmp_path / "20.toml", f"{LOOSE}[module.base]\n")
+        async with asking(bus, daemon.root, file) as person:
+            daemon.kernel.insert("upper")  # somebody else does that, and it needs base
+            person.answer("n\n")
+            printed = await finish(person.tool)
+        assert printed.status == 8
+        assert "a rollback could not take everything back: base" in printed.err
+        assert files_in(daemon) == {"10.toml": OLD}
+        assert daemon.kernel.value("dummy", "level") == "0"
+
+    play_on_bus(bus, tmp_path, scenario)
+
+
+def test_what_cannot_take_its_place_is_not_kept(bus: PrivateBus, tmp_path: Path) -> None:
+    async def scenario(daemon: RealDaemon) -> None:
+        await begun(daemon)
+        (daemon.etc / "20.toml").mkdir(mode=0o755)
+        printed = await daemon.ctl("try", "--yes", written(tmp_path / "20.toml"))
+        assert printed.status == 1
+        assert f"{daemon.etc} cannot be written: 20.toml is a directory" in printed.err
+        (daemon.etc / "20.toml").rmdir()
+        await daemon.ctl("reload")
+        await is_as_before(daemon)
+
+    play_on_bus(bus, tmp_path, scenario)
+
+
+@pytest.mark.shows("security 8")
+def test_names_and_messages_reach_the_terminal_escaped(bus: PrivateBus, tmp_path: Path) -> None:
+    async def scenario(daemon: RealDaemon) -> None:
+        for name in ("\x1b[2J.toml", "x\n.conf"):
+            printed = await daemon.ctl("try", "--yes", written(tmp_path / name))
+            assert printed.status == 2
+            assert printed.err.removesuffix("\n").isprintable()
+
+    play_on_bus(bus, tmp_path, scenario)
