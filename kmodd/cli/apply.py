@@ -8,7 +8,7 @@ from kmodd.cli.connect import ask
 from kmodd.cli.follow import Event, Follower
 from kmodd.cli.manager import Manager, Row
 from kmodd.cli.output import NOT_IN_ORDER, Output
-from kmodd.cli.overview import wrong_lines
+from kmodd.cli.overview import count_text, wrong_lines
 from kmodd.cli.passes import is_unsolved, result_lines
 from kmodd.cli.render import Style
 from kmodd.cli.tones import in_order
@@ -71,9 +71,8 @@ def applied_lines(applied: Applied, style: Style) -> Iterable[str]:
         yield ""
         yield from result_lines(applied.outcomes, style)
     yield from wrong_lines(applied.wrong, style)
-    if not applied.wrong:
-        count = len(applied.modules)
-        yield f"generation {applied.generation}: {count} module{'' if count == 1 else 's'}, all as declared"
+    yield from ("",) if applied.wrong else ()
+    yield f"generation {applied.generation}: {count_text(applied.modules, applied.wrong)}"
 
 
 def _refused(manager: Manager) -> KmoddError | None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from kmodd.bus import names
 from kmodd.bus.message import ALLOW_INTERACTIVE_AUTHORIZATION, Variant
-from kmodd.cli.client import Client
+from kmodd.cli.client import CALL_TIMEOUT_S, Client
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import ModuleName, printable
 from kmodd.shown import (
@@ -24,6 +24,9 @@ from kmodd.shown import (
     Stage,
 )
 
+PING_TIMEOUT_S = CALL_TIMEOUT_S
+
+_PING = (names.SERVICE, names.MANAGER_PATH, names.PEER, "Ping")
 _MANAGER = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE)
 
 
@@ -232,7 +235,11 @@ class Manager:
         return value
 
     def _change(self, member: str, signature: str = "", *arguments: Any, answer: str = "") -> Any:
-        """Call what changes something: polkit may ask for a password, and a load takes what it takes."""
+        """Call what changes something: polkit may ask for a password, and a load takes what it takes.
+
+        So there is no limit; but who does not answer at all is not waited for.
+        """
+        self.client.call(_PING, answer="", timeout_s=PING_TIMEOUT_S)
         values = self.client.call(
             (*_MANAGER, member),
             signature,

@@ -1,7 +1,7 @@
 """``kmoddctl status`` and ``kmoddctl list``: how all modules stand."""
 
 from argparse import Namespace
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from kmodd.cli.advice import advice
 from kmodd.cli.connect import ask
@@ -52,7 +52,7 @@ def _dashboard(
     right = [row for row in rows if in_order(row.condition)]
     state = paint(overview.state, tone, style)
     refused = _why_else(overview) if overview.state == DaemonState.DEGRADED and not wrong else ""
-    yield f"{dot(tone, style)} kmodd is {state}: {_count(rows, wrong)}{refused}"
+    yield f"{dot(tone, style)} kmodd is {state}: {count_text(rows, wrong)}{refused}"
     yield _details(overview)
     yield from _restrictions(overview)
     yield from _section("Configuration", _issues(overview.config_issues, style), style)
@@ -60,7 +60,7 @@ def _dashboard(
     if all_of_them:
         yield from _section("As declared", columns(map(_short, right), style, 2) if right else [], style)
     elif right:
-        yield from ("", f"{paint('As declared', BOLD, style)}: {_numbers(right)}")
+        yield from ("", f"{paint('As declared', BOLD, style)}: {_numbers(right)} (--all lists them)")
 
 
 def _why_else(overview: Overview) -> str:
@@ -78,7 +78,8 @@ def _numbers(rows: Iterable[Row]) -> str:
     return ", ".join(f"{count} {printable(condition)}" for condition, count in ordered)
 
 
-def _count(rows: tuple[Row, ...], wrong: list[Row]) -> str:
+def count_text(rows: Sequence[Row], wrong: Sequence[Row]) -> str:
+    """How many modules there are, and how many of them are not as declared."""
     if not rows:
         return "no file declares a module"
     number = f"{len(rows)} module{'s' if len(rows) > 1 else ''}"

@@ -130,12 +130,20 @@ class Rogue:
 
 
 @asynccontextmanager
-async def rogue(bus: PrivateBus, **answers: tuple[str, tuple[Any, ...]]) -> AsyncIterator[Rogue]:
-    """A kmodd of another version, a broken one, or one that an attacker runs."""
+async def rogue(
+    bus: PrivateBus, is_there: bool = True, /, **answers: tuple[str, tuple[Any, ...]]
+) -> AsyncIterator[Rogue]:
+    """A kmodd of another version, a broken one, or one that an attacker runs.
+
+    ``is_there``: whether it says at least that.
+    """
     one = Rogue(answers)
     async with client(bus) as connection:
 
         def serve(call: Message) -> None:
+            if call.member == "Ping" and is_there:
+                connection.reply(call, "", b"")
+                return
             one.calls.append(call)
             one.called.set()
             if call.member in answers:

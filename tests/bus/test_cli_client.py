@@ -13,6 +13,7 @@ from kmodd.bus import names
 from kmodd.bus.auth import Authorizer
 from kmodd.bus.message import Variant
 from kmodd.cli import client as client_module
+from kmodd.cli import manager as manager_module
 from kmodd.cli.client import Client
 from kmodd.cli.manager import Manager, Overview
 from kmodd.errors import ErrorKind, KmoddError
@@ -130,6 +131,22 @@ def test_kmodd_that_does_not_answer_is_not_waited_for_without_end(bus: PrivateBu
 def _ask_with_a_short_breath(address: str) -> None:
     with Client(address) as connection:
         connection.call(_PLAN, answer="a(ssss)", timeout_s=0.01)
+
+
+def test_a_change_has_no_limit_but_kmodd_has_to_be_there(
+    bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager_module, "PING_TIMEOUT_S", 0.01)
+
+    async def main() -> None:
+        async with rogue(bus, False, Pause=("", ())) as kmodd:
+            with pytest.raises(KmoddError) as caught:
+                await asked(bus, lambda manager: manager.pause(paused=True))
+        assert caught.value.kind is ErrorKind.BUSY
+        assert caught.value.hint == "systemctl status kmodd shows how it is"
+        assert [call.member for call in kmodd.calls] == ["Ping"]
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(

@@ -67,7 +67,7 @@ def test_status_begins_with_what_is_wrong_and_why(bus: PrivateBus) -> None:
         "  loop  drifted  max_part is '15', wanted '16'\n"
         "                 -> kmoddctl status loop shows what is wanted and what was found\n"
         "\n"
-        "As declared: 1 denied, 1 in-sync\n"
+        "As declared: 1 denied, 1 in-sync (--all lists them)\n"
     )
     assert (printed.status, printed.err) == (3, "")
 
@@ -83,7 +83,7 @@ def test_status_of_all_lists_what_is_as_declared_too(bus: PrivateBus) -> None:
 def test_most_of_what_is_as_declared_comes_first(bus: PrivateBus) -> None:
     held = {**statuses(12), **{each.name: each for each in (NOUVEAU, LOOP)}}
     printed = answered(bus, FakeManager(held, converged=False), "status")
-    assert printed.out.endswith("\nAs declared: 12 in-sync, 1 denied\n")
+    assert printed.out.endswith("\nAs declared: 12 in-sync, 1 denied (--all lists them)\n")
 
 
 @pytest.mark.parametrize(

@@ -157,6 +157,14 @@ def test_apply_shows_what_happens_and_what_came_of_it(bus: PrivateBus, tmp_path:
     play_on_bus(bus, tmp_path, scenario)
 
 
+def test_apply_where_nothing_is_declared(bus: PrivateBus, tmp_path: Path) -> None:
+    async def scenario(daemon: RealDaemon) -> None:
+        printed = await daemon.ctl("apply")
+        assert printed == Printed(0, "generation 1: no file declares a module\n", "")
+
+    play_on_bus(bus, tmp_path, scenario)
+
+
 def test_apply_says_what_is_still_not_as_declared_and_what_to_do(bus: PrivateBus, tmp_path: Path) -> None:
     async def scenario(daemon: RealDaemon) -> None:
         daemon.drop("10.toml", "[module.dummy]\n[module.other]\n")
@@ -170,6 +178,8 @@ def test_apply_says_what_is_still_not_as_declared_and_what_to_do(bus: PrivateBus
             "  dummy  failed  init-error: its init function failed with EINVAL; see the kernel's messages\n"
             "                 -> kmoddctl status dummy shows what the kernel said; "
             "kmoddctl retry dummy tries again\n"
+            "\n"
+            "generation 2: 2 modules, 1 not as declared\n"
         )
 
     play_on_bus(bus, tmp_path, scenario)
