@@ -60,6 +60,8 @@ _kmoddctl() {
 		*) if [[ $command ]]; then count=$((count + 1)); else command=$word; fi ;;
 		esac
 	done
+	# A number, which nobody can guess.
+	[[ ${COMP_WORDS[COMP_CWORD - 1]} == --timeout ]] && return
 	case $command in
 	status) options+=(--all) ;;
 	try) options+=(--timeout --yes) ;;

@@ -126,7 +126,14 @@ def test_files(shell: str, command: str, environment: Mapping[str, str], tmp_pat
 
 @each_shell
 @pytest.mark.parametrize(
-    "line", ["kmoddctl list x", "kmoddctl status loop x", "kmoddctl explain loop state x"]
+    "line",
+    [
+        "kmoddctl list x",
+        "kmoddctl status loop x",
+        "kmoddctl explain loop state x",
+        "kmoddctl try --timeout ",
+        "kmoddctl set loop max",
+    ],
 )
 def test_nothing_where_nothing_is_taken(
     shell: str, line: str, environment: Mapping[str, str], tmp_path: Path

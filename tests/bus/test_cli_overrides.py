@@ -221,6 +221,18 @@ def test_a_directory_that_kmodd_does_not_believe_is_not_as_asked(bus: PrivateBus
     play_on_bus(bus, tmp_path, scenario)
 
 
+@pytest.mark.shows("fault: full disk")
+def test_what_cannot_be_written_is_said_and_changes_nothing(bus: PrivateBus, tmp_path: Path) -> None:
+    async def scenario(daemon: RealDaemon) -> None:
+        (daemon.etc / f".{DUMMY}.new").mkdir()
+        printed = await daemon.ctl("load", "--persistent", "dummy")
+        assert (printed.status, printed.out) == (1, "")
+        assert f"{daemon.etc} cannot be written: Is a directory (see that the file system" in printed.err
+        assert not daemon.kernel.present()
+
+    play_on_bus(bus, tmp_path, scenario)
+
+
 @pytest.mark.parametrize("before", [(), ("level=3",)])
 def test_who_may_not_reload_has_changed_no_file(
     bus: PrivateBus, tmp_path: Path, before: tuple[str, ...], monkeypatch: pytest.MonkeyPatch

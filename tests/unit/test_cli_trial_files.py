@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from kmodd.cli.judge import Candidate
+from kmodd.cli.own_file import writing
 from kmodd.cli.trial_files import TrialFiles
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
@@ -75,3 +76,26 @@ def test_messages_are_known_for_its_own(paths: ConfigPaths) -> None:
     trial = TrialFiles(paths, NEW)
     assert trial.is_named_in(f"{paths.trial_dir}/20.toml:3:1: no")
     assert not trial.is_named_in(f"{paths.directories[0]}/20.toml:3:1: no")
+
+
+@pytest.mark.shows("fault: full disk")
+@pytest.mark.parametrize("step", ["put", "prepare"])
+def test_what_cannot_be_written_is_said_and_leaves_etc_as_it_was(paths: ConfigPaths, step: str) -> None:
+    place = paths.trial_dir if step == "put" else paths.directories[0]
+    obstacle = place / ".20.toml.new"
+    obstacle.mkdir(parents=True)
+    trial = TrialFiles(paths, NEW)
+    with pytest.raises(KmoddError) as caught:
+        getattr(trial, step)()
+    assert caught.value.message == f"{place} cannot be written: {os.strerror(errno.EISDIR)}"
+    obstacle.rmdir()
+    trial.end()
+    assert contents(paths.directories[0]) == {"10.toml": "# old\n"}
+    assert not paths.trial_dir.exists()
+
+
+def test_whose_files_they_are_not_is_told_so() -> None:
+    with pytest.raises(KmoddError) as caught, writing(Path("/etc/kmodd.d")):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    assert caught.value.kind is ErrorKind.NOT_AUTHORIZED
+    assert str(caught.value) == "/etc/kmodd.d cannot be written (files are root's to write: use sudo)"
