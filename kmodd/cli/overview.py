@@ -3,7 +3,7 @@
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 
-from kmodd.cli.advice import advice
+from kmodd.cli.advice import where_to_look
 from kmodd.cli.connect import ask
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER, Output
@@ -133,6 +133,6 @@ def _short(row: Row) -> tuple[Cell, ...]:
 
 def _with_advice(row: Row) -> Iterator[tuple[Cell, ...]]:
     yield _short(row)
-    to_do = advice(row.condition, row.name)
+    to_do = where_to_look(row.condition, row.name)
     if to_do:
         yield Cell(""), Cell(""), Cell(f"-> {to_do}", DIM)

@@ -65,7 +65,8 @@ def test_status_begins_with_what_is_wrong_and_why(bus: PrivateBus) -> None:
         "\n"
         "Not as declared\n"
         "  loop  drifted  max_part is '15', wanted '16'\n"
-        "                 -> kmoddctl status loop shows what is wanted and what was found\n"
+        "                 -> kmoddctl status loop shows what is wanted and what was found; "
+        "kmoddctl retry loop sets it again\n"
         "\n"
         "As declared: 1 denied, 1 in-sync (--all lists them)\n"
     )
@@ -153,7 +154,7 @@ def test_status_of_a_module_is_everything_about_it(bus: PrivateBus) -> None:
         "         Desired  loaded\n"
         "          Reason  for images\n"
         "           State  loaded, since 2023-11-14 22:13:20 UTC, took 12.3 ms\n"
-        "           To do  kmoddctl status loop shows what is wanted and what was found\n"
+        "           To do  kmoddctl retry loop sets it again\n"
         "      Parameters  max_loop = 64\n"
         "                  max_part = 15, wanted 16\n"
         "                  secret = 1 wanted, cannot be read\n"

@@ -9,7 +9,7 @@ from kmodd.bus.interfaces import MANAGER
 from kmodd.bus.interfaces import MODULE as MODULE_INTERFACE
 from kmodd.bus.table import Interface
 from kmodd.cli import tones
-from kmodd.cli.advice import ADVICE, advice
+from kmodd.cli.advice import ADVICE, what_to_do, where_to_look
 from kmodd.cli.commands import COMMANDS, DEFAULT, Command
 from kmodd.cli.main import INTERRUPTED, PIPE_CLOSED, parser
 from kmodd.cli.manager import MODULE, OVERVIEW, Overview, Wire
@@ -42,8 +42,14 @@ def test_in_order_is_what_the_daemon_takes_for_good() -> None:
 
 def test_what_is_not_in_order_has_an_advice_and_nothing_else() -> None:
     assert set(ADVICE) == {condition for condition in Condition if not tones.in_order(condition)}
-    assert all(advice(condition, "loop") and "{" not in advice(condition, "loop") for condition in ADVICE)
-    assert advice("brought-by-a-later-version", "loop") == ""
+    for condition in ADVICE:
+        to_do = what_to_do(condition, "loop")
+        assert to_do
+        assert "kmoddctl status" not in to_do  # that is where it stands
+        assert where_to_look(condition, "loop").endswith(to_do)
+        assert "{" not in where_to_look(condition, "loop")
+    assert where_to_look(Condition.IN_USE, "loop").startswith("kmoddctl status loop says who uses it; ")
+    assert where_to_look("brought-by-a-later-version", "loop") == ""
 
 
 @pytest.mark.parametrize(
