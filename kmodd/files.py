@@ -16,7 +16,20 @@ def last_word(modprobe_file: str) -> str:
 def write_atomically(
     path: str | os.PathLike[str], content: bytes, *, durable: bool = False, mode: int = 0o600
 ) -> None:
-    """Replace ``path`` by rename(2). ``durable``: on disk before it returns. Raises OSError.
+    """Replace ``path`` by rename(2). ``durable``: on disk before it returns. Raises OSError."""
+    temporary = stage(path, content, durable=durable, mode=mode)
+    try:
+        os.replace(temporary, path)
+    except OSError:
+        with suppress(FileNotFoundError):
+            os.unlink(temporary)
+        raise
+    if durable:
+        sync_directory(os.path.dirname(path))
+
+
+def stage(path: str | os.PathLike[str], content: bytes, *, durable: bool = False, mode: int = 0o600) -> str:
+    """Write what is to replace ``path`` beside it, hidden; where that is. Raises OSError, and leaves nothing.
 
     One writer at a time: the temporary file has a fixed name, so that a killed writer leaves one at most.
     """
@@ -32,13 +45,11 @@ def write_atomically(
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        os.replace(temporary, path)
     except OSError:
         with suppress(FileNotFoundError):
             os.unlink(temporary)
         raise
-    if durable:
-        sync_directory(directory)
+    return temporary
 
 
 def sync_directory(directory: str | os.PathLike[str]) -> None:

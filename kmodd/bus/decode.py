@@ -41,9 +41,13 @@ class Frame(NamedTuple):
 
 
 class Framer:
-    """Cuts a stream into messages; what is over the limits is skipped without being held in memory."""
+    """Cuts a stream into messages; what is over the limits is skipped without being held in memory.
 
-    def __init__(self) -> None:
+    ``most_bytes``: of a body that is no call's.
+    """
+
+    def __init__(self, most_bytes: int = MAX_MESSAGE_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._buffer = bytearray()
         self._at = 0
         self._skip = 0
@@ -67,7 +71,7 @@ class Framer:
                 self.dropped += 1
                 self._drop(header + body_bytes)
                 continue
-            limit = MAX_CALL_BODY_BYTES if kind == CALL else MAX_MESSAGE_BYTES
+            limit = MAX_CALL_BODY_BYTES if kind == CALL else self._most_bytes
             cut = body_bytes > limit
             data = self._take(header if cut else header + body_bytes)
             if data is not None and cut:

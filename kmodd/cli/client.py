@@ -1,4 +1,4 @@
-"""A blocking connection to the bus: it asks, waits and is gone.
+"""A blocking connection to the bus: it asks, waits, perhaps listens, and is gone.
 
 The daemon's connection is for many things at once and needs asyncio, whose import alone takes longer than all
 that is done here. The bytes are made and read by the same pieces of ``kmodd.bus``.
@@ -6,7 +6,8 @@ that is done here. The bytes are made and read by the same pieces of ``kmodd.bus
 
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -15,7 +16,7 @@ from kmodd.bus.address import socket_names
 from kmodd.bus.decode import Framer, decode_body, decode_message
 from kmodd.bus.encode import encode
 from kmodd.bus.library import ExternalAuth
-from kmodd.bus.message import ERROR, RETURN, Message, WireError
+from kmodd.bus.message import ERROR, RETURN, SIGNAL, Message, WireError
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import printable
 
@@ -23,6 +24,8 @@ NO_AUTO_START = 2
 """Message flag (D-Bus specification): asking must not start what changes the kernel."""
 CONNECT_TIMEOUT_S = 10.0
 CALL_TIMEOUT_S = 25.0
+MAX_ANSWER_BYTES = 32 * 1024 * 1024
+"""Of all objects with all properties there can be many."""
 
 _READ_BYTES = 64 * 1024
 _BUS_HINT = "is dbus running?"
@@ -35,8 +38,9 @@ class Client:
     """One connection, one question at a time; every way to fail is a KmoddError."""
 
     def __init__(self, address: str) -> None:
-        self._framer = Framer()
+        self._framer = Framer(MAX_ANSWER_BYTES)
         self._serial = 0
+        self._told: Callable[[Message], None] = _nobody_listens
         self._socket = _connected(address)
         try:
             self.call((names.BUS, names.BUS_PATH, names.BUS, "Hello"), answer="s")
@@ -65,24 +69,37 @@ class Client:
         """Call ``target`` (destination, path, interface, member) and return the values of the answer.
 
         ``timeout_s`` None waits until the called one answers or leaves the bus. Raises the kind of the
-        error that was answered, NOT_RUNNING without anybody to answer, BUSY after ``timeout_s``, NO_BUS.
+        error that was answered, NOT_RUNNING without anybody to answer, BUSY after ``timeout_s``, NO_BUS, and
+        INVALID_ARGUMENT for what cannot be sent.
         """
         self._serial += 1
-        data = outgoing.method_call(
-            self._serial, target, signature, encode(signature, arguments), flags | NO_AUTO_START
-        )
+        body = _encoded(signature, arguments)
+        data = outgoing.method_call(self._serial, target, signature, body, flags | NO_AUTO_START)
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         try:
-            self._limit(deadline_s)
-            self._socket.sendall(data)
-            reply = self._answer(self._serial, deadline_s)
+            with _sentences():
+                self._limit(deadline_s)
+                self._socket.sendall(data)
+                reply = self._answer(self._serial, deadline_s)
         except TimeoutError:
             raise _late(target, timeout_s) from None
-        except OSError as error:
-            raise _no_bus(f"the connection to the bus broke: {error.strerror}") from error
-        except WireError as error:
-            raise KmoddError(ErrorKind.FAILED, f"the bus sent what cannot be read: {error}") from error
         return _values(reply, target, answer)
+
+    def listen(self, rules: Sequence[str], told: Callable[[Message], None]) -> None:
+        """Have ``told`` called with each signal that comes from now on, while a call or wait() lasts.
+
+        ``rules`` as AddMatch has them. Whoever is on the bus can send us a signal: ``told`` has to look at
+        its sender.
+        """
+        self._told = told
+        for rule in rules:
+            self.call((names.BUS, names.BUS_PATH, names.BUS, "AddMatch"), "s", (rule,), answer="")
+
+    def wait(self) -> None:
+        """Return when something has come, which was told. Raises NO_BUS."""
+        with _sentences():
+            self._limit(None)
+            self._next(None)
 
     def _limit(self, deadline_s: float | None) -> None:
         """Let the next step take no longer than is left; raises TimeoutError when nothing is."""
@@ -95,19 +112,50 @@ class Client:
         self._socket.settimeout(left_s)
 
     def _answer(self, serial: int, deadline_s: float | None) -> Message:
-        """The answer to our call ``serial``; whatever else comes is passed over."""
+        """The answer to our call ``serial``; signals are told, whatever else comes is passed over."""
         while True:
-            while frame := self._framer.next():
-                message = decode_message(frame.data)
-                if message.kind in (RETURN, ERROR) and message.reply_serial == serial:
-                    if frame.cut:
-                        raise WireError("an answer is too long")
-                    return message
+            message, cut = self._next(deadline_s)
+            if message.kind in (RETURN, ERROR) and message.reply_serial == serial:
+                if cut:
+                    raise WireError("an answer is too long")
+                return message
+
+    def _next(self, deadline_s: float | None) -> tuple[Message, bool]:
+        """The next message, a signal already told, and whether its body was left out for its length."""
+        while (frame := self._framer.next()) is None:
             self._limit(deadline_s)
             data = self._socket.recv(_READ_BYTES)
             if not data:
                 raise _no_bus("the bus closed the connection")
             self._framer.feed(data)
+        message = decode_message(frame.data)
+        if message.kind == SIGNAL and not frame.cut:
+            self._told(message)
+        return message, frame.cut
+
+
+def _encoded(signature: str, arguments: Sequence[Any]) -> bytes:
+    try:
+        return bytes(encode(signature, arguments))
+    except WireError as error:
+        raise KmoddError(ErrorKind.INVALID_ARGUMENT, f"an argument cannot be sent: {error}") from error
+
+
+def _nobody_listens(_message: Message) -> None:
+    """For a connection that only asks."""
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    """What goes wrong with a connection, as an error with a sentence; a TimeoutError is the caller's."""
+    try:
+        yield
+    except TimeoutError:
+        raise
+    except OSError as error:
+        raise _no_bus(f"the connection to the bus broke: {error.strerror}") from error
+    except WireError as error:
+        raise KmoddError(ErrorKind.FAILED, f"the bus sent what cannot be read: {error}") from error
 
 
 def _connected(address: str) -> socket.socket:

@@ -3,7 +3,7 @@
 Each lives in a module of its own kind, imported when it is called: nobody waits for what he does not use.
 """
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -26,6 +26,7 @@ def _nothing(_parser: ArgumentParser) -> None:
 
 def _optional_module(parser: ArgumentParser) -> None:
     parser.add_argument("module", nargs="?", metavar="MODULE", help="everything about this module")
+    parser.add_argument("--all", action="store_true", help="list what is as declared, too")
 
 
 def _module_and_key(parser: ArgumentParser) -> None:
@@ -36,6 +37,51 @@ def _module_and_key(parser: ArgumentParser) -> None:
 def _files(parser: ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="file or directory; without any, what is configured"
+    )
+
+
+def _module(parser: ArgumentParser) -> None:
+    parser.add_argument("module", metavar="MODULE")
+
+
+def _lasting(parser: ArgumentParser) -> None:
+    """Until when it is wanted."""
+    until = parser.add_mutually_exclusive_group()
+    until.add_argument("--runtime", action="store_true", help="until the next boot (as without an option)")
+    until.add_argument("--persistent", action="store_true", help="by a file in /etc/kmodd.d, for root")
+
+
+def _module_wanted(parser: ArgumentParser) -> None:
+    _module(parser)
+    _lasting(parser)
+
+
+def _module_and_parameters(parser: ArgumentParser) -> None:
+    _module(parser)
+    parser.add_argument(
+        "assignments", nargs="+", metavar="PARAM=VALUE", help="a parameter, and the text that the kernel gets"
+    )
+    _lasting(parser)
+
+
+def _trial(parser: ArgumentParser) -> None:
+    parser.add_argument("files", nargs="+", metavar="FILE", help="drop-ins to try")
+    parser.add_argument(
+        "--timeout", type=_seconds, default=60, metavar="SECONDS", help="when all is taken back (60)"
+    )
+    parser.add_argument("--yes", action="store_true", help="do not ask: keep it if all is as declared")
+
+
+def _seconds(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 6):
+        raise ArgumentTypeError("a number of seconds is wanted")
+    return int(text)
+
+
+def _kind_of_file(parser: ArgumentParser) -> None:
+    kinds = ("kmodd.d", "kmodd.toml")
+    parser.add_argument(
+        "kind", nargs="?", metavar="KIND", choices=kinds, default=kinds[0], help=f"{kinds[0]} or {kinds[1]}"
     )
 
 
@@ -53,4 +99,24 @@ COMMANDS = (
     Command("check", "check", "check", "check files, without a daemon", _files),
     Command("reload", "passes", "reload", "have the files compiled again", _nothing),
     Command("reconcile", "passes", "reconcile", "make one whole pass now", _nothing),
+    Command("retry", "changes", "retry", "try at once what failed or was put off", _module),
+    Command("release", "changes", "release", "end the quarantine of a module", _module),
+    Command("pause", "changes", "pause", "stop enforcement; looking on goes on", _nothing),
+    Command("resume", "changes", "resume", "enforce again", _nothing),
+    Command("load", "overrides", "load", "want a module loaded", _module_wanted),
+    Command("deny", "overrides", "deny", "want a module kept out, whoever asks for it", _module_wanted),
+    Command(
+        "set",
+        "overrides",
+        "set_parameters",
+        "want parameters of a module",
+        _module_and_parameters,
+    ),
+    Command("clear", "overrides", "clear", "take away what load, deny and set have set", _module),
+    Command("apply", "apply", "apply", "put the files in force, and show what happens", _nothing),
+    Command("watch", "watch", "watch", "show what happens, as it happens", _nothing),
+    Command("try", "trial", "try_files", "try files, and take all back unless it is kept", _trial),
+    Command("symbols", "symbols", "symbols", "list the symbols of a module", _module),
+    Command("memory", "memory", "memory", "list the managed modules by their memory", _nothing),
+    Command("schema", "schema", "schema", "print the JSON schema of the files", _kind_of_file),
 )

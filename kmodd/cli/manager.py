@@ -8,11 +8,25 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from kmodd.bus import names
-from kmodd.bus.message import ALLOW_INTERACTIVE_AUTHORIZATION
-from kmodd.cli.client import Client
-from kmodd.names import ModuleName
-from kmodd.shown import ActionRow, Drift, Location, ModuleStatus, OutcomeRow, Source, Stage
+from kmodd.bus.message import ALLOW_INTERACTIVE_AUTHORIZATION, Variant
+from kmodd.cli.client import CALL_TIMEOUT_S, Client
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.names import ModuleName, printable
+from kmodd.shown import (
+    ActionRow,
+    Condition,
+    Drift,
+    Location,
+    ModuleState,
+    ModuleStatus,
+    OutcomeRow,
+    Source,
+    Stage,
+)
 
+PING_TIMEOUT_S = CALL_TIMEOUT_S
+
+_PING = (names.SERVICE, names.MANAGER_PATH, names.PEER, "Ping")
 _MANAGER = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE)
 
 
@@ -118,7 +132,7 @@ class Manager:
     """The daemon, asked over a connection. What fails is a KmoddError, as Client.call says."""
 
     def __init__(self, client: Client) -> None:
-        self._client = client
+        self.client = client
 
     def overview(self) -> Overview:
         """How the daemon stands."""
@@ -141,6 +155,22 @@ class Manager:
         """What reconcile() would do now."""
         return tuple(ActionRow(*row) for row in self._ask("Plan", answer="a(ssss)"))
 
+    def symbols(self, name: ModuleName) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
+        """Symbols that a module's file needs, each with the module that exports it, and those it exports."""
+        needed, exported = self.client.call((*_MANAGER, "Symbols"), "s", (name,), answer="a(ss)as")
+        return tuple((symbol, exporter) for symbol, exporter in needed), tuple(exported)
+
+    def memory(self) -> dict[str, int]:
+        """Bytes of memory of every module that has an object."""
+        target = (names.SERVICE, names.MANAGER_PATH, names.OBJECT_MANAGER, "GetManagedObjects")
+        (objects,) = self.client.call(target, answer="a{oa{sa{sv}}}")
+        found: dict[str, int] = {}
+        for interfaces in objects.values():
+            module = known(interfaces.get(names.MODULE_INTERFACE, {}), MODULE)
+            if "name" in module:
+                found[module["name"]] = module.get("memory_bytes", 0)
+        return found
+
     def reload(self) -> int:
         """Compile the files again; the generation. Raises INVALID_CONFIG with every message."""
         generation: int = self._change("Reload", answer="u")
@@ -150,26 +180,112 @@ class Manager:
         """One whole pass, carried out."""
         return tuple(OutcomeRow(*row) for row in self._change("Reconcile", answer="a(sss)"))
 
+    def row(self, name: ModuleName) -> Row:
+        """How a module stands, in short, whether it is managed or not."""
+        for row in self.modules():
+            if row.name == name:
+                return row
+        try:
+            module = self.module(name)
+        except KmoddError as error:
+            if error.kind is not ErrorKind.NOT_FOUND:
+                raise
+            message = "no file names it, and it is not in the kernel"
+            return Row(name, "", ModuleState.NOT_LOADED, Condition.NOT_MANAGED, message)
+        return Row(name, module.desired, module.state, module.condition, module.message)
+
+    def retry(self, name: ModuleName) -> None:
+        """Have tried at once what failed with a module; raises NOT_FOUND."""
+        self._change("Retry", "s", name)
+
+    def release(self, name: ModuleName) -> None:
+        """End the quarantine of a module; raises NOT_FOUND, BUSY."""
+        self._change("Release", "s", name)
+
+    def pause(self, *, paused: bool) -> None:
+        """Stop enforcement, or go on with it."""
+        self._change("Pause" if paused else "Resume")
+
+    def set_override(self, name: ModuleName, values: Mapping[str, object]) -> None:
+        """Want this of a module until the next boot, in the place of what was wanted so before.
+
+        ``values`` are keys of kmodd.d(5) with what a file has. Raises INVALID_CONFIG, INVALID_ARGUMENT, BUSY.
+        """
+        self._change("SetOverride", "sa{sv}", name, {key: variant(value) for key, value in values.items()})
+
+    def clear_override(self, name: ModuleName) -> None:
+        """Want it no more; raises NOT_FOUND."""
+        self._change("ClearOverride", "s", name)
+
+    def create_checkpoint(self, timeout_s: int) -> str:
+        """Have all taken back after so many seconds, unless it is committed; its id. Raises BUSY."""
+        checkpoint: str = self._change("CreateCheckpoint", "u", timeout_s, answer="s")
+        return checkpoint
+
+    def commit(self, checkpoint: str) -> None:
+        """Keep what was changed; raises NOT_FOUND where it was taken back already."""
+        self._change("Commit", "s", checkpoint)
+
+    def roll_back(self, checkpoint: str) -> None:
+        """Take all back now, and wait for it; raises NOT_FOUND, and IN_USE with what is left."""
+        self._change("Rollback", "s", checkpoint)
+
     def _ask(self, member: str, signature: str = "", *arguments: str, answer: str) -> Any:
-        (value,) = self._client.call((*_MANAGER, member), signature, arguments, answer=answer)
+        (value,) = self.client.call((*_MANAGER, member), signature, arguments, answer=answer)
         return value
 
-    def _change(self, member: str, *, answer: str) -> Any:
-        """Call what changes something: polkit may ask for a password, and a load takes what it takes."""
-        (value,) = self._client.call(
-            (*_MANAGER, member), answer=answer, flags=ALLOW_INTERACTIVE_AUTHORIZATION, timeout_s=None
+    def _change(self, member: str, signature: str = "", *arguments: Any, answer: str = "") -> Any:
+        """Call what changes something: polkit may ask for a password, and a load takes what it takes.
+
+        So there is no limit; but who does not answer at all is not waited for.
+        """
+        self.client.call(_PING, answer="", timeout_s=PING_TIMEOUT_S)
+        values = self.client.call(
+            (*_MANAGER, member),
+            signature,
+            arguments,
+            answer=answer,
+            flags=ALLOW_INTERACTIVE_AUTHORIZATION,
+            timeout_s=None,
         )
-        return value
+        return values[0] if values else None
 
     def _properties(self, path: str, interface: str, wires: Mapping[str, Wire]) -> dict[str, Any]:
         """Properties by field; one that is not there, or is of another type, is left out."""
         target = (names.SERVICE, path, names.PROPERTIES, "GetAll")
-        (values,) = self._client.call(target, "s", (interface,), answer="a{sv}")
-        return {
-            field: _value(values[wire.name].value, wire)
-            for field, wire in wires.items()
-            if wire.name in values and values[wire.name].signature == wire.signature
-        }
+        (values,) = self.client.call(target, "s", (interface,), answer="a{sv}")
+        return known(values, wires)
+
+
+def variant(value: object) -> Variant:
+    """A value of a file (bool, int, float, str, list, dict) as it travels; raises INVALID_ARGUMENT."""
+    match value:
+        case bool():
+            return Variant("b", value)
+        case int() if -(2**63) <= value < 2**64:
+            return Variant("t" if value >= 2**63 else "x", value)
+        case float():
+            return Variant("d", value)
+        case str():
+            return Variant("s", value)
+        case list():
+            return Variant("av", [variant(item) for item in value])
+        case dict():
+            return Variant("a{sv}", {key: variant(item) for key, item in value.items()})
+    raise KmoddError(
+        ErrorKind.INVALID_ARGUMENT,
+        f"{printable(repr(value)[:60])} cannot be the value of a key",
+        "kmodd.d(5) has keys and values",
+    )
+
+
+def known(values: Mapping[str, Any], wires: Mapping[str, Wire]) -> dict[str, Any]:
+    """Properties by field; one that is not there, or is of another type, is left out."""
+    return {
+        field: _value(values[wire.name].value, wire)
+        for field, wire in wires.items()
+        if wire.name in values and values[wire.name].signature == wire.signature
+    }
 
 
 def _value(value: Any, wire: Wire) -> Any:

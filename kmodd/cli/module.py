@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 
+from kmodd.cli.advice import what_to_do
 from kmodd.cli.connect import ask
 from kmodd.cli.output import NOT_IN_ORDER, Output
 from kmodd.cli.render import BOLD, DIM, RED, YELLOW, Cell, Style, columns, dot, fields, paint
@@ -37,6 +38,7 @@ def _facts(module: ModuleStatus) -> tuple[tuple[str, list[Cell]], ...]:
         ("Desired", _cells(module.desired or "not declared")),
         ("Reason", _cells(module.reason)),
         ("State", _cells(", ".join(filter(None, (module.state, *_loading(module)))))),
+        ("To do", _cells(what_to_do(module.condition, module.name))),
         ("Parameters", _parameters(module)),
         ("Holders", _cells(" ".join(module.holders))),
         ("Blockers", [Cell(each, YELLOW) for each in module.blockers]),

@@ -1,12 +1,13 @@
 """``kmoddctl status`` and ``kmoddctl list``: how all modules stand."""
 
 from argparse import Namespace
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 
+from kmodd.cli.advice import where_to_look
 from kmodd.cli.connect import ask
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER, Output
-from kmodd.cli.render import BOLD, RED, Cell, Style, columns, dot, paint, table
+from kmodd.cli.render import BOLD, DIM, RED, Cell, Style, columns, dot, paint, table
 from kmodd.cli.tones import CONDITIONS, STATES, in_order, toned
 from kmodd.names import printable
 from kmodd.shown import DaemonState
@@ -22,7 +23,9 @@ def status(options: Namespace, output: Output) -> int:
         return module_status(options.module, output)
     with ask() as manager:
         overview, rows = manager.overview(), manager.modules()
-    output.show({**overview._asdict(), "modules": rows}, lambda style: _dashboard(overview, rows, style))
+    output.show(
+        {**overview._asdict(), "modules": rows}, lambda style: _dashboard(overview, rows, style, options.all)
+    )
     return 0 if overview.converged and overview.state != DaemonState.DEGRADED else NOT_IN_ORDER
 
 
@@ -34,21 +37,49 @@ def list_modules(_options: Namespace, output: Output) -> int:
     return 0
 
 
-def _dashboard(overview: Overview, rows: tuple[Row, ...], style: Style) -> Iterable[str]:
-    """What is wrong first, and why; then the rest."""
+def wrong_lines(wrong: Iterable[Row], style: Style) -> Iterable[str]:
+    """Modules that are not as declared: why, and what to do."""
+    cells = [cells for row in wrong for cells in _with_advice(row)]
+    return _section("Not as declared", columns(cells, style, 2) if cells else [], style)
+
+
+def _dashboard(
+    overview: Overview, rows: tuple[Row, ...], style: Style, all_of_them: bool = False
+) -> Iterable[str]:
+    """What is wrong first, and why; then the rest, in numbers or ``all_of_them``."""
     tone = STATES.get(overview.state, RED)
     wrong = [row for row in rows if not in_order(row.condition)]
     right = [row for row in rows if in_order(row.condition)]
     state = paint(overview.state, tone, style)
-    refused = ", and files have errors" if overview.state == DaemonState.DEGRADED and not wrong else ""
-    yield f"{dot(tone, style)} kmodd is {state}: {_count(rows, wrong)}{refused}"
+    refused = _why_else(overview) if overview.state == DaemonState.DEGRADED and not wrong else ""
+    yield f"{dot(tone, style)} kmodd is {state}: {count_text(rows, wrong)}{refused}"
     yield _details(overview)
+    yield from _restrictions(overview)
     yield from _section("Configuration", _issues(overview.config_issues, style), style)
-    yield from _section("Not as declared", columns(map(_short, wrong), style, 2) if wrong else [], style)
-    yield from _section("As declared", columns(map(_short, right), style, 2) if right else [], style)
+    yield from wrong_lines(wrong, style)
+    if all_of_them:
+        yield from _section("As declared", columns(map(_short, right), style, 2) if right else [], style)
+    elif right:
+        yield from ("", f"{paint('As declared', BOLD, style)}: {_numbers(right)} (--all lists them)")
 
 
-def _count(rows: tuple[Row, ...], wrong: list[Row]) -> str:
+def _why_else(overview: Overview) -> str:
+    """Why kmodd is degraded where every module is as declared: below it is said in full."""
+    hindered = any(not issue.location.file for issue in overview.config_issues)
+    return ", and something is in kmodd's way" if hindered else ", and files have errors"
+
+
+def _numbers(rows: Iterable[Row]) -> str:
+    """How many there are in each condition, most first."""
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.condition] = counts.get(row.condition, 0) + 1
+    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{count} {printable(condition)}" for condition, count in ordered)
+
+
+def count_text(rows: Sequence[Row], wrong: Sequence[Row]) -> str:
+    """How many modules there are, and how many of them are not as declared."""
     if not rows:
         return "no file declares a module"
     number = f"{len(rows)} module{'s' if len(rows) > 1 else ''}"
@@ -56,12 +87,24 @@ def _count(rows: tuple[Row, ...], wrong: list[Row]) -> str:
 
 
 def _details(overview: Overview) -> str:
-    paused = ", enforcement is paused" if overview.paused else ""
+    paused = ", enforcement is paused (kmoddctl resume goes on)" if overview.paused else ""
     paused += "" if overview.enforcing else ", only reporting (enforce is off)"
     kernel = printable(overview.kernel_release)
     return (
         f"  version {printable(overview.version)}, kernel {kernel}, generation {overview.generation}{paused}"
     )
+
+
+def _restrictions(overview: Overview) -> Iterable[str]:
+    """What the kernel does not permit, whatever the files say."""
+    said = (
+        (f"is locked down ({printable(overview.lockdown)})", overview.lockdown not in ("", "none")),
+        ("takes signed modules only", overview.signatures_enforced),
+        ("loads and unloads no module until the next boot", overview.modules_disabled),
+    )
+    found = ", ".join(text for text, holds in said if holds)
+    if found:
+        yield f"  the kernel {found}"
 
 
 def _section(title: str, lines: list[str], style: Style) -> Iterable[str]:
@@ -86,3 +129,10 @@ def _cells(row: Row) -> tuple[Cell, ...]:
 
 def _short(row: Row) -> tuple[Cell, ...]:
     return Cell(row.name, BOLD), toned(row.condition, CONDITIONS), Cell(row.message)
+
+
+def _with_advice(row: Row) -> Iterator[tuple[Cell, ...]]:
+    yield _short(row)
+    to_do = where_to_look(row.condition, row.name)
+    if to_do:
+        yield Cell(""), Cell(""), Cell(f"-> {to_do}", DIM)

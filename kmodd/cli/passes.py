@@ -38,8 +38,8 @@ def reconcile(_options: Namespace, output: Output) -> int:
     with ask() as manager:
         results = manager.reconcile()
         nothing = _nothing(manager) if not results else ""
-    output.show(results, lambda style: _results(results, style) if results else (nothing,))
-    return NOT_IN_ORDER if any(result.outcome in _UNSOLVED for result in results) else 0
+    output.show(results, lambda style: _with_advice(results, style) if results else (nothing,))
+    return NOT_IN_ORDER if is_unsolved(results) else 0
 
 
 def _nothing(manager: Manager) -> str:
@@ -61,8 +61,19 @@ def _action_cells(action: ActionRow) -> tuple[Cell, ...]:
     )
 
 
-def _results(results: tuple[OutcomeRow, ...], style: Style) -> Iterable[str]:
+def is_unsolved(results: Iterable[OutcomeRow]) -> bool:
+    """Whether anything was blocked or has failed."""
+    return any(result.outcome in _UNSOLVED for result in results)
+
+
+def result_lines(results: Iterable[OutcomeRow], style: Style) -> list[str]:
+    """What came of each action."""
     rows = [(Cell(each.module, BOLD), Cell(each.action), toned(each.outcome, OUTCOMES)) for each in results]
+    return columns(rows, style)
+
+
+def _with_advice(results: tuple[OutcomeRow, ...], style: Style) -> Iterable[str]:
+    """And where to look for what was not done."""
     unsolved = sorted({each.module for each in results if each.outcome in _UNSOLVED})
     advice = [f"kmoddctl status {printable(name)} says why" for name in unsolved]
-    return (*columns(rows, style), *advice)
+    return (*result_lines(results, style), *advice)

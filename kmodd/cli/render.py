@@ -115,4 +115,5 @@ def _row(row: Sequence[Cell], widths: Sequence[int], layout: _Layout, style: Sty
     tail = [paint(line, last.tone, style) for line in wrap(last.text, layout.width) if line]
     if tail and not layout.below:
         head += tail.pop(0)
-    return [head.rstrip(), *(" " * layout.start + line for line in tail)]
+    lines = [head.rstrip(), *(" " * layout.start + line for line in tail)]
+    return lines[1:] if tail and not lines[0] else lines

@@ -20,7 +20,7 @@ from kmodd.config.catalog import write_catalog
 from kmodd.config.gather import fallback_note, gather, gather_settings
 from kmodd.config.issues import Code, place, warning
 from kmodd.config.last_good import LastGood, read_last_good, write_last_good
-from kmodd.config.layers import Scan, scan
+from kmodd.config.layers import TRIAL_RANK, Scan, scan
 from kmodd.config.merge import declare
 from kmodd.config.paths import ConfigPaths
 from kmodd.config.safefile import trusted_owners
@@ -63,7 +63,9 @@ def compile_files(found: Scan, last_good: LastGood) -> Compiled:
     )
     known = {candidate.name for candidate in gathered.candidates}
     kept = {name: document for name, document in last_good.files.items() if name in known}
-    in_force = {name: version.document for name, version in settled.in_force.items()}
+    # What is tried is good only when it has been kept.
+    tried = {file.name for file in found.visible if file.rank == TRIAL_RANK}
+    in_force = {name: version.document for name, version in settled.in_force.items() if name not in tried}
     return Compiled(
         Catalog(found.key, declarations, issues, settings), LastGood({**kept, **in_force}, settings_document)
     )
@@ -169,10 +171,12 @@ def _limit_resources() -> None:
 def _arguments(argv: Sequence[str] | None) -> ConfigPaths:
     parser = argparse.ArgumentParser(prog="kmodd.config.compile", description="Compile kmodd's files.")
     parser.add_argument("--dir", action="append", type=Path, default=[], help="directory, highest first")
-    for option in ("--settings", "--runtime-dir", "--state-dir"):
+    for option in ("--trial-dir", "--settings", "--runtime-dir", "--state-dir"):
         parser.add_argument(option, type=Path, required=True)
     given = parser.parse_args(argv)
-    return ConfigPaths(tuple(given.dir), given.settings, given.runtime_dir, given.state_dir)
+    return ConfigPaths(
+        tuple(given.dir), given.settings, given.runtime_dir, given.state_dir, trial_dir=given.trial_dir
+    )
 
 
 if __name__ == "__main__":

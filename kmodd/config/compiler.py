@@ -44,6 +44,8 @@ def arguments(paths: ConfigPaths) -> list[str]:
     """Command line of the compiler child for ``paths``."""
     directories = [part for directory in paths.directories for part in ("--dir", str(directory))]
     others = (
+        "--trial-dir",
+        paths.trial_dir,
         "--settings",
         paths.settings,
         "--runtime-dir",

@@ -18,6 +18,8 @@ from kmodd.shown import Issue
 
 MAX_FILES = 10_000
 SUFFIX = ".toml"
+TRIAL_RANK = 0
+"""Of files on trial: their directory is above all others (ConfigPaths.layers)."""
 
 
 class RefusedDirectory(NamedTuple):
@@ -63,7 +65,7 @@ def scan(paths: ConfigPaths, owners: frozenset[int] | None = None) -> Scan:
     owners = trusted_owners() if owners is None else owners
     found: list[ConfigFile] = []
     refused: list[RefusedDirectory] = []
-    for rank, directory in enumerate(paths.directories):
+    for rank, directory in enumerate(paths.layers):
         try:
             found.extend(_list(directory, rank, owners, MAX_FILES - len(found)))
         except FileNotFoundError:

@@ -1,4 +1,7 @@
-"""The text of a drop-in that says what a caller asks for: keys of kmodd.d(5) for one module, nothing raw."""
+"""The text of a drop-in that says what a caller asks for: keys of kmodd.d(5) for one module, nothing raw.
+
+SetOverride makes files of it, and kmoddctl those that last.
+"""
 
 from collections.abc import Iterator, Mapping
 
@@ -14,7 +17,7 @@ MAX_DEPTH = 6
 _HEADER = "# Made by SetOverride of org.kmodd1(5), and in force until ClearOverride or the next boot.\n"
 
 
-def override_text(name: ModuleName, values: Mapping[str, object]) -> str:
+def override_text(name: ModuleName, values: Mapping[str, object], header: str = _HEADER) -> str:
     """A file with the table of module ``name``; ``values`` are plain (bool, int, float, str, list, dict).
 
     Whether the language has such keys is the compiler's to say. Raises INVALID_ARGUMENT for what is too much,
@@ -28,7 +31,7 @@ def override_text(name: ModuleName, values: Mapping[str, object]) -> str:
     lines = "".join(f"{toml_key(key)} = {toml_text(value)}\n" for key, value in values.items())
     if len(lines.encode()) > MAX_BYTES:
         raise _refused(f"it is longer than {MAX_BYTES} bytes")
-    return f"{_HEADER}[module.{name}]\n{lines}"
+    return f"{header}[module.{name}]\n{lines}"
 
 
 def _texts(value: object, depth: int) -> Iterator[str]:

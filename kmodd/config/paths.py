@@ -10,6 +10,8 @@ class ConfigPaths(NamedTuple):
     """Directories of drop-ins, highest first, the daemon's own settings, and where results are kept.
 
     ``overrides_dir`` is the one of the directories that kmodd itself writes to (daemon/overrides.py).
+    ``trial_dir`` is above all of them, and holds files while they are tried (``kmoddctl try``): not in /etc,
+    so that neither a power cut nor the end of a terminal leaves there what nobody has kept.
     """
 
     directories: tuple[Path, ...] = tuple(map(Path, _DIRECTORIES))
@@ -17,6 +19,12 @@ class ConfigPaths(NamedTuple):
     runtime_dir: Path = Path("/run/kmodd")
     state_dir: Path = Path("/var/lib/kmodd")
     overrides_dir: Path = Path("/run/kmodd.d")
+    trial_dir: Path = Path("/run/kmodd.d/trial")
+
+    @property
+    def layers(self) -> tuple[Path, ...]:
+        """Every directory whose files count, highest first."""
+        return (self.trial_dir, *self.directories)
 
     @property
     def catalog(self) -> Path:

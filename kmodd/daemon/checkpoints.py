@@ -86,6 +86,7 @@ class Checkpoints:
             marks = fields(MessageId.ROLLED_BACK)
             _log.error("what is kept of a checkpoint is damaged, and given up: %s", damage, extra=marks)
             self._try(self._file.remove)
+            self._try(self._overrides.end_trial)
             return
         if found is None:
             return
@@ -219,7 +220,7 @@ class Checkpoints:
             self._kept = kept
 
     def _begin(self, kept: Kept, why: str) -> None:
-        """From the next pass on the way back is taken; overrides and pause are as they were at once."""
+        """From the next pass on the way back is taken; overrides, trial and pause go back at once."""
         _log.warning("checkpoint %s is rolled back: %s", kept.id, why, extra=fields(MessageId.ROLLED_BACK))
         self._stop_timer()
         fresh = {name: before._replace(tries=0) for name, before in kept.touched.items()}
@@ -227,6 +228,7 @@ class Checkpoints:
         self._settle()
         self._failed = []
         self._try(lambda: self._overrides.restore(kept.overrides))
+        self._try(self._overrides.end_trial)
         self._try(lambda: self._enforcement.pause(paused=kept.paused))
         self._store.forget_failures(frozenset(Retry), frozenset(kept.touched))
         loop = asyncio.get_running_loop()

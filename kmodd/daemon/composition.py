@@ -220,7 +220,7 @@ class Daemon:
 
     def _watch_files(self) -> FileWatcher:
         """Hints from the directories whose files decide something. Raises FAILED: no inotify."""
-        config = {str(path) for path in self._places.config.directories}
+        config = {str(path) for path in self._places.config.layers}
         config.add(str(self._places.config.settings.parent))
         others = {str(self._tree), str(self._places.initramfs), *self._places.modprobe_dirs}
         socket_directory = os.path.dirname(self._places.bus.removeprefix("unix:path="))

@@ -18,7 +18,8 @@ class OverrideFiles:
 
     def __init__(self, paths: ConfigPaths) -> None:
         self._directory = paths.overrides_dir
-        self._higher = paths.directories[: _index(paths)]
+        self._trial = paths.trial_dir
+        self._higher = (self._trial, *paths.directories[: _index(paths)])
         self._journal = paths.runtime_dir / "override.json"
 
     def path(self, name: ModuleName) -> Path:
@@ -76,6 +77,12 @@ class OverrideFiles:
         for name, text in kept.items():
             if now.get(name) != text:
                 self._put_back(name, text)
+
+    def end_trial(self) -> None:
+        """Have nothing on trial any more (``kmoddctl try``). Raises STATE_NOT_WRITABLE."""
+        with _writing(self._trial):
+            for path in self._trial.glob(f"*{SUFFIX}"):
+                path.unlink(missing_ok=True)
 
     def _put_back(self, name: ModuleName, text: str | None) -> None:
         with _writing(self._directory):

@@ -12,6 +12,19 @@ _kmoddctl_modules() {
 	}
 }
 
+# Those and all that the running kernel has a file of.
+_kmoddctl_all_modules() {
+	local name
+	{
+		_kmoddctl_modules
+		find "/lib/modules/$(uname -r)/" -name '*.ko*' -printf '%f\n' 2>/dev/null | while read -r name; do
+			name=${name%%.ko*}
+			name=${name//-/_}
+			[[ $name =~ ^[A-Za-z0-9_]+$ ]] && printf '%s\n' "$name"
+		done
+	} | sort -u
+}
+
 # Offer those of the words after the first that begin with the first.
 _kmoddctl_offer() {
 	local current=$1 word
@@ -32,7 +45,10 @@ _kmoddctl_offer_files() {
 _kmoddctl() {
 	local current=$2 command='' count=0 word
 	local -a options=(--json --help -h) names
-	local -a commands=(status list plan explain check reload reconcile)
+	local -a commands=(
+		status list plan explain check reload reconcile retry release pause resume load deny
+		set clear apply watch try symbols memory schema
+	)
 	local -a keys=(
 		state parameters on_parameter_change after before requires wants conflicts replaces when when_gone ready
 		load_timeout reason
@@ -44,17 +60,29 @@ _kmoddctl() {
 		*) if [[ $command ]]; then count=$((count + 1)); else command=$word; fi ;;
 		esac
 	done
+	# A number, which nobody can guess.
+	[[ ${COMP_WORDS[COMP_CWORD - 1]} == --timeout ]] && return
+	case $command in
+	status) options+=(--all) ;;
+	try) options+=(--timeout --yes) ;;
+	load | deny | set) options+=(--runtime --persistent) ;;
+	esac
 	case $current:$command:$count in
 	-*::*) _kmoddctl_offer "$current" "${options[@]}" --version ;;
 	-*) _kmoddctl_offer "$current" "${options[@]}" ;;
 	*::*) _kmoddctl_offer "$current" "${commands[@]}" ;;
-	*:status:0 | *:explain:0)
+	*:status:0 | *:explain:0 | *:retry:0 | *:release:0 | *:clear:0)
 		mapfile -t names < <(_kmoddctl_modules)
 		# "-" and "_" are one letter in the name of a module.
 		_kmoddctl_offer "${current//-/_}" "${names[@]}"
 		;;
+	*:load:0 | *:deny:0 | *:set:0 | *:symbols:0)
+		mapfile -t names < <(_kmoddctl_all_modules)
+		_kmoddctl_offer "${current//-/_}" "${names[@]}"
+		;;
 	*:explain:1) _kmoddctl_offer "$current" "${keys[@]}" ;;
-	*:check:*) _kmoddctl_offer_files "$current" ;;
+	*:schema:0) _kmoddctl_offer "$current" kmodd.d kmodd.toml ;;
+	*:check:* | *:try:*) _kmoddctl_offer_files "$current" ;;
 	esac
 }
 

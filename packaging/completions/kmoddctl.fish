@@ -5,6 +5,16 @@ function __kmoddctl_modules
     timeout 2 kmoddctl list 2>/dev/null | tail -n +2 | string match --regex '^[A-Za-z0-9_]+'
 end
 
+# Those and all that the running kernel has a file of.
+function __kmoddctl_all_modules
+    begin
+        __kmoddctl_modules
+        find /lib/modules/(uname -r)/ -name '*.ko*' -printf '%f\n' 2>/dev/null |
+            string replace --regex '\.ko.*' '' | string replace --all -- - _ |
+            string match --regex '^[A-Za-z0-9_]+$'
+    end | sort -u
+end
+
 # Whether this is the operand number $argv[1] of one of the commands after it.
 function __kmoddctl_operand
     set --local words (commandline --tokenize --cut-at-cursor --current-process | string match --invert -- '-*')
@@ -36,8 +46,50 @@ complete --command kmoddctl --condition __fish_use_subcommand --arguments reload
     --description 'have the files compiled again'
 complete --command kmoddctl --condition __fish_use_subcommand --arguments reconcile \
     --description 'make one whole pass now'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments retry \
+    --description 'try at once what failed or was put off'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments release \
+    --description 'end the quarantine of a module'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments pause \
+    --description 'stop enforcement; looking on goes on'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments resume \
+    --description 'enforce again'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments load \
+    --description 'want a module loaded'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments deny \
+    --description 'want a module kept out, whoever asks for it'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments set \
+    --description 'want parameters of a module'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments clear \
+    --description 'take away what load, deny and set have set'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments apply \
+    --description 'put the files in force, and show what happens'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments watch \
+    --description 'show what happens, as it happens'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments try \
+    --description 'try files, and take all back unless it is kept'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments symbols \
+    --description 'list the symbols of a module'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments memory \
+    --description 'list the managed modules by their memory'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments schema \
+    --description 'print the JSON schema of the files'
 
-complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain' --arguments '(__kmoddctl_modules)'
+complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain retry release clear' \
+    --arguments '(__kmoddctl_modules)'
+complete --command kmoddctl --condition '__kmoddctl_operand 1 load deny set symbols' \
+    --arguments '(__kmoddctl_all_modules)'
 complete --command kmoddctl --condition '__kmoddctl_operand 2 explain' --arguments 'state parameters
     on_parameter_change after before requires wants conflicts replaces when when_gone ready load_timeout reason'
-complete --command kmoddctl --condition '__fish_seen_subcommand_from check' --arguments '(__kmoddctl_files)'
+complete --command kmoddctl --condition '__kmoddctl_operand 1 schema' --arguments 'kmodd.d kmodd.toml'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from check try' --arguments '(__kmoddctl_files)'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from status' --long-option all \
+    --description 'list what is as declared, too'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from try' --long-option timeout --exclusive \
+    --description 'seconds after which all is taken back'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from try' --long-option yes \
+    --description 'keep it if all is as declared'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from load deny set' --long-option runtime \
+    --description 'until the next boot'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from load deny set' --long-option persistent \
+    --description 'by a file in /etc/kmodd.d'

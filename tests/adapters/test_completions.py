@@ -24,22 +24,36 @@ ip_vs   -
 END
 echo not for the person who types >&2
 """
+# As find(1) in the directory of the running kernel's modules; its arguments are looked at.
+_TREE = """#!/bin/sh
+[ "$1 $2 $3 $4 $5" = "/lib/modules/$(uname -r)/ -name *.ko* -printf %f\\\\n" ] || exit 1
+cat <<'END'
+snd-usb-audio.ko.zst
+loop.ko
+$(touch pwned).ko
+`touch pwned`; y.ko.xz
+END
+"""
+_ANY = ("load", "deny", "set", "symbols")
+"""Commands about modules that nobody need have declared."""
 each_shell = pytest.mark.parametrize("shell", SHELLS)
 
 
 @pytest.fixture
 def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str, str]:
     """A kmoddctl that lists two modules and what must not be run; files to check beside others."""
-    tool = tmp_path / "bin" / "kmoddctl"
-    tool.parent.mkdir()
-    tool.write_text(_HOSTILE)
-    tool.chmod(0o755)
+    bin_dir = tmp_path / "bin"
+    bin_dir.mkdir()
+    for name, text in {"kmoddctl": _HOSTILE, "find": _TREE}.items():
+        tool = bin_dir / name
+        tool.write_text(text)
+        tool.chmod(0o755)
     for name in ("a file.toml", "notes.txt", "directory/b.toml"):
         path = tmp_path / "files" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch()
     monkeypatch.chdir(tmp_path / "files")
-    return {"PATH": f"{tool.parent}:{os.environ['PATH']}", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
+    return {"PATH": f"{bin_dir}:{os.environ['PATH']}", "HOME": str(tmp_path), "LC_ALL": "C.UTF-8"}
 
 
 def _parsers() -> Mapping[str, ArgumentParser]:
@@ -52,32 +66,41 @@ def _options(one: ArgumentParser) -> list[str]:
     return sorted(option for action in one._actions for option in action.option_strings)
 
 
+def _operands(one: ArgumentParser) -> list[str]:
+    return [str(action.metavar) for action in one._actions if not action.option_strings]
+
+
 @each_shell
 def test_every_command_and_no_other(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
     assert offered(shell, "kmoddctl ", environment, tmp_path) == sorted(_parsers())
-    assert offered(shell, "kmoddctl --json re", environment, tmp_path) == ["reconcile", "reload"]
+    some = ["reconcile", "release", "reload", "resume", "retry"]
+    assert offered(shell, "kmoddctl --json re", environment, tmp_path) == some
 
 
 @each_shell
 def test_every_option_and_no_other(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
     assert offered(shell, "kmoddctl -", environment, tmp_path) == _options(parser())
-    one, *others = _parsers().items()
-    assert offered(shell, f"kmoddctl {one[0]} -", environment, tmp_path) == _options(one[1])
-    assert {tuple(_options(other)) for _, other in others} == {tuple(_options(one[1]))}
+    for name, one in _parsers().items():
+        assert offered(shell, f"kmoddctl {name} -", environment, tmp_path) == _options(one)
+
+
+_OF_A_MODULE = [name for name, one in _parsers().items() if _operands(one)[:1] == ["MODULE"]]
 
 
 @each_shell
-@pytest.mark.parametrize("command", ["status", "explain"])
+@pytest.mark.parametrize("command", _OF_A_MODULE)
 def test_names_are_never_expanded(
     shell: str, command: str, environment: Mapping[str, str], tmp_path: Path
 ) -> None:
-    assert offered(shell, f"kmoddctl {command} ", environment, tmp_path) == ["ip_vs", "loop"]
+    names = ["ip_vs", "loop", "snd_usb_audio"] if command in _ANY else ["ip_vs", "loop"]
+    assert sorted(set(offered(shell, f"kmoddctl {command} ", environment, tmp_path))) == names
     assert not list(tmp_path.rglob("pwned"))
 
 
 @each_shell
 def test_a_dash_stands_for_an_underscore(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
     assert offered(shell, "kmoddctl status ip-", environment, tmp_path) == ["ip_vs"]
+    assert offered(shell, "kmoddctl load snd-usb", environment, tmp_path) == ["snd_usb_audio"]
 
 
 @each_shell
@@ -87,16 +110,30 @@ def test_keys_of_the_language(shell: str, environment: Mapping[str, str], tmp_pa
 
 
 @each_shell
-def test_files_to_check(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
-    found = offered(shell, "kmoddctl check ", environment, tmp_path)
+def test_kinds_of_files(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
+    (kind,) = [action for action in _parsers()["schema"]._actions if not action.option_strings]
+    assert offered(shell, "kmoddctl schema ", environment, tmp_path) == sorted(kind.choices or ())
+
+
+@each_shell
+@pytest.mark.parametrize("command", ["check", "try"])
+def test_files(shell: str, command: str, environment: Mapping[str, str], tmp_path: Path) -> None:
+    found = offered(shell, f"kmoddctl {command} ", environment, tmp_path)
     assert [name.replace("\\ ", " ").removesuffix("/") for name in found] == ["a file.toml", "directory"]
-    nested = offered(shell, "kmoddctl check a.toml directory/", environment, tmp_path)
+    nested = offered(shell, f"kmoddctl {command} a.toml directory/", environment, tmp_path)
     assert [os.path.basename(name) for name in nested] == ["b.toml"]
 
 
 @each_shell
 @pytest.mark.parametrize(
-    "line", ["kmoddctl list x", "kmoddctl status loop x", "kmoddctl explain loop state x"]
+    "line",
+    [
+        "kmoddctl list x",
+        "kmoddctl status loop x",
+        "kmoddctl explain loop state x",
+        "kmoddctl try --timeout ",
+        "kmoddctl set loop max",
+    ],
 )
 def test_nothing_where_nothing_is_taken(
     shell: str, line: str, environment: Mapping[str, str], tmp_path: Path

@@ -19,6 +19,20 @@ from tests.bus.polkit import polkit
 from tests.bus.private_bus import Printed, PrivateBus, client, serving
 
 TOOL = Path(sys.executable).with_name("kmoddctl")
+_ELSEWHERE = """
+import sys
+from pathlib import Path
+from kmodd.cli import main, places
+root = Path(sys.argv[1])
+paths = places.CONFIG
+places.CONFIG = paths._make(
+    tuple(root / each.relative_to("/") for each in part)
+    if isinstance(part, tuple)
+    else root / part.relative_to("/")
+    for part in paths
+)
+sys.exit(main.main(sys.argv[2:]))
+"""
 _END_TIMEOUT_S = 60.0
 _READ_BYTES = 4096
 _NOTHING: Mapping[str, str] = {}
@@ -43,13 +57,25 @@ def environment(bus: PrivateBus, more: Mapping[str, str] = _NOTHING) -> dict[str
 async def start(
     bus: PrivateBus,
     *arguments: str,
+    stdin: int = DEVNULL,
     stdout: int = PIPE,
+    stderr: int = PIPE,
     user: int | None = None,
     more: Mapping[str, str] = _NOTHING,
+    root: Path | None = None,
 ) -> Process:
-    """A running tool, without a terminal; ``more`` goes into its environment."""
+    """A running tool, without a terminal; ``more`` goes into its environment.
+
+    ``root``: where the directories of files are, in place of /.
+    """
+    program = (TOOL,) if root is None else (sys.executable, "-c", _ELSEWHERE, root)
     return await asyncio.create_subprocess_exec(
-        TOOL, *arguments, stdin=DEVNULL, stdout=stdout, stderr=PIPE, user=user, env=environment(bus, more)
+        *(*program, *arguments),
+        stdin=stdin,
+        stdout=stdout,
+        stderr=stderr,
+        user=user,
+        env=environment(bus, more),
     )
 
 
@@ -57,12 +83,12 @@ async def finish(process: Process) -> Printed:
     """What a tool has left behind."""
     async with asyncio.timeout(_END_TIMEOUT_S):
         out, err = await process.communicate()
-    return Printed(process.returncode or 0, (out or b"").decode(), err.decode())
+    return Printed(process.returncode or 0, (out or b"").decode(), (err or b"").decode())
 
 
-async def kmoddctl(bus: PrivateBus, *arguments: str) -> Printed:
+async def kmoddctl(bus: PrivateBus, *arguments: str, root: Path | None = None) -> Printed:
     """Run the tool to its end."""
-    return await finish(await start(bus, *arguments))
+    return await finish(await start(bus, *arguments, root=root))
 
 
 async def at_terminal(
@@ -104,12 +130,20 @@ class Rogue:
 
 
 @asynccontextmanager
-async def rogue(bus: PrivateBus, **answers: tuple[str, tuple[Any, ...]]) -> AsyncIterator[Rogue]:
-    """A kmodd of another version, a broken one, or one that an attacker runs."""
+async def rogue(
+    bus: PrivateBus, is_there: bool = True, /, **answers: tuple[str, tuple[Any, ...]]
+) -> AsyncIterator[Rogue]:
+    """A kmodd of another version, a broken one, or one that an attacker runs.
+
+    ``is_there``: whether it says at least that.
+    """
     one = Rogue(answers)
     async with client(bus) as connection:
 
         def serve(call: Message) -> None:
+            if call.member == "Ping" and is_there:
+                connection.reply(call, "", b"")
+                return
             one.calls.append(call)
             one.called.set()
             if call.member in answers:

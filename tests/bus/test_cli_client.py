@@ -13,6 +13,7 @@ from kmodd.bus import names
 from kmodd.bus.auth import Authorizer
 from kmodd.bus.message import Variant
 from kmodd.cli import client as client_module
+from kmodd.cli import manager as manager_module
 from kmodd.cli.client import Client
 from kmodd.cli.manager import Manager, Overview
 from kmodd.errors import ErrorKind, KmoddError
@@ -43,8 +44,10 @@ def refused(bus: PrivateBus, question: Callable[[Manager], object]) -> KmoddErro
 
 
 def test_kmodd_that_is_not_running_is_one_sentence(bus: PrivateBus) -> None:
-    for command in ("status", "reload"):
-        assert asyncio.run(kmoddctl(bus, command)) == Printed(
+    asking = (["status"], ["watch"], ["apply"], ["memory"], ["symbols", "x"])
+    changing = (["reload"], ["pause"], ["retry", "x"], ["load", "x"], ["set", "x", "a=1"], ["clear", "x"])
+    for command in (*asking, *changing):
+        assert asyncio.run(kmoddctl(bus, *command)) == Printed(
             18, "", "kmoddctl: kmodd is not running (systemctl start kmodd starts it)\n"
         )
 
@@ -130,6 +133,22 @@ def _ask_with_a_short_breath(address: str) -> None:
         connection.call(_PLAN, answer="a(ssss)", timeout_s=0.01)
 
 
+def test_a_change_has_no_limit_but_kmodd_has_to_be_there(
+    bus: PrivateBus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(manager_module, "PING_TIMEOUT_S", 0.01)
+
+    async def main() -> None:
+        async with rogue(bus, False, Pause=("", ())) as kmodd:
+            with pytest.raises(KmoddError) as caught:
+                await asked(bus, lambda manager: manager.pause(paused=True))
+        assert caught.value.kind is ErrorKind.BUSY
+        assert caught.value.hint == "systemctl status kmodd shows how it is"
+        assert [call.member for call in kmodd.calls] == ["Ping"]
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("signature", "values"), [("a(sss)", ([],)), ("", ()), ("s", ("x",)), ("a(ssss)s", ([], ""))]
 )
@@ -172,6 +191,7 @@ def test_what_a_hostile_service_says_does_not_reach_the_terminal_raw(bus: Privat
             "Sources": Variant("a(ssus)", [(evil, evil, 1, evil)]),
             "ConfigIssues": Variant("a(suus)", [(evil, 1, 1, evil)]),
         }
+        module = {"Name": Variant("s", evil), "MemorySize": Variant("t", 1)}
         answers: dict[str, tuple[str, tuple[Any, ...]]] = {
             "GetAll": ("a{sv}", (values,)),
             "GetModule": ("o", ("/x",)),
@@ -179,8 +199,21 @@ def test_what_a_hostile_service_says_does_not_reach_the_terminal_raw(bus: Privat
             "Plan": ("a(ssss)", ([(evil,) * 4],)),
             "Explain": ("a(ssus)", ([(evil, evil, 1, evil)],)),
             "Reconcile": ("a(sss)", ([(evil, evil, "failed")],)),
+            "Retry": ("", ()),
+            "Reload": ("u", (1,)),
+            "Symbols": ("a(ss)as", ([(evil, evil)], [evil])),
+            "GetManagedObjects": ("a{oa{sa{sv}}}", ({"/x": {names.MODULE_INTERFACE: module}},)),
         }
-        commands = (["status"], ["status", "x"], ["list"], ["plan"], ["explain", "x"], ["reconcile"])
+        asking = (
+            ["status"],
+            ["status", "x"],
+            ["list"],
+            ["plan"],
+            ["explain", "x"],
+            ["symbols", "x"],
+            ["memory"],
+        )
+        commands = (*asking, ["reconcile"], ["retry", "x"], ["apply"])
         async with rogue(bus, **answers):
             return [await kmoddctl(bus, *command, *json) for command in commands for json in ([], ["--json"])]
 

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.model import Desired
+from kmodd.model import Desired, Security
 from kmodd.names import ModuleName
 from kmodd.shown import (
     ActionKind,
@@ -20,7 +20,7 @@ from kmodd.shown import (
     Source,
 )
 from tests.bus.cli_tool import kmoddctl, use
-from tests.bus.manager import FakeManager, issue, status
+from tests.bus.manager import FakeManager, issue, status, statuses
 from tests.bus.private_bus import Printed, PrivateBus
 
 LOOP = status("loop", condition=Condition.DRIFTED, message="max_part is '15', wanted '16'")
@@ -65,12 +65,26 @@ def test_status_begins_with_what_is_wrong_and_why(bus: PrivateBus) -> None:
         "\n"
         "Not as declared\n"
         "  loop  drifted  max_part is '15', wanted '16'\n"
+        "                 -> kmoddctl status loop shows what is wanted and what was found; "
+        "kmoddctl retry loop sets it again\n"
         "\n"
-        "As declared\n"
-        "  nouveau  denied   nobody can load it\n"
-        "  zfs      in-sync  loaded as declared\n"
+        "As declared: 1 denied, 1 in-sync (--all lists them)\n"
     )
     assert (printed.status, printed.err) == (3, "")
+
+
+def test_status_of_all_lists_what_is_as_declared_too(bus: PrivateBus) -> None:
+    printed = answered(bus, manager(), "status", "--all")
+    assert printed.out.endswith(
+        "\nAs declared\n  nouveau  denied   nobody can load it\n  zfs      in-sync  loaded as declared\n"
+    )
+    assert "As declared:" not in printed.out
+
+
+def test_most_of_what_is_as_declared_comes_first(bus: PrivateBus) -> None:
+    held = {**statuses(12), **{each.name: each for each in (NOUVEAU, LOOP)}}
+    printed = answered(bus, FakeManager(held, converged=False), "status")
+    assert printed.out.endswith("\nAs declared: 12 in-sync, 1 denied (--all lists them)\n")
 
 
 @pytest.mark.parametrize(
@@ -91,6 +105,30 @@ def test_status_ends_with_0_if_all_is_as_declared(
     assert printed.status == exit_status
     assert "1 module, all as declared" in printed.out
     assert ("enforcement is paused" in printed.out) is asked.paused
+
+
+@pytest.mark.parametrize(
+    ("place", "why"),
+    [
+        (Location(""), "something is in kmodd's way"),
+        (Location("/etc/kmodd.d/a.toml", 1), "files have errors"),
+    ],
+)
+def test_status_says_why_kmodd_is_degraded_where_no_module_is(
+    bus: PrivateBus, place: Location, why: str
+) -> None:
+    trouble = Issue(Severity.ERROR, "trouble", "the loader cannot be started", "", place)
+    asked = FakeManager({ZFS.name: ZFS}, state=DaemonState.DEGRADED, config_issues=(trouble,))
+    first, *_ = answered(bus, asked, "status").out.splitlines()
+    assert first.endswith(f"kmodd is degraded: 1 module, all as declared, and {why}")
+
+
+def test_status_says_what_the_kernel_does_not_permit(bus: PrivateBus) -> None:
+    strict = Security("integrity", modules_disabled=True, signatures_enforced=True)
+    said = "  the kernel is locked down (integrity), takes signed modules only, "
+    lines = answered(bus, FakeManager(security=strict), "status").out.splitlines()
+    assert lines[2] == f"{said}loads and unloads no module until the next boot"
+    assert len(answered(bus, FakeManager(), "status").out.splitlines()) == 2
 
 
 def test_status_of_an_empty_configuration(bus: PrivateBus) -> None:
@@ -116,6 +154,7 @@ def test_status_of_a_module_is_everything_about_it(bus: PrivateBus) -> None:
         "         Desired  loaded\n"
         "          Reason  for images\n"
         "           State  loaded, since 2023-11-14 22:13:20 UTC, took 12.3 ms\n"
+        "           To do  kmoddctl retry loop sets it again\n"
         "      Parameters  max_loop = 64\n"
         "                  max_part = 15, wanted 16\n"
         "                  secret = 1 wanted, cannot be read\n"

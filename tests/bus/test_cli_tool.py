@@ -25,6 +25,8 @@ _HEAVY = (
     "json",
     "logging",
     "pydantic",
+    "tempfile",
+    "tomllib",
     "tomli",
     "unicodedata",
 )
@@ -152,7 +154,7 @@ def test_what_was_replaced_is_dimmed_under_its_key(bus: PrivateBus) -> None:
 
 def test_what_the_terminal_cannot_show_is_escaped(bus: PrivateBus) -> None:
     async def test() -> None:
-        tool = await start(bus, "status", more={"PYTHONIOENCODING": "ascii"})
+        tool = await start(bus, "status", "--all", more={"PYTHONIOENCODING": "ascii"})
         printed = await finish(tool)
         assert printed.out.startswith("* kmodd is converged")
         assert "wanted \\u4e2d" in printed.out
@@ -170,6 +172,14 @@ def test_what_the_terminal_cannot_show_is_escaped(bus: PrivateBus) -> None:
         (["plan"], []),
         (["explain", "loop"], []),
         (["reload"], []),
+        (["retry", "loop"], []),
+        (["pause"], []),
+        (["load", "loop"], []),
+        (["set", "loop", "max_loop=8"], []),
+        (["clear", "loop"], []),
+        (["apply"], []),
+        (["symbols", "loop"], []),
+        (["memory"], []),
         (["list", "--json"], ["json"]),
     ],
 )

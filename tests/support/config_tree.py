@@ -21,6 +21,7 @@ def config_paths(root: Path) -> ConfigPaths:
         runtime_dir=root / real.runtime_dir.relative_to("/"),
         state_dir=root / real.state_dir.relative_to("/"),
         overrides_dir=root / real.overrides_dir.relative_to("/"),
+        trial_dir=root / real.trial_dir.relative_to("/"),
     )
     for directory in (paths.directories[0], paths.settings.parent):
         directory.mkdir(parents=True, exist_ok=True)

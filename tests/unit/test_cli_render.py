@@ -41,6 +41,12 @@ def test_the_last_column_wraps_under_itself() -> None:
     ]
 
 
+def test_a_text_below_another_has_no_empty_line_before_it_where_it_goes_below() -> None:
+    rows = [(Cell("loop"), Cell("in-use"), Cell("by swap")), (Cell(""), Cell(""), Cell("-> wait"))]
+    assert columns(rows, Style(width=20)) == ["loop  in-use", "    by swap", "    -> wait"]
+    assert columns(rows, PLAIN) == ["loop  in-use  by swap", "              -> wait"]
+
+
 def test_where_there_is_no_room_beside_the_others_the_last_column_goes_below() -> None:
     rows = [(Cell("a_long_module_name"), Cell("drifted"), Cell("15 where 16 is wanted"))]
     assert columns(rows, Style(width=24)) == [

@@ -9,6 +9,7 @@ from kmodd.bus.interfaces import MANAGER
 from kmodd.bus.interfaces import MODULE as MODULE_INTERFACE
 from kmodd.bus.table import Interface
 from kmodd.cli import tones
+from kmodd.cli.advice import ADVICE, what_to_do, where_to_look
 from kmodd.cli.commands import COMMANDS, DEFAULT, Command
 from kmodd.cli.main import INTERRUPTED, PIPE_CLOSED, parser
 from kmodd.cli.manager import MODULE, OVERVIEW, Overview, Wire
@@ -37,6 +38,18 @@ def test_every_word_has_its_tone_and_every_tone_a_word(
 def test_in_order_is_what_the_daemon_takes_for_good() -> None:
     assert {condition for condition in Condition if tones.in_order(condition)} == GOOD
     assert not tones.in_order("brought-by-a-later-version")
+
+
+def test_what_is_not_in_order_has_an_advice_and_nothing_else() -> None:
+    assert set(ADVICE) == {condition for condition in Condition if not tones.in_order(condition)}
+    for condition in ADVICE:
+        to_do = what_to_do(condition, "loop")
+        assert to_do
+        assert "kmoddctl status" not in to_do  # that is where it stands
+        assert where_to_look(condition, "loop").endswith(to_do)
+        assert "{" not in where_to_look(condition, "loop")
+    assert where_to_look(Condition.IN_USE, "loop").startswith("kmoddctl status loop says who uses it; ")
+    assert where_to_look("brought-by-a-later-version", "loop") == ""
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,8 @@ def test_the_real_places_are_the_documented_ones() -> None:
         "/usr/local/lib/kmodd.d",
         "/usr/lib/kmodd.d",
     ]
+    assert str(ConfigPaths().trial_dir) == "/run/kmodd.d/trial"
+    assert ConfigPaths().layers == (ConfigPaths().trial_dir, *ConfigPaths().directories)
     assert str(ConfigPaths().settings) == "/etc/kmodd/kmodd.toml"
     assert str(ConfigPaths().catalog) == "/run/kmodd/catalog.json"
     assert str(ConfigPaths().last_good) == "/var/lib/kmodd/last-good.json"

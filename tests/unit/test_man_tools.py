@@ -7,9 +7,14 @@ from collections.abc import Mapping
 import pytest
 
 from kmodd.cli import main as cli
+from kmodd.cli.apply import Applied
 from kmodd.cli.commands import COMMANDS
+from kmodd.cli.follow import Daemon
 from kmodd.cli.manager import IssueText, Overview, Row
+from kmodd.cli.memory import Share
 from kmodd.cli.output import NOT_IN_ORDER
+from kmodd.cli.symbols import Needed, Symbols
+from kmodd.cli.trial import Tried
 from kmodd.core.switches import Switches, switches
 from kmodd.daemon import app as daemon
 from kmodd.daemon.log import fields
@@ -36,6 +41,8 @@ def _operand(action: Action) -> str:
             return f"Op {word}"
         case "*":
             return f"Op {word} ..."
+        case "+":
+            return f"{word} ..."
         case _:
             return word
 
@@ -100,6 +107,20 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "check": Issue._fields,
     "reload": ("generation",),
     "reconcile": OutcomeRow._fields,
+    "retry": Row._fields,
+    "release": Row._fields,
+    "pause": ("paused",),
+    "resume": ("paused",),
+    "load": Row._fields,
+    "deny": Row._fields,
+    "set": Row._fields,
+    "clear": Row._fields,
+    "apply": Applied._fields,
+    "watch": ("event", *Row._fields, *OutcomeRow._fields, *Daemon._fields),
+    "try": Tried._fields,
+    "symbols": (*Symbols._fields, *Needed._fields),
+    "memory": (*Share._fields, "modules", "total_bytes"),
+    "schema": ("title", "properties"),
 }
 
 

@@ -19,8 +19,10 @@ from kmodd.bus.message import CALL, ERROR, RETURN, Message, WireError
 from kmodd.bus.tree import Binding, Tree
 from kmodd.cli import manager as tool
 from kmodd.cli import module as tool_module
+from kmodd.cli.follow import Event, Follower
 from kmodd.cli.overview import _dashboard
 from kmodd.cli.render import Style
+from kmodd.cli.watch import line
 from kmodd.errors import BUS_PREFIX
 from kmodd.names import ModuleName
 from kmodd.shown import ModuleStatus
@@ -235,9 +237,20 @@ def answer(data: bytes) -> None:
     found = tool.Manager(client)  # type: ignore[arg-type]
     module: ModuleStatus = found.module(_LOOP)
     lines = chain(
-        tool_module._lines(module, Style(width=80)), _dashboard(found.overview(), (), Style(width=20))
+        tool_module._lines(module, Style(width=80)),
+        _dashboard(found.overview(), (), Style(width=20)),
+        _told(found, values[0][0]),
     )
     promises.all_shown(lines, 20 * len(data) + 400)
+
+
+def _told(manager: tool.Manager, properties: dict[str, Any]) -> list[str]:
+    """What `kmoddctl watch` says when these properties of the manager and of a module have changed."""
+    events: list[Event] = []
+    follower = Follower(manager, events.append)
+    follower._changed(names.MANAGER_PATH, names.MANAGER_INTERFACE, properties)
+    follower._changed(names.module_path(_LOOP), names.MODULE_INTERFACE, properties)
+    return [line(event, Style()) for event in events]
 
 
 class _Client:

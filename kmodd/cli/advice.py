@@ -1,0 +1,59 @@
+"""What to do about a module that is not as declared: in addition to its message, which says why."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from kmodd.names import printable
+from kmodd.shown import Condition
+
+
+class Advice(NamedTuple):
+    """What to do, and ``look``: what the status of the module alone has to show beside that."""
+
+    do: str
+    look: str = ""
+
+
+_LATER = Advice("nothing to do: it goes on by itself")
+_USED = Advice("it goes on when they are gone", "kmoddctl status {name} says who uses it")
+
+ADVICE: Mapping[str, Advice] = {
+    Condition.WAITING_FOR_DEPENDENCY: _LATER,
+    Condition.LOADING: _LATER,
+    Condition.LOADING_SLOW: Advice("nothing to do but wait: a load cannot be ended"),
+    Condition.BACKING_OFF: Advice("it is tried again by itself; kmoddctl retry {name} tries now"),
+    Condition.DRIFTED: Advice(
+        "kmoddctl retry {name} sets it again",
+        "kmoddctl status {name} shows what is wanted and what was found",
+    ),
+    Condition.RELOAD_PENDING: Advice(
+        'unload it (modprobe -r {name}), or let kmodd: on_parameter_change = "reload"'
+    ),
+    Condition.REBOOT_PENDING: Advice("reboot, when that is convenient"),
+    Condition.IN_USE: _USED,
+    Condition.UNVERIFIABLE: Advice(
+        "what kmodd has loaded itself is known: modprobe -r {name}, if it is about a parameter"
+    ),
+    Condition.DENIED_BUT_LOADED: _USED,
+    Condition.DENIED_BUILTIN: Advice("only the kernel command line keeps it from starting"),
+    Condition.MISSING: Advice(
+        "install what has it, or take it out of the file that kmoddctl explain {name} shows"
+    ),
+    Condition.FAILED: Advice(
+        "kmoddctl retry {name} tries again", "kmoddctl status {name} shows what the kernel said"
+    ),
+    Condition.QUARANTINED: Advice("kmoddctl release {name} lets it be tried again"),
+    Condition.CONFLICT: Advice("kmoddctl explain {name} shows who declares what"),
+}
+_NONE = Advice("")
+
+
+def what_to_do(condition: str, name: str) -> str:
+    """In a few words, where the whole status is shown; "" where nothing is to be done."""
+    return ADVICE.get(condition, _NONE).do.format(name=printable(name))
+
+
+def where_to_look(condition: str, name: str) -> str:
+    """The same beside other modules: where there is more to see comes first."""
+    look = ADVICE.get(condition, _NONE).look.format(name=printable(name))
+    return "; ".join(filter(None, (look, what_to_do(condition, name))))

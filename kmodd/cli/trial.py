@@ -1,0 +1,168 @@
+"""``kmoddctl try FILE...``: change with a net. What nobody keeps in time is taken back, files and kernel."""
+
+import os
+import select
+import signal
+import sys
+import time
+import tomllib
+from argparse import Namespace
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import NamedTuple
+
+from kmodd.cli import places
+from kmodd.cli.apply import Applied, applied_lines, carried_out
+from kmodd.cli.connect import ask
+from kmodd.cli.judge import Candidate, refuse_wrong
+from kmodd.cli.manager import Manager, Row
+from kmodd.cli.output import NOT_IN_ORDER, Output
+from kmodd.cli.tones import in_order
+from kmodd.cli.trial_files import TrialFiles, read
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.names import is_module_name, module_name
+from kmodd.shown import OutcomeRow
+
+_STDIN = 0
+_LONGEST = 4096
+"""Bytes of a line at a terminal (termios(3))."""
+_ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TAKEN_BACK = "taken back: files and kernel are as before"
+_BY_ITSELF = "kmoddctl: kmodd takes all back when the time has run out, or when it starts again\n"
+
+
+class Tried(NamedTuple):
+    """How it ended: whether it was ``kept``, and what had come of it (as of apply) before that."""
+
+    kept: bool
+    generation: int
+    outcomes: tuple[OutcomeRow, ...]
+    modules: tuple[Row, ...]
+
+
+def try_files(options: Namespace, output: Output) -> int:
+    """Put files in force, show what comes of it, and keep it or take it back."""
+    candidates = read(options.files, places.CONFIG)
+    refuse_wrong(candidates, places.CONFIG)
+    if not (options.yes or os.isatty(_STDIN)):
+        message = "there is no terminal to ask at whether it is to be kept"
+        raise KmoddError(ErrorKind.INVALID_ARGUMENT, message, "--yes keeps it if all is as declared")
+    trial = TrialFiles(places.CONFIG, candidates)
+    with ask() as manager, _ends_as_interrupts():
+        trial.refuse_another()
+        tried = _Attempt(manager, trial, options).make(_modules_of(candidates), output)
+    word = f"kept: {' '.join(trial.kept)}" if tried.kept else _TAKEN_BACK
+    output.show(tried, lambda _: (word,))
+    return 0 if tried.kept else NOT_IN_ORDER
+
+
+class _Attempt:
+    """One checkpoint, from its beginning to its end."""
+
+    def __init__(self, manager: Manager, trial: TrialFiles, options: Namespace) -> None:
+        self._manager = manager
+        self._trial = trial
+        self._keep_by_itself: bool = options.yes
+        self._deadline_s = time.monotonic() + options.timeout
+        self._checkpoint = manager.create_checkpoint(options.timeout)
+        self._is_committed = False
+
+    def make(self, named: frozenset[str], output: Output) -> Tried:
+        """Try, judge, keep or take back. Whatever happens, all is taken back that is not committed."""
+        try:
+            before = {row.name: row for row in self._manager.modules()}
+            self._trial.put()
+            applied, refused = carried_out(self._manager, output)
+            if refused is not None and self._trial.is_named_in(refused.message):
+                raise refused
+            if not output.json:
+                output.show(applied, lambda style: applied_lines(applied, style))
+                output.stream.flush()
+            good = _is_good(applied, named, before)
+            wanted = good if self._keep_by_itself else _is_wanted(self._deadline_s)
+            kept = wanted and self._keep()
+        finally:
+            if not self._is_committed:
+                self._take_back()
+        return Tried(kept, applied.generation, applied.outcomes, applied.modules)
+
+    def _keep(self) -> bool:
+        """Whether it was in time. From the commit on nothing interrupts."""
+        self._trial.prepare()
+        with _uninterrupted():
+            try:
+                self._manager.commit(self._checkpoint)
+            except KmoddError as error:
+                if error.kind is ErrorKind.NOT_FOUND:
+                    return False
+                raise
+            self._is_committed = True
+            self._trial.keep()
+            with suppress(KmoddError):  # kmodd sees by itself that files have changed; they say the same
+                self._manager.reload()
+        return True
+
+    def _take_back(self) -> None:
+        """On a connection of its own: the other may be in the middle of a call, or broken."""
+        try:
+            with ask() as manager:
+                manager.roll_back(self._checkpoint)
+        except KmoddError as error:
+            if error.kind in (ErrorKind.NOT_RUNNING, ErrorKind.NO_BUS):
+                sys.stderr.write(_BY_ITSELF)
+            elif error.kind is not ErrorKind.NOT_FOUND:  # it has been taken back already
+                raise
+        finally:
+            self._trial.end()
+
+
+def _is_good(applied: Applied, named: frozenset[str], before: Mapping[str, Row]) -> bool:
+    """Whether the modules that were named are as declared, and the others no worse than before."""
+    return all(
+        row.name not in named and row.name in before and not in_order(before[row.name].condition)
+        for row in applied.wrong
+    )
+
+
+def _is_wanted(deadline_s: float) -> bool:
+    """What a person answers in time; no answer is no."""
+    left_s = deadline_s - time.monotonic()
+    sys.stderr.write(f"keep? [y/N] (taken back in {max(left_s, 0):.0f} s) ")
+    sys.stderr.flush()
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        if select.select([_STDIN], [], [], left_s)[0]:
+            return os.read(_STDIN, _LONGEST).strip().lower() in (b"y", b"yes")
+    sys.stderr.write("\n")
+    return False
+
+
+def _modules_of(candidates: Mapping[str, Candidate]) -> frozenset[str]:
+    """Modules that the files name, which the compiler has nothing against."""
+    documents = (tomllib.loads(each.content.decode()) for each in candidates.values())
+    return frozenset(_canonical(name for document in documents for name in document.get("module", {})))
+
+
+def _canonical(names: Iterable[str]) -> Iterator[str]:
+    return (module_name(name) for name in names if is_module_name(name))
+
+
+@contextmanager
+def _ends_as_interrupts() -> Iterator[None]:
+    """A terminal that goes away, or a request to end, is an interrupt: so all is taken back at once."""
+    heeded = [number for number in _ENDS if signal.getsignal(number) is not signal.SIG_IGN]  # nohup(1)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """An interrupt comes after it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)

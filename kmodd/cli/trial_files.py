@@ -1,0 +1,119 @@
+"""Files while they are tried: in /run, above all others, until somebody keeps them or all is taken back.
+
+/etc is changed only after that, and each file in one step: whatever ends in between leaves the files there as
+they were. The daemon itself takes the trial away with a rollback, whoever has died meanwhile.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from errno import EISDIR
+from pathlib import Path
+
+from kmodd.cli.judge import Candidate
+from kmodd.cli.own_file import writing
+from kmodd.config.issues import Refused
+from kmodd.config.layers import SUFFIX
+from kmodd.config.look import MAX_BYTES, unreadable
+from kmodd.config.paths import ConfigPaths
+from kmodd.config.safefile import read_any_file
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.files import stage, sync_directory, write_atomically
+from kmodd.names import printable
+
+_SETTINGS = "kmodd.toml"
+
+
+class TrialFiles:
+    """``files``: content by name. Every way to fail is NOT_AUTHORIZED or FAILED."""
+
+    def __init__(self, paths: ConfigPaths, files: Mapping[str, Candidate]) -> None:
+        self._trial, self._etc = paths.trial_dir, paths.directories[0]
+        self._files = files
+
+    @property
+    def kept(self) -> tuple[str, ...]:
+        """Where they are when they are kept."""
+        return tuple(str(self._etc / name) for name in self._files)
+
+    def is_named_in(self, text: str) -> bool:
+        """Whether messages are about one of them."""
+        return any(f"{self._trial / name}:" in text for name in self._files)
+
+    def refuse_another(self) -> None:
+        """Raises BUSY for files that another trial has there, or one that ended between commit and rename."""
+        left = sorted(self._trial.glob(f"*{SUFFIX}"))
+        if left:
+            hint = f"let it end; if none goes on, move them to {self._etc}, or remove them"
+            raise KmoddError(ErrorKind.BUSY, f"files of another trial are in {self._trial}", hint)
+
+    def put(self) -> None:
+        """Have them above all others."""
+        with writing(self._trial):
+            self._trial.mkdir(mode=0o755, parents=True, exist_ok=True)
+            for name, candidate in self._files.items():
+                write_atomically(self._trial / name, candidate.content, mode=0o644)
+
+    def prepare(self) -> None:
+        """Write them beside those that they are to replace, so that no more than a rename can fail."""
+        with writing(self._etc):
+            self._etc.mkdir(mode=0o755, parents=True, exist_ok=True)
+            for name, candidate in self._files.items():
+                if (self._etc / name).is_dir():
+                    raise IsADirectoryError(EISDIR, f"{name} is a directory")
+                stage(self._etc / name, candidate.content, durable=True, mode=0o644)
+
+    def keep(self) -> None:
+        """Have in their place what was prepared; the trial is over. Raises FAILED, and then it goes on."""
+        try:
+            for name in self._files:
+                os.replace(self._staged(name), self._etc / name)
+            sync_directory(self._etc)
+        except OSError as error:
+            message = f"{self._etc} cannot be written: {error.strerror}; it is kept, but not beyond this boot"
+            raise KmoddError(ErrorKind.FAILED, message, f"move {self._trial}/*.toml there") from error
+        self.end()
+
+    def end(self) -> None:
+        """Have none of them on trial, and nothing prepared. What cannot be taken away is left."""
+        for name in self._files:
+            for path in (self._trial / name, self._staged(name)):
+                with suppress(OSError):
+                    path.unlink()
+        with suppress(OSError):
+            self._trial.rmdir()
+
+    def _staged(self, name: str) -> Path:
+        return self._etc / f".{name}.new"
+
+
+def read(names: Iterable[str], paths: ConfigPaths) -> dict[str, Candidate]:
+    """Files that are to be tried, by the name that they will have. Raises INVALID_ARGUMENT, FAILED."""
+    files: dict[str, Candidate] = {}
+    for text in names:
+        path = Path(text)
+        if path.name in files:
+            raise _refused(f"two files are named {printable(path.name)}", "one would take the other's place")
+        if not path.name.endswith(SUFFIX) or path.name.startswith(".") or not path.name.isprintable():
+            raise _refused(f"{printable(text)} is no drop-in", f"its name has to end in {SUFFIX}")
+        if path.name == _SETTINGS:
+            raise _refused("settings cannot be tried", "kmodd.toml(5) says when each is taken")
+        if path.resolve().parent == paths.directories[0].resolve():
+            raise _refused(f"{printable(text)} is in force already", "try a copy of it that is elsewhere")
+        files[path.name] = Candidate(text, _content(path))
+    return files
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return read_any_file(path, MAX_BYTES)
+    except Refused as refused:
+        raise _refused(f"{printable(str(path))}: {refused.issue(path).message}", "name a file") from None
+    except OSError as error:
+        issue = unreadable(error).issue(path)
+        message = f"{printable(str(path))}: {issue.message}"
+        raise KmoddError(ErrorKind.NOT_FOUND, message, issue.hint) from None
+
+
+def _refused(message: str, hint: str) -> KmoddError:
+    return KmoddError(ErrorKind.INVALID_ARGUMENT, message, hint)
