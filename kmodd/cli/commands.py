@@ -39,6 +39,18 @@ def _files(parser: ArgumentParser) -> None:
     )
 
 
+def _target(parser: ArgumentParser) -> None:
+    parser.add_argument("--root", metavar="DIR", help="the system below this directory, not this one")
+    parser.add_argument("--kernel", metavar="RELEASE", help="the kernel whose modules count")
+
+
+def _import(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--output", metavar="DIR", default="-", help="write files there; - prints, as without it"
+    )
+    _target(parser)
+
+
 COMMANDS = (
     Command(
         "status",
@@ -53,4 +65,11 @@ COMMANDS = (
     Command("check", "check", "check", "check files, without a daemon", _files),
     Command("reload", "passes", "reload", "have the files compiled again", _nothing),
     Command("reconcile", "passes", "reconcile", "make one whole pass now", _nothing),
+    Command(
+        "import",
+        "imports",
+        "import_files",
+        "write what modprobe.d and modules-load.d say as a file of kmodd",
+        _import,
+    ),
 )

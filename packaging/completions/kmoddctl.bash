@@ -29,21 +29,55 @@ _kmoddctl_offer_files() {
 	)
 }
 
+# Kernels whose modules are installed.
+_kmoddctl_kernels() {
+	local path
+	for path in /lib/modules/*/modules.dep; do
+		path=${path%/modules.dep}
+		[[ -e $path ]] && printf '%s\n' "${path##*/}"
+	done
+}
+
+# Options of a command beside those that all have.
+_kmoddctl_own_options() {
+	case $1 in
+	import) printf '%s\n' --output --root --kernel ;;
+	esac
+}
+
 _kmoddctl() {
-	local current=$2 command='' count=0 word
+	local current=$2 command='' count=0 word valued=''
 	local -a options=(--json --help -h) names
-	local -a commands=(status list plan explain check reload reconcile)
+	local -a commands=(status list plan explain check reload reconcile import)
 	local -a keys=(
 		state parameters on_parameter_change after before requires wants conflicts replaces when when_gone ready
 		load_timeout reason
 	)
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		if [[ $valued ]]; then
+			valued=''
+			continue
+		fi
 		case $word in
+		--output | --root | --kernel) valued=$word ;;
 		-*) ;;
 		*) if [[ $command ]]; then count=$((count + 1)); else command=$word; fi ;;
 		esac
 	done
+	case $valued in
+	--kernel)
+		mapfile -t names < <(_kmoddctl_kernels)
+		_kmoddctl_offer "$current" "${names[@]}"
+		return
+		;;
+	--*)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+		return
+		;;
+	esac
+	mapfile -t -O ${#options[@]} options < <(_kmoddctl_own_options "$command")
 	case $current:$command:$count in
 	-*::*) _kmoddctl_offer "$current" "${options[@]}" --version ;;
 	-*) _kmoddctl_offer "$current" "${options[@]}" ;;

@@ -17,6 +17,13 @@ function __kmoddctl_files
         string match --regex '^[^\t]*(?:/|\.toml)(?=\t|$)'
 end
 
+# Kernels whose modules are installed.
+function __kmoddctl_kernels
+    for index in /lib/modules/*/modules.dep
+        string split --fields 4 / $index
+    end
+end
+
 complete --command kmoddctl --no-files
 complete --command kmoddctl --long-option json --description 'one JSON document a line'
 complete --command kmoddctl --short-option h --long-option help --description 'print a short help'
@@ -36,8 +43,17 @@ complete --command kmoddctl --condition __fish_use_subcommand --arguments reload
     --description 'have the files compiled again'
 complete --command kmoddctl --condition __fish_use_subcommand --arguments reconcile \
     --description 'make one whole pass now'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments import \
+    --description 'write what modprobe.d and modules-load.d say as a file of kmodd'
 
 complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain' --arguments '(__kmoddctl_modules)'
 complete --command kmoddctl --condition '__kmoddctl_operand 2 explain' --arguments 'state parameters
     on_parameter_change after before requires wants conflicts replaces when when_gone ready load_timeout reason'
 complete --command kmoddctl --condition '__fish_seen_subcommand_from check' --arguments '(__kmoddctl_files)'
+
+complete --command kmoddctl --condition '__fish_seen_subcommand_from import' --long-option output \
+    --exclusive --arguments '(__fish_complete_directories)' --description 'write files there'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from import' --long-option root \
+    --exclusive --arguments '(__fish_complete_directories)' --description 'the system below this directory'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from import' --long-option kernel \
+    --exclusive --arguments '(__kmoddctl_kernels)' --description 'the kernel whose modules count'

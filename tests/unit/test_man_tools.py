@@ -8,8 +8,10 @@ import pytest
 
 from kmodd.cli import main as cli
 from kmodd.cli.commands import COMMANDS
+from kmodd.cli.import_text import document
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER
+from kmodd.core.conversion import Conversion
 from kmodd.core.switches import Switches, switches
 from kmodd.daemon import app as daemon
 from kmodd.daemon.log import fields
@@ -100,6 +102,7 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "check": Issue._fields,
     "reload": ("generation",),
     "reconcile": OutcomeRow._fields,
+    "import": tuple(document(Conversion(), "", ())),
 }
 
 
