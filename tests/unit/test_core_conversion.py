@@ -103,36 +103,47 @@ def test_all_options_of_a_module_are_kept_where_one_cannot_be_said(word: str) ->
     assert said(found) == {"raid1": {"state": "auto", "parameters.level": "3"}}
 
 
+ONE_BY_ONE = "kmodd declares modules one by one, by their names"
+NO_COMMANDS = "kmodd runs no commands"
+NOTHING_AFTER = 'kmodd declares what goes before a module, and nothing that follows it ("post:")'
+ALIAS = "net_pf_10 is an alias of ipv6, and the line is about the alias"
+BLACKLIST = (
+    "it keeps aliases from loading the module and nobody who names it, which no state of kmodd does: "
+    '"unloaded" would take it out again as well'
+)
+STRANGE = "nosuch is no module of this kernel, so that kmodd could not want it"
+
+
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("options core level=1", "is built into this kernel"),
-        ("options net-pf-10 level=1", "is an alias of ipv6"),
-        ("options lo*p level=1", "one by one"),
-        ("blacklist loop", "it keeps aliases from loading"),
-        ("install loop /bin/sh -c 'x'", "kmodd runs no commands"),
-        ("install net_pf_10 /bin/false", "is an alias of ipv6"),
-        ("install loo* /bin/false", "one by one"),
-        ("remove loop /bin/x", "kmodd runs no commands"),
-        ("alias a-b loop", "no aliases"),
-        ("weakdep loop raid1", "initramfs"),
-        ("softdep loop pre: dm_mod post: raid1", "post:"),
-        ("softdep loop pre:", "post:"),
-        ("softdep dm_mod pre: dm-mod", "names itself"),
-        ("softdep loop pre: nosuch", "nosuch is no module"),
-        ("softdep nosuch pre: loop", "nosuch is no module"),
+        ("options core level=1", "core is built into this kernel, so that nobody has obeyed it; kmodd would"),
+        ("options net-pf-10 level=1", ALIAS),
+        ("options lo*p level=1", ONE_BY_ONE),
+        ("options loop level", "/x.conf:1 has 'level', which cannot be written as a parameter"),
+        ("blacklist loop", BLACKLIST),
+        ("install loop /bin/sh -c 'x'", NO_COMMANDS),
+        ("install net_pf_10 /bin/false", ALIAS),
+        ("install loo* /bin/false", ONE_BY_ONE),
+        ("remove loop /bin/x", NO_COMMANDS),
+        ("alias a-b loop", "kmodd has no aliases of its own"),
+        ("weakdep loop raid1", "it is for those who make an initramfs, and loads nothing"),
+        ("softdep loop pre: dm_mod post: raid1", NOTHING_AFTER),
+        ("softdep loop pre:", NOTHING_AFTER),
+        ("softdep dm_mod pre: dm-mod", "it names itself, which libkmod passes over"),
+        ("softdep loop pre: nosuch", STRANGE),
+        ("softdep nosuch pre: loop", STRANGE),
     ],
 )
 def test_what_has_no_equivalent_is_kept_with_the_reason(text: str, reason: str) -> None:
     found = convert(lines(text), known())
-    assert kept(found) == [1]
-    assert reason in found.kept[0].reason
+    assert [(each.line.text, each.reason) for each in found.kept] == [(text, reason)]
     assert (found.tables, found.spent) == ((), ())
 
 
 def test_what_libkmod_does_not_understand_is_told() -> None:
     found = convert([OldLine(Location("/x", 1), UNREAD, text="optoins loop")], known())
-    assert "does not understand" in found.kept[0].reason
+    assert found.kept[0].reason == "libkmod does not understand it, so it has had no effect"
 
 
 def test_a_denial_takes_the_blacklist_in() -> None:
@@ -146,8 +157,16 @@ def test_a_denial_takes_the_blacklist_in() -> None:
 def test_a_denial_that_libkmod_ignored_is_told(softdeps: list[str]) -> None:
     tree = known() if softdeps else known(softdeps=frozenset({"loop"}))
     found = convert(lines("install loop /bin/false", *softdeps), tree)
-    assert "libkmod ignores the old line" in found.tables[0].notes[0]
-    assert kept(found) == ([2] if softdeps else [])
+    assert found.tables[0].notes == (
+        "libkmod ignores the old line, because the module has softdeps; kmodd keeps it out",
+    )
+    reasons = [each.reason for each in found.kept]
+    assert reasons == (["loop is denied, and kmodd's own line comes first"] if softdeps else [])
+
+
+def test_a_denial_of_a_builtin_is_told() -> None:
+    (table,) = convert(lines("install core /bin/false"), known()).tables
+    assert table.notes == ("it is built into this kernel, so that nothing keeps it out; kmodd says so",)
 
 
 def test_the_first_install_line_counts() -> None:
@@ -157,6 +176,7 @@ def test_the_first_install_line_counts() -> None:
     assert (kept(found), found.tables) == ([1, 2], ())
     found = convert(lines("install loop /bin/false", "install loop /bin/x"), known())
     assert (kept(found), said(found)) == ([2], {"loop": {"state": "denied"}})
+    assert found.kept[0].reason == "/x.conf:1 comes before it and is the one that counts"
 
 
 def test_nothing_is_declared_of_what_a_command_loads() -> None:
@@ -165,6 +185,8 @@ def test_nothing_is_declared_of_what_a_command_loads() -> None:
         known(),
     )
     assert (kept(found), found.tables) == ([1, 2, 3, 4], ())
+    why = "loop has an install command (/x.conf:1), which kmodd does not run"
+    assert {each.reason for each in found.kept[1:]} == {why}
 
 
 def test_a_softdep_becomes_wants_where_it_is_the_only_one() -> None:
@@ -172,6 +194,7 @@ def test_a_softdep_becomes_wants_where_it_is_the_only_one() -> None:
     assert said(found) == {"loop": {"state": "auto", "wants": ("dm_mod", "raid1")}}
     twice = convert(lines("softdep loop pre: dm_mod", "softdep l* pre: raid1"), known())
     assert (kept(twice), twice.tables) == ([1, 2], ())
+    assert twice.kept[0].reason == "loop has other softdeps, and of several the first line counts"
     tree = convert(lines("softdep loop pre: dm_mod"), known(softdeps=frozenset({"loop"})))
     assert kept(tree) == [1]
 
@@ -179,6 +202,7 @@ def test_a_softdep_becomes_wants_where_it_is_the_only_one() -> None:
 def test_a_softdep_on_what_is_denied_stays() -> None:
     found = convert(lines("install raid1 /bin/false", "softdep loop pre: raid1"), known())
     assert (kept(found), said(found)) == ([2], {"raid1": {"state": "denied"}})
+    assert found.kept[0].reason == "raid1 is denied"
 
 
 def test_names_to_load_become_modules() -> None:
@@ -192,18 +216,34 @@ def test_names_to_load_become_modules() -> None:
     assert [table.name for table in found.tables if table.notes] == ["ipv6", "out_of_tree"]
 
 
-@pytest.mark.parametrize("old", ["blacklist loop", "install loop /bin/false", "word"])
-def test_what_was_never_loaded_is_not_loaded_now(old: str) -> None:
+ELSEWHERE = "loop was never loaded by it, because an install line or the kernel command line keeps it out"
+
+
+@pytest.mark.parametrize(
+    ("old", "why"),
+    [
+        ("blacklist loop", "loop was never loaded by it, because /x.conf:1 keeps it out"),
+        ("install loop /bin/false", ELSEWHERE),
+        ("word", ELSEWHERE),
+    ],
+)
+def test_what_was_never_loaded_is_not_loaded_now(old: str, why: str) -> None:
     word = OldLine(Location("/proc/cmdline"), WORD, text="modprobe.blacklist=loop")
     given = [word] if old == "word" else lines(old)
     found = convert([*given, *lines("load loop")], known())
     assert "loaded" not in [table.get("state") for table in said(found).values()]
-    assert [each.line.text for each in found.spent] == ["load loop"]
+    assert [(each.line.text, each.reason) for each in found.spent] == [("load loop", why)]
+    if old == "word":
+        assert found.kept[0].reason == "the kernel and modprobe obey it, and kmodd shows it as the reason"
 
 
 def test_a_name_that_no_module_can_have_loads_nothing() -> None:
     found = convert([*lines("load a.b"), OldLine(Location("/m", 1), LOAD, "loop max=1")], known())
-    assert (found.tables, len(found.spent)) == ((), 2)
+    reasons = [each.reason for each in found.spent]
+    assert (found.tables, reasons) == (
+        (),
+        ["no module has such a name, so that it has loaded nothing"] * 2,
+    )
 
 
 def test_the_command_line_outdoes_modprobe_d() -> None:
@@ -212,6 +252,7 @@ def test_the_command_line_outdoes_modprobe_d() -> None:
     assert said(found) == {"loop": {"state": "auto", "parameters.level": "9"}}
     kept_options = convert([*lines("options loop level"), word], known())
     assert [each.line.command for each in kept_options.kept] == ["options", WORD]
+    assert kept_options.kept[1].reason == "it stays in force, and kmodd does not set it"
 
 
 def test_every_line_is_somewhere() -> None:
