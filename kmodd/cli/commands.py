@@ -33,15 +33,23 @@ def _module_and_key(parser: ArgumentParser) -> None:
     parser.add_argument("key", nargs="?", metavar="KEY", help="only this key, or the keys of this table")
 
 
+def _target(parser: ArgumentParser) -> None:
+    parser.add_argument("--root", metavar="DIR", help="the system below this directory, not this one")
+    parser.add_argument("--kernel", metavar="RELEASE", help="the kernel whose modules count")
+
+
 def _files(parser: ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="file or directory; without any, what is configured"
     )
+    parser.add_argument("--sarif", action="store_true", help="write a SARIF 2.1.0 log")
+    parser.add_argument("--strict", action="store_true", help="let warnings fail as well")
+    _target(parser)
 
 
-def _target(parser: ArgumentParser) -> None:
-    parser.add_argument("--root", metavar="DIR", help="the system below this directory, not this one")
-    parser.add_argument("--kernel", metavar="RELEASE", help="the kernel whose modules count")
+def _plan(parser: ArgumentParser) -> None:
+    parser.add_argument("--offline", action="store_true", help="plan from files, without a daemon")
+    _target(parser)
 
 
 def _import(parser: ArgumentParser) -> None:
@@ -60,7 +68,7 @@ COMMANDS = (
         _optional_module,
     ),
     Command("list", "overview", "list_modules", "list the managed modules", _nothing),
-    Command("plan", "passes", "plan", "show what a pass would do now; changes nothing", _nothing),
+    Command("plan", "passes", "plan", "show what a pass would do now; changes nothing", _plan),
     Command("explain", "explain", "explain", "show which file and line gave a value", _module_and_key),
     Command("check", "check", "check", "check files, without a daemon", _files),
     Command("reload", "passes", "reload", "have the files compiled again", _nothing),

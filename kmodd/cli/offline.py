@@ -1,17 +1,21 @@
-"""A plan without a daemon: the files, a module tree, and an empty kernel or the running one.
+"""``kmoddctl plan --offline``: the files, a module tree, and an empty kernel or the running one.
 
-The only commands that come here compile files, so pydantic is known.
+Who comes here compiles files, so pydantic is known.
 """
 
 import os
-from pathlib import Path
+import sys
+from argparse import Namespace
 from typing import NamedTuple
 
-from kmodd.cli.target import Target, infos_of
+from kmodd.cli.findings import issue_line
+from kmodd.cli.output import Output
+from kmodd.cli.passes import NOTHING, diff
+from kmodd.cli.render import Style
+from kmodd.cli.target import Target, infos_of, needed_kernel, target_of
 from kmodd.config.compile import compile_files
 from kmodd.config.last_good import LastGood
 from kmodd.config.layers import scan
-from kmodd.config.paths import ConfigPaths
 from kmodd.core.against_kernel import kernel_issues
 from kmodd.core.conditions import asked_devices, asked_paths
 from kmodd.core.draft import ObservedModules, Plan
@@ -20,11 +24,11 @@ from kmodd.core.order import order
 from kmodd.core.plan import make_plan
 from kmodd.core.resolve import DesiredState, Infos, resolve
 from kmodd.daemon.facts import gather
+from kmodd.errors import ErrorKind
 from kmodd.kernel.reader import SystemReader
-from kmodd.kernel.roots import Roots
 from kmodd.model import Catalog, DeviceMatch, Facts, ObservedModule
 from kmodd.names import ModuleName
-from kmodd.shown import Issue, ModuleState
+from kmodd.shown import Issue, ModuleState, Severity
 
 
 class Offline(NamedTuple):
@@ -35,16 +39,21 @@ class Offline(NamedTuple):
     issues: tuple[Issue, ...]
 
 
-def config_paths(target: Target) -> ConfigPaths:
-    """Where the target's files are; what the daemon left about them is not asked."""
-    usual = ConfigPaths()
-    directories = tuple(Path(target.below(str(path))) for path in usual.directories)
-    return usual._replace(directories=directories, settings=Path(target.below(str(usual.settings))))
+def plan_offline(options: Namespace, output: Output) -> int:
+    """What a first pass would do; issues go to standard error. Raises NO_MODULE_TREE, NO_LIBKMOD."""
+    target = needed_kernel(target_of(options))
+    offline = compiled(target)
+    actions = tuple(step.row for step in plan(target, offline).steps)
+    output.show(actions, lambda style: diff(actions, style) if actions else (NOTHING,))
+    sys.stderr.writelines(f"{issue_line(issue, Style())}\n" for issue in offline.issues)
+    wrong = any(issue.severity is Severity.ERROR for issue in offline.issues)
+    return ErrorKind.INVALID_CONFIG.exit_status if wrong else 0
 
 
 def compiled(target: Target) -> Offline:
     """Compile the target's files and hold them against its kernel. Raises NO_LIBKMOD, NO_MODULE_TREE."""
-    catalog = compile_files(scan(config_paths(target)), LastGood()).catalog
+    catalog = compile_files(scan(target.config), LastGood()).catalog
+    target = target._replace(modprobe_file=catalog.settings.modprobe_file)
     facts = _facts(target, catalog)
     desired = _resolved(target, catalog, facts)
     found = kernel_issues(catalog.declarations, desired.infos, facts.command_line)
@@ -53,7 +62,7 @@ def compiled(target: Target) -> Offline:
 
 def plan(target: Target, offline: Offline) -> Plan:
     """What a first pass would do: of the running kernel what it shows, of another nothing is loaded yet."""
-    observed = _observed(offline.desired) if target.is_running else _builtins(offline.desired)
+    observed = _observed(target, offline.desired) if target.is_running else _builtins(offline.desired)
     return make_plan(offline.desired, order(offline.desired), observed, Memory(), 0)
 
 
@@ -69,7 +78,7 @@ def _resolved(target: Target, catalog: Catalog, facts: Facts) -> DesiredState:
 def _facts(target: Target, catalog: Catalog) -> Facts:
     """As the daemon gathers them; of a kernel that does not run, what its files tell: no device is there."""
     if target.is_running:
-        return gather(catalog, _present(catalog), Roots())
+        return gather(catalog, _present(catalog), target.roots)
     paths = frozenset().union(*map(asked_paths, catalog.declarations))
     return Facts(
         kernel_release=target.release,
@@ -91,9 +100,9 @@ def _present(catalog: Catalog) -> frozenset[DeviceMatch]:
     return frozenset(match for match, paths in scan_devices(asked, Udev()).items() if paths)
 
 
-def _observed(desired: DesiredState) -> ObservedModules:
+def _observed(target: Target, desired: DesiredState) -> ObservedModules:
     """What the running kernel shows, with the parameters of what declares some."""
-    reader = SystemReader()
+    reader = SystemReader(target.roots)
     observed = {**_builtins(desired), **reader.modules()}
     for name in observed.keys() & desired.modules.keys():
         seen = observed[name]._replace(instance=reader.instance(name))

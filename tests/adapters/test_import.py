@@ -197,7 +197,7 @@ def test_with_any_lines_modprobe_answers_as_before(
     for number, lines in enumerate(texts):
         (root / f"etc/modprobe.d/{number}.conf").write_text("\n".join((*lines, "")))
     after = converted(root, RELEASE, directory / "after")
-    assert main(["check", str(after / "etc/kmodd.d")]) == 0
+    assert main(["check", "--root", str(after), str(after / "etc/kmodd.d")]) == 0
     assert differences(root, RELEASE, after) == ()
 
 
@@ -297,7 +297,7 @@ def test_the_files_are_written_and_pass_the_check(
     assert sorted(os.listdir(directory)) == ["50-imported.conf", "50-imported.toml"]
     assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o644}
     assert "blacklist nfc\n" in err
-    assert main(["check", str(directory)]) == 0
+    assert main(["check", "--root", str(debian), str(directory)]) == 0
 
 
 @pytest.mark.parametrize("name", ["50-imported.toml", "50-imported.conf"])
