@@ -59,6 +59,16 @@ def _import(parser: ArgumentParser) -> None:
     _target(parser)
 
 
+def _svg(parser: ArgumentParser) -> None:
+    parser.add_argument("--svg", action="store_true", help="draw a picture (SVG)")
+
+
+def _graph(parser: ArgumentParser) -> None:
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--dot", action="store_true", help="write a graph for dot(1)")
+    one.add_argument("--svg", action="store_true", help="draw a picture (SVG)")
+
+
 COMMANDS = (
     Command(
         "status",
@@ -80,4 +90,6 @@ COMMANDS = (
         "write what modprobe.d and modules-load.d say as a file of kmodd",
         _import,
     ),
+    Command("graph", "graph", "show_graph", "show modules in the order of loading, and why", _graph),
+    Command("timeline", "timeline", "timeline", "show when modules were loaded, and how long it took", _svg),
 )

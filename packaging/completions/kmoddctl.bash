@@ -41,14 +41,18 @@ _kmoddctl_kernels() {
 # Options of a command beside those that all have.
 _kmoddctl_own_options() {
 	case $1 in
+	plan) printf '%s\n' --offline --root --kernel ;;
+	check) printf '%s\n' --sarif --strict --root --kernel ;;
 	import) printf '%s\n' --output --root --kernel ;;
+	graph) printf '%s\n' --dot --svg ;;
+	timeline) printf '%s\n' --svg ;;
 	esac
 }
 
 _kmoddctl() {
 	local current=$2 command='' count=0 word valued=''
 	local -a options=(--json --help -h) names
-	local -a commands=(status list plan explain check reload reconcile import)
+	local -a commands=(status list plan explain check reload reconcile import graph timeline)
 	local -a keys=(
 		state parameters on_parameter_change after before requires wants conflicts replaces when when_gone ready
 		load_timeout reason

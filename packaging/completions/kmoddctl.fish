@@ -45,6 +45,10 @@ complete --command kmoddctl --condition __fish_use_subcommand --arguments reconc
     --description 'make one whole pass now'
 complete --command kmoddctl --condition __fish_use_subcommand --arguments import \
     --description 'write what modprobe.d and modules-load.d say as a file of kmodd'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments graph \
+    --description 'show modules in the order of loading, and why'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments timeline \
+    --description 'show when modules were loaded, and how long it took'
 
 complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain' --arguments '(__kmoddctl_modules)'
 complete --command kmoddctl --condition '__kmoddctl_operand 2 explain' --arguments 'state parameters
@@ -53,7 +57,17 @@ complete --command kmoddctl --condition '__fish_seen_subcommand_from check' --ar
 
 complete --command kmoddctl --condition '__fish_seen_subcommand_from import' --long-option output \
     --exclusive --arguments '(__fish_complete_directories)' --description 'write files there'
-complete --command kmoddctl --condition '__fish_seen_subcommand_from import' --long-option root \
+complete --command kmoddctl --condition '__fish_seen_subcommand_from plan check import' --long-option root \
     --exclusive --arguments '(__fish_complete_directories)' --description 'the system below this directory'
-complete --command kmoddctl --condition '__fish_seen_subcommand_from import' --long-option kernel \
+complete --command kmoddctl --condition '__fish_seen_subcommand_from plan check import' --long-option kernel \
     --exclusive --arguments '(__kmoddctl_kernels)' --description 'the kernel whose modules count'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from plan' --long-option offline \
+    --description 'plan from files, without a daemon'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from check' --long-option sarif \
+    --description 'write a SARIF 2.1.0 log'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from check' --long-option strict \
+    --description 'let warnings fail as well'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from graph' --long-option dot \
+    --description 'write a graph for dot'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from graph timeline' --long-option svg \
+    --description 'draw a picture'

@@ -170,6 +170,8 @@ def test_what_the_terminal_cannot_show_is_escaped(bus: PrivateBus) -> None:
         (["plan"], []),
         (["explain", "loop"], []),
         (["reload"], []),
+        (["graph", "--svg"], []),
+        (["timeline"], []),
         (["list", "--json"], ["json"]),
     ],
 )

@@ -8,9 +8,11 @@ import pytest
 
 from kmodd.cli import main as cli
 from kmodd.cli.commands import COMMANDS
+from kmodd.cli.graph_model import Edge, Node
 from kmodd.cli.import_text import document
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER
+from kmodd.cli.timeline import Load
 from kmodd.core.conversion import Conversion
 from kmodd.core.switches import Switches, switches
 from kmodd.daemon import app as daemon
@@ -103,6 +105,8 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "reload": ("generation",),
     "reconcile": OutcomeRow._fields,
     "import": tuple(document(Conversion(), "", ())),
+    "graph": (*Node._fields, *Edge._fields),
+    "timeline": Load._fields,
 }
 
 
