@@ -108,7 +108,7 @@ def _known(library: Library, target: Target, paths: tuple[str, ...], lines: Iter
     with_parameters = {line.subject for line in lines if line.command in ("options", WORD)}
     loads: dict[str, tuple[ModuleName, ...]] = {}
     with Context(library, target.tree, paths) as context:
-        for name in dict.fromkeys(line.subject for line in lines if line.command == LOAD):
+        for name in dict.fromkeys(line.subject for line in lines if line.command in (LOAD, "options")):
             loads[name] = _loads(context, name)
     more = {name for found in loads.values() for name in found}
     softdep_lines = parse(read_bounded(f"{target.tree}/modules.softdep", FILE_LIMIT + 1), "")

@@ -52,8 +52,9 @@ class OldLine(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What the module tree says. ``loads``: what asking for a name loads; ``softdeps``: modules that have
-    some of their own; ``matches``: fnmatch(3), pattern and name; ``has_tree``: whether there is any.
+    """What the module tree says. ``loads``: what asking for a name loads, of names to be loaded and of those
+    with options; ``softdeps``: modules that have some of their own; ``matches``: fnmatch(3), pattern and
+    name; ``has_tree``: whether there is any.
     """
 
     matches: Callable[[str, str], bool]
@@ -175,6 +176,8 @@ class _Work:
         """Why a table cannot be about ``subject``; "" if it can."""
         if not is_module_name(subject):
             return "kmodd declares modules one by one, by their names"
+        if self.about("alias", subject):
+            return f"an alias of modprobe.d makes {subject} mean something else"
         aliased = self.info(subject).alias_of
         if aliased and not self.info(subject).exists:
             return f"{subject} is an alias of {', '.join(aliased)}, and the line is about the alias"
@@ -244,13 +247,27 @@ def _command_of(work: _Work, module: str) -> str:
 
 
 def _options(work: _Work) -> None:
-    for module, lines in work.by_module("options").items():
+    by_module = work.by_module("options")
+    shared = _shared(work, by_module)
+    for module, lines in by_module.items():
         why = work.no_module(module) or _command_of(work, module) or _unfit(work.info(module), lines)
+        if not why and module in shared:
+            why = f"{module} has options under {shared[module]} too, and their order counts"
         for index, line in lines:
             if why:
                 work.keep(index, why)
             else:
                 _declare_options(work, module, line, split_options(line.argument))
+
+
+def _shared(work: _Work, names: Iterable[str]) -> dict[str, str]:
+    """Those of ``names`` that mean the same module as another of them, with that other one.
+
+    Who asks for a module by an alias gets the options of both (libkmod-module.c, kmod_module_get_options()).
+    """
+    names = set(names)
+    pairs = [(a, b) for a in sorted(names) for b in work.known.loads.get(a, ()) if a != b and b in names]
+    return {one: other for a, b in pairs for one, other in ((a, b), (b, a))}
 
 
 def _unfit(info: ModuleInfo, lines: Iterable[tuple[int, OldLine]]) -> str:

@@ -141,6 +141,25 @@ def test_what_has_no_equivalent_is_kept_with_the_reason(text: str, reason: str) 
     assert (found.tables, found.spent) == ((), ())
 
 
+def test_options_under_two_names_of_a_module_stay_in_their_order() -> None:
+    tree = known(loads={"nbd0": (ModuleName("loop"),)})
+    found = convert(lines("options nbd0 level=1", "options loop level=2", "options dm_mod level=3"), tree)
+    assert [each.reason for each in found.kept] == [
+        "nbd0 has options under loop too, and their order counts",
+        "loop has options under nbd0 too, and their order counts",
+    ]
+    assert list(said(found)) == ["dm_mod"]
+
+
+def test_options_of_a_module_whose_name_is_made_an_alias_stay() -> None:
+    texts = ("alias lo* raid1", "options loop level=2", "install loop /bin/false", "options dm_mod level=3")
+    found = convert(lines(*texts), known())
+    assert {each.reason for each in found.kept[1:]} == {
+        "an alias of modprobe.d makes loop mean something else"
+    }
+    assert (kept(found), list(said(found))) == ([1, 2, 3], ["dm_mod"])
+
+
 def test_what_libkmod_does_not_understand_is_told() -> None:
     found = convert([OldLine(Location("/x", 1), UNREAD, text="optoins loop")], known())
     assert found.kept[0].reason == "libkmod does not understand it, so it has had no effect"
