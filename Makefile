@@ -29,7 +29,7 @@ run: setup
 	@$(BIN)/python -m tests.support.uml.demo $(ARGS)
 
 test: setup
-	$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m tests $(ARGS)
 
 promises: setup
 	$(BIN)/python -m tests.support.coverage

@@ -92,7 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         compile_catalog(paths)
     except OSError as error:
-        sys.stderr.write(f"the catalog cannot be written: {error.strerror}: {error.filename}\n")
+        where = error.filename or paths.catalog  # a full disk names no file
+        sys.stderr.write(f"the catalog cannot be written: {error.strerror}: {where}\n")
         return ErrorKind.STATE_NOT_WRITABLE.exit_status
     except MemoryError:
         sys.stderr.write("there is not enough memory for these files\n")

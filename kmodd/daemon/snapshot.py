@@ -50,8 +50,12 @@ def summary(snapshot: Snapshot) -> str:
 
 
 def needs_somebody(snapshot: Snapshot) -> bool:
-    """Whether something is wrong that does not pass by itself; a load that takes long may."""
-    others = {n: s for n, s in snapshot.statuses.items() if s.condition is not Condition.LOADING_SLOW}
+    """Whether something is wrong that does not pass by itself; a load that takes long may.
+
+    Where kmodd is to report only, a module that is not as declared is what was asked for.
+    """
+    enforced = snapshot.statuses.items() if snapshot.enforcing else ()
+    others = {n: s for n, s in enforced if s.condition is not Condition.LOADING_SLOW}
     state = daemon_state(snapshot.issues, others, settled=True, paused=False)
     return bool(snapshot.problem) or state is DaemonState.DEGRADED
 

@@ -29,6 +29,7 @@ from kmodd.names import ModuleName, is_module_name
 from kmodd.shown import ActionKind, ModuleState, Stage
 
 FORMAT = 3
+_MOST = (1 << 63) - 1
 
 
 class MemoryStore:
@@ -240,14 +241,22 @@ def _read(path: Path) -> Memory:
 
 def _record(row: dict[str, Any]) -> LoadRecord:
     return LoadRecord(
-        instance=int(row["instance"]),
+        instance=_number(row["instance"]),
         parameters=_parameters(row["parameters"]),
-        loaded_us=int(row["loaded_us"]),
-        duration_us=int(row["duration_us"]),
+        loaded_us=_number(row["loaded_us"]),
+        duration_us=_number(row["duration_us"]),
         shown=_parameters(row["shown"]),
-        stages=tuple(Stage(str(name), int(duration_us)) for name, duration_us in row["stages"]),
+        stages=tuple(Stage(str(name), _number(duration_us)) for name, duration_us in row["stages"]),
         ignored=_parameters(row.get("ignored", ())),  # an older kmodd did not keep them
     )
+
+
+def _number(value: Any) -> int:
+    """One that the bus can carry; raises ValueError."""
+    number = int(value)
+    if not 0 <= number <= _MOST:
+        raise ValueError(f"{number} is no count of this boot")
+    return number
 
 
 def _parameters(rows: Iterable[tuple[str, str]]) -> tuple[Parameter, ...]:

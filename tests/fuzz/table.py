@@ -55,6 +55,7 @@ TARGETS: dict[str, Target] = {
     "message": Target("bus:message", "one message, header and body", 2048, "bus"),
     "signature": Target("bus:signature", "a signature of D-Bus", 300, "bus"),
     "call": Target("bus:call", "a call to the objects of kmodd", 2048, "bus"),
+    "override": Target("overrides:override", "arguments of SetOverride, up to the file", 2048, "bus"),
     "answer": Target("bus:answer", "what kmoddctl is answered, up to its lines", 2048, "bus"),
     "environment": Target("surroundings:environment", "addresses, variables, the bus's first line", 512),
     "log": Target("surroundings:log", "a line of the log on its way to the journal", 1024),

@@ -1,24 +1,21 @@
 """The bus of a real kernel under attack: by a user without rights, and by hostile text from root."""
 
 import json
-import re
 import signal
-from dataclasses import dataclass
 
 import pytest
 
 from tests.support.guest.conditions import module_live
 from tests.support.guest.daemon_bus import Bus
+from tests.support.guest.footprint import PLACES, PROGRAM, assert_bounded, flood, footprint
 from tests.support.uml.machine import Machine
 from tests.support.uml.process import REPOSITORY
 
-PROGRAM = str(REPOSITORY / "tests/uml/abuse.py")
 PYTHON = str(REPOSITORY / ".venv/bin/python")
-ROUNDS = 2
+ABUSE = (PYTHON, str(PROGRAM))
 DUMMY = "[module.dummy]\nparameters.numdummies = 2\n"
 NOT_AUTHORIZED = "org.kmodd1.Error.NotAuthorized"
 LIMITS = "org.freedesktop.DBus.Error.LimitsExceeded"
-PLACES = ("/run/kmodd", "/run/kmodd.d", "/var/lib/kmodd", "/etc/modprobe.d", "/run/modprobe.d")
 MOUNTS = """
 import ctypes, os, tempfile
 libc = ctypes.CDLL(None, use_errno=True)
@@ -38,54 +35,6 @@ for _ in range(500):
     os.close(fuse)
 print(500)
 """
-MOST_KIB = 64 * 1024
-MOST_LINES = 200
-MOST_BYTES = 4096
-
-
-@dataclass(frozen=True, slots=True)
-class Footprint:
-    """What kmodd holds."""
-
-    resident_kib: int
-    descriptors: int
-    log_lines: int
-    files: tuple[str, ...]
-    files_bytes: int
-    ticks: int
-
-
-def footprint(vm: Machine, daemon: int) -> Footprint:
-    """Of the daemon alone: nobody but root reaches its loader."""
-    status = vm.read(f"/proc/{daemon}/status")
-    resident = re.search(r"^VmRSS:\s+(\d+) kB$", status, re.MULTILINE)
-    assert resident
-    times = vm.read(f"/proc/{daemon}/stat").rpartition(") ")[2].split()
-    files = [
-        line.split() for line in vm.run("find", *PLACES, "-printf", "%p %s\n").check().stdout.splitlines()
-    ]
-    return Footprint(
-        int(resident[1]),
-        len(vm.names_in(f"/proc/{daemon}/fd")),
-        vm.log().count("\n"),
-        tuple(sorted(name for name, _ in files)),
-        sum(int(size) for _, size in files),
-        int(times[11]) + int(times[12]),
-    )
-
-
-def assert_bounded(before: Footprint, after: Footprint) -> None:
-    """What somebody did in between has left next to nothing."""
-    assert after.resident_kib - before.resident_kib < MOST_KIB
-    assert after.descriptors == before.descriptors
-    assert after.log_lines - before.log_lines < MOST_LINES
-    assert after.files == before.files
-    assert after.files_bytes - before.files_bytes < MOST_BYTES
-
-
-def is_alive(vm: Machine, pid: int) -> bool:
-    """Whether a process has not ended."""
-    return any(process.pid == pid and process.state != "Z" for process in vm.processes())
 
 
 @pytest.fixture
@@ -101,21 +50,14 @@ def daemon(vm: Machine) -> int:
 @pytest.mark.shows("P11", "security 1", "security 7")
 def test_a_user_without_rights_costs_little_and_changes_nothing(vm: Machine, daemon: int) -> None:
     bus = Bus(vm)
-    vm.run(PYTHON, PROGRAM, "flood", "1", timeout_s=300.0).check()  # what it needs once is there
+    flood(vm, *ABUSE, rounds=1)  # what it needs once is there
     before, since = footprint(vm, daemon), len(vm.module_events())
-    abuse = vm.spawn(PYTHON, PROGRAM, "flood", str(ROUNDS), output="/run/abuse.json")
-    asked, slowest_s = 0, 0.0
-    while is_alive(vm, abuse):
-        started_s = vm.clock_s()
-        assert [row[0] for row in bus.call("ListModules")] == ["dummy"]
-        slowest_s, asked = max(slowest_s, vm.clock_s() - started_s), asked + 1
-    assert vm.wait(abuse, timeout_s=300.0) == 0
+    abuse = flood(vm, *ABUSE, rounds=1)
     assert bus.call("Reconcile") == []
     after = footprint(vm, daemon)
-    outcomes = json.loads(vm.read("/run/abuse.json"))
-    print(f"{asked} calls of root, the slowest {slowest_s:.2f} s; {outcomes}; {before}; {after}")
-    assert asked > 0
-    assert outcomes.keys() >= {NOT_AUTHORIZED, LIMITS, "answered"}
+    print(f"{abuse}; {before}; {after}")
+    assert abuse.asked > 0
+    assert abuse.outcomes.keys() >= {NOT_AUTHORIZED, LIMITS, "answered"}
     assert_bounded(before, after)
     assert len(vm.module_events()) == since
     assert bus.manager("Paused") is False
@@ -146,7 +88,7 @@ def test_events_that_a_user_makes_cost_little(vm: Machine, daemon: int) -> None:
 @pytest.mark.shows("security 3", "security 4", "security 8")
 def test_hostile_text_reaches_no_log_no_file_and_no_command_line(vm: Machine, daemon: int) -> None:
     bus = Bus(vm)
-    outcomes = json.loads(vm.run(PYTHON, PROGRAM, "hostile", timeout_s=120.0).check().stdout)
+    outcomes = json.loads(vm.run(*ABUSE, "hostile", timeout_s=120.0).check().stdout)
     print(outcomes)
     log = vm.log()
     assert log == "".join(line for line in log.splitlines(keepends=True) if is_plain(line))

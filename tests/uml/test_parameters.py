@@ -29,6 +29,11 @@ def writes(vm: Machine) -> int:
     return len(re.findall(WRITTEN, vm.log(), re.MULTILINE))
 
 
+def wakeups(vm: Machine) -> dict[Role, int]:
+    """How often each process has slept and woken up."""
+    return {role: vm.wakeups_of(role) for role in ROLES}
+
+
 def test_scsi_debug_delay_written_from_outside_is_healed(vm: Machine) -> None:
     bus = started(vm)
     assert vm.parameter("scsi_debug", "delay") == "3"
@@ -127,15 +132,12 @@ def test_no_wake_ups_while_idle(vm: Machine, watched: bool) -> None:
     bus = started(vm, text + '[module.f2fs]\nstate = "denied"\n[module.ifb]\nwhen.path_exists = "/tmp/x"\n')
     bus.wait_for_state("converged")
     bus.call("Reconcile")
-    after = {role: vm.wakeups_of(role) for role in ROLES}
-    for _ in range(IDLE_WINDOWS):  # the first may see the end of what the drop began
-        before = after
+    windows = [wakeups(vm)]
+    while len(windows) <= IDLE_WINDOWS and windows[-1:] != windows[-2:-1]:
         vm.run("sleep", "10").check()
-        after = {role: vm.wakeups_of(role) for role in ROLES}
-        print(f"voluntary context switches before and after 10 idle seconds: {before}, {after}")
-        if after == before:
-            break
-    assert after == before
+        windows.append(wakeups(vm))  # the first may see the end of what the drop began
+    print(f"voluntary context switches every 10 idle seconds: {windows}")
+    assert windows[-1] == windows[-2]
     vm.run("rmmod", "scsi_debug").check()  # the counts do count
     vm.wait_for(FileHolds("/proc/modules", "^scsi_debug "))
-    assert all(vm.wakeups_of(role) > after[role] for role in ROLES)
+    assert all(count > windows[-1][role] for role, count in wakeups(vm).items())

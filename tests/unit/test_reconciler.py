@@ -113,6 +113,7 @@ def test_reconcile_returns_what_came_of_each_action(tmp_path: Path) -> None:
             ("upper", "blocked"),
         ]
         assert needs_somebody(daemon.snapshot)
+        assert not needs_somebody(daemon.snapshot._replace(enforcing=False)), "it was asked only to report"
         assert await daemon.reconciler.reconcile() == ()
         assert daemon.finishes == [rows]
 

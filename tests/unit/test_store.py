@@ -238,6 +238,18 @@ def test_a_damaged_file_is_as_none(tmp_path: Path, text: str) -> None:
     assert (memory.loads, memory.owed, memory.met) == ({}, frozenset(), frozenset())
 
 
+@pytest.mark.parametrize("field", ["instance", "loaded_us", "duration_us"])
+@pytest.mark.parametrize("number", [-1, 1 << 63, "x", None])
+def test_a_number_that_nothing_counts_to_is_damage(tmp_path: Path, field: str, number: object) -> None:
+    path = tmp_path / "loads.json"
+    MemoryStore(path).remember_load(A, RECORD)
+    document = json.loads(path.read_text())
+    assert MemoryStore(path).memory.loads.keys() == {A}
+    document["loads"][A][field] = number
+    path.write_text(json.dumps(document))
+    assert MemoryStore(path).memory.loads == {}
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=3), inner, max_size=3),

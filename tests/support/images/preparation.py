@@ -9,18 +9,33 @@ from tests.support import agent
 
 _UNIT = Path(__file__).with_name("kmodd-test-agent@.service")
 _AGENT = Path(agent.__file__).parent
-_AGENT_ROOT = Path("usr/lib/kmodd-test-agent")
+AGENT_ROOT = Path("usr/lib/kmodd-test-agent")
 _MACHINE_ID = "6b6d6f64642d746573742d6d61636869"
 _MASKED = (
     "apt-daily-upgrade.timer",
     "apt-daily.timer",
+    "dev-hugepages.mount",
+    "dev-mqueue.mount",
     "dpkg-db-backup.timer",
     "e2scrub_all.timer",
     "e2scrub_reap.service",
     "fstrim.timer",
-    "systemd-tmpfiles-clean.timer",
     "getty.target",
+    "modprobe@configfs.service",
+    "modprobe@drm.service",
+    "modprobe@efi_pstore.service",
+    "modprobe@fuse.service",
+    "proc-sys-fs-binfmt_misc.automount",
+    "run-lock.mount",
     "serial-getty@.service",
+    "sys-fs-fuse-connections.mount",
+    "sys-kernel-config.mount",
+    "systemd-binfmt.service",
+    "systemd-network-generator.service",
+    "systemd-random-seed.service",
+    "systemd-tmpfiles-clean.timer",
+    "systemd-udev-load-credentials.service",
+    "systemd-user-sessions.service",
 )
 
 
@@ -47,7 +62,7 @@ def prepare(tree: Path) -> None:
 
 def _put_agent(tree: Path) -> None:
     """The package under its own name, and its unit."""
-    package = tree / _AGENT_ROOT / "tests/support/agent"
+    package = tree / AGENT_ROOT / "tests/support/agent"
     package.mkdir(parents=True)
     for path in _agent_files():
         shutil.copyfile(path, package / path.name)

@@ -16,7 +16,7 @@ from pathlib import Path
 from deb.cache import cached
 from deb.mirror import mirror
 
-from tests.support.images import preparation
+from tests.support.images import preparation, quick_boot
 from tests.support.images.modules import built_modules, put_modules
 from tests.support.images.uml_kernel import copy_uml_kernel
 
@@ -61,7 +61,7 @@ class Image:
 
     @property
     def initrd(self) -> Path:
-        """Its initramfs, as update-initramfs(8) made it for this very disk."""
+        """What brings it to the disk (quick_boot.py); Debian's own lies on the disk."""
         return self.directory / "initrd.img"
 
 
@@ -111,12 +111,15 @@ def _make(tree: Path, modules: Path, directory: Path, package: Path | None) -> N
     _run(["cp", "--archive", "--reflink=auto", str(tree), str(copy)])
     preparation.prepare(copy)
     release = put_modules(modules, copy)
-    _run([*NAMESPACES, f"--root={copy}", "depmod", release])
+    inside = (*NAMESPACES, f"--root={copy}")
+    _run([*inside, "depmod", release])
+    _run([*inside, "python3", "-m", "compileall", "-q", f"/{preparation.AGENT_ROOT}"])
     if package is not None:
         _install(copy, package)
     copy_uml_kernel(copy, directory / "uml")
-    for name in ("vmlinuz", "initrd.img"):
-        shutil.copyfile(copy / (copy / name).readlink(), directory / name)
+    shutil.copyfile(copy / (copy / "vmlinuz").readlink(), directory / "vmlinuz")
+    loads = _run([*inside, *quick_boot.question(release)])
+    (directory / "initrd.img").write_bytes(quick_boot.initramfs(copy, loads))
     _run(["mke2fs", "-q", "-t", "ext4", "-d", str(copy), str(directory / "disk.img"), _DISK_SIZE])
     shutil.rmtree(copy)
 
@@ -135,8 +138,8 @@ def _built(kind: str, inputs: Iterable[bytes], make: Callable[[Path], None]) -> 
     return cached(IMAGES / kind, hashed.hexdigest()[:16], make, keep=1)
 
 
-def _run(command: Sequence[str]) -> None:
-    """Run to its end; raises ImageNotBuilt."""
+def _run(command: Sequence[str]) -> str:
+    """Run to its end; what it printed. Raises ImageNotBuilt."""
     if os.geteuid() != 0:
         raise ImageNotBuilt("the disk of a Debian machine is made by root; run these tests once as root")
     environment = {**os.environ, "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive"}
@@ -147,3 +150,4 @@ def _run(command: Sequence[str]) -> None:
     if done.returncode != 0:
         said = "\n".join((done.stdout + done.stderr).splitlines()[-_MOST_LINES:])
         raise ImageNotBuilt(f"{' '.join(command)}: status {done.returncode}\n{said}")
+    return done.stdout

@@ -129,6 +129,7 @@ class Doer:
         self.vm = vm
         self.bus = Bus(vm)
         self.kills: Counter[str] = Counter()
+        self.spares_daemon = False
 
     def do(self, action: Action) -> None:
         """One of them."""
@@ -171,6 +172,8 @@ class Doer:
     def kill(self, who: str) -> None:
         """A process of kmodd; the daemon is started again, as by systemd."""
         if who == "daemon":
+            if self.spares_daemon:
+                return
             self.vm.kill()
             assert self.vm.wait_for_end() == -signal.SIGKILL
             self.vm.start_daemon()

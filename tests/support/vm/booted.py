@@ -8,6 +8,7 @@ from deb.cache import cached
 
 from tests.support.images.recipe import IMAGES
 from tests.support.vm import boot as hardware
+from tests.support.vm import disk
 from tests.support.vm.boot import QEMU, Boot
 from tests.support.vm.machine import VirtualMachine
 from tests.support.vm.snapshot import Snapshot
@@ -27,5 +28,6 @@ def _make(boot: Boot, directory: Path) -> None:
 def _key(boot: Boot) -> str:
     """What the memory of such a machine depends on: the image is in the arguments, with its own hash."""
     version = subprocess.run([QEMU, "--version"], capture_output=True, check=True).stdout
-    inputs = (version, Path(hardware.__file__).read_bytes(), *map(str.encode, boot.arguments()))
+    sources = map(Path, (hardware.__file__, disk.__file__))
+    inputs = (version, *(source.read_bytes() for source in sources), *map(str.encode, boot.arguments()))
     return hashlib.sha256(repr(inputs).encode()).hexdigest()[:16]

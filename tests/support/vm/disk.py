@@ -1,13 +1,19 @@
 """The disk of a virtual machine: a copy-on-write file over one that all share."""
 
+import json
 import subprocess
 from pathlib import Path
 from typing import Literal
 
 
 def overlay(backing: Path, kind: Literal["raw", "qcow2"], file: Path) -> None:
-    """Make ``file`` a disk that begins as ``backing``, which has to stay as it is."""
-    _run("qemu-img", "create", "-q", "-f", "qcow2", "-F", kind, "-b", str(backing), str(file))
+    """Make ``file`` a disk that begins as ``backing``, which has to stay as it is.
+
+    No lock is taken on what nobody writes to: that of a User Mode Linux on it would be in the way.
+    """
+    plain = {"driver": "file", "filename": str(backing), "locking": "off"}
+    below = f"json:{json.dumps({'driver': kind, 'file': plain})}"
+    _run("qemu-img", "create", "-q", "-f", "qcow2", "-F", kind, "-b", below, str(file))
 
 
 def extract(disk: Path, path: str, target: Path) -> None:

@@ -1,13 +1,15 @@
-"""What a client can do to kmodd over the bus, all of it at once. Usage: abuse.py flood ROUNDS | hostile.
+"""What a client can do to kmodd over the bus, all of it at once.
 
-``flood``: started by root, it becomes nobody before it connects. ``hostile``: root itself, with hostile text
-in whatever takes text. Prints how often which answer came, as JSON.
+``abuse.py flood ROUNDS SECONDS``: started by root, it becomes nobody before it connects; it goes on for so
+many rounds and so long, at least. ``abuse.py hostile``: root itself, hostile text in whatever takes text.
+Both print how often which answer came, as JSON.
 """
 
 import asyncio
 import json
 import os
 import sys
+import time
 from collections import Counter
 from collections.abc import Iterator
 
@@ -49,7 +51,9 @@ async def main() -> Counter[str]:
     os.setresgid(NOBODY, NOBODY, NOBODY)
     os.setresuid(NOBODY, NOBODY, NOBODY)
     outcomes: Counter[str] = Counter()
-    for _ in range(int(sys.argv[2])):
+    rounds, end_s = int(sys.argv[2]), time.monotonic() + float(sys.argv[3])
+    while rounds > 0 or time.monotonic() < end_s:
+        rounds -= 1
         connections = [await connect(names.SYSTEM_BUS) for _ in range(_CONNECTIONS)]
         await asyncio.gather(*(_flood(each, outcomes) for each in connections))
         for each in connections:
@@ -96,19 +100,19 @@ def _texts() -> Iterator[Call]:
 
 
 def _overrides() -> Iterator[Call]:
-    """Hostile names, keys, values and parameters."""
-    for text in HOSTILE:
+    """A reason of each text, and in turn a name, key, value or parameter: each call is compiled."""
+    for number, text in enumerate(HOSTILE):
         said = Variant("s", text)
         parameter = Variant("a{sv}", {"numdummies": said})
-        for name, values in (
+        others: tuple[tuple[str, dict[str, object]], ...] = (
             (text, {}),
             ("dummy", {text: said}),
-            ("dummy", {"reason": said}),
             ("dummy", {"after": Variant("as", [text])}),
             ("dummy", {"parameters": parameter}),
             ("dummy", {"parameters": Variant("a{sv}", {text: Variant("i", 1)})}),
-        ):
-            yield MANAGER.name, "SetOverride", "sa{sv}", (name, values)
+        )
+        yield MANAGER.name, "SetOverride", "sa{sv}", ("dummy", {"reason": said})
+        yield MANAGER.name, "SetOverride", "sa{sv}", others[number % len(others)]
 
 
 def _senseless() -> Iterator[Call]:
