@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from kmodd.config.toml_text import toml_key, toml_text
-from kmodd.core.conversion import Conversion, Kept, OldLine, Table, Value
+from kmodd.core.old_lines import Conversion, Kept, OldLine, Table, Value
 from kmodd.model import Desired
 from kmodd.names import printable
 

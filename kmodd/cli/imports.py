@@ -10,7 +10,8 @@ from kmodd.cli.import_text import by_reason, document, modprobe_conf, place_and_
 from kmodd.cli.old_files import read
 from kmodd.cli.output import Output
 from kmodd.cli.target import target_of
-from kmodd.core.conversion import Conversion, Kept, convert
+from kmodd.core.conversion import convert
+from kmodd.core.old_lines import Conversion, Kept
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.files import sync_directory
 from kmodd.names import printable

@@ -4,8 +4,8 @@ import os
 from collections.abc import Iterable, Iterator
 
 from kmodd.cli.target import Target, infos_of, quiet_library
-from kmodd.core.conversion import LOAD, WORD, Known, OldLine
 from kmodd.core.modprobe_conf import HEADER
+from kmodd.core.old_lines import LOAD, WORD, Known, OldLine
 from kmodd.kernel import patterns
 from kmodd.kernel.conf_files import ConfFiles, modules_load_files
 from kmodd.kernel.libkmod import Context, Library

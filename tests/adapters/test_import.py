@@ -2,15 +2,22 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kmodd.cli.import_text import toml
 from kmodd.cli.main import main
-from kmodd.core.conversion import Conversion
+from kmodd.cli.old_files import read
+from kmodd.cli.target import Target
+from kmodd.config.check import check
+from kmodd.core.conversion import convert
 from kmodd.core.modprobe_conf import HEADER
+from kmodd.core.old_lines import WORD, Conversion
 from tests.support.conversion import conversion, converted, put, survey, system, touched
 from tests.support.debian_packages import PackageFiles
 from tests.support.modprobe_answers import Answer, Names, inserted, names_of, options
@@ -199,6 +206,48 @@ def test_with_any_lines_modprobe_answers_as_before(
     after = converted(root, RELEASE, directory / "after")
     assert main(["check", "--root", str(after), str(after / "etc/kmodd.d")]) == 0
     assert differences(root, RELEASE, after) == ()
+
+
+_BYTES = st.lists(
+    st.one_of(
+        _LINES.map(str.encode), st.binary(max_size=40), st.sampled_from([b"\\", b"options a p=", b"#"])
+    ),
+    max_size=8,
+).map(b"\n".join)
+
+
+@given(conf=_BYTES, listed=_BYTES, words=_BYTES)
+@settings(max_examples=150)
+def test_whatever_the_files_hold_what_is_written_is_right_and_nothing_is_lost(
+    small: Path, tmp_path_factory: pytest.TempPathFactory, conf: bytes, listed: bytes, words: bytes
+) -> None:
+    root = system(tmp_path_factory.mktemp("bytes") / "root", small / "lib/modules")
+    (root / "proc").mkdir()
+    for name, content in (("etc/modprobe.d/a.conf", conf), ("etc/modules", listed), ("proc/cmdline", words)):
+        (root / name).write_bytes(content)
+    lines, known = read(Target(str(root), RELEASE))
+    found = convert(lines, known)
+    (root / "etc/kmodd.d/a.toml").write_text(toml(found, RELEASE))
+    assert check([root / "etc/kmodd.d/a.toml"]) == ()
+    values = (value for table in found.tables for value in table.values)
+    told = {line for value in values for line in value.lines}
+    told |= {each.line for each in (*found.kept, *found.spent)}
+    replaced = [line for line in lines if line not in told]
+    assert {line.command for line in replaced} <= {"options", WORD}
+    notes = "\n".join(note for table in found.tables for note in table.notes)
+    assert all(str(line.location) in notes for line in replaced)
+
+
+def test_an_import_needs_neither_compiler_nor_bus(root: Path) -> None:
+    program = (
+        "import sys; from kmodd.cli.main import main; status = main(sys.argv[1:]);"
+        "heavy = {'pydantic', 'tomli', 'asyncio', 'kmodd.cli.client'} & set(sys.modules);"
+        "print(*sorted(heavy), file=sys.stderr);"
+        "sys.exit(status)"
+    )
+    command = [sys.executable, "-c", program, "import", "--root", str(root)]
+    run = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert run.stderr == "\n"
 
 
 # -------------------------------------------------------------------------------- what is read

@@ -53,6 +53,15 @@ def test_graph_has_colour_at_a_terminal_only(bus: PrivateBus) -> None:
     use(bus, FakeManager(HELD), test)
 
 
+def test_a_plan_is_a_diff_with_colour_at_a_terminal_only(bus: PrivateBus) -> None:
+    async def test() -> None:
+        printed = await at_terminal(bus, "plan", width=80)
+        assert printed.out.startswith("\x1b[32m+ load dummy numdummies=3\x1b[0m  \x1b[2mdeclared, not loaded")
+
+    use(bus, FakeManager(HELD), test)
+    assert answered(bus, FakeManager(HELD), "plan").out == "+ load dummy numdummies=3  declared, not loaded\n"
+
+
 def test_graph_for_graphviz_and_programs(bus: PrivateBus) -> None:
     lines = answered(bus, FakeManager(HELD), "graph", "--dot").out.splitlines()
     assert '  "base" -> "top" [style=solid, tooltip="needs"];' in lines

@@ -14,8 +14,9 @@ from kmodd.cli.offline import compiled
 from kmodd.cli.old_files import read
 from kmodd.cli.output import Output
 from kmodd.cli.target import Target
-from kmodd.core.conversion import Conversion, convert
+from kmodd.core.conversion import convert
 from kmodd.core.modprobe_conf import render
+from kmodd.core.old_lines import Conversion
 from kmodd.files import last_word
 from tests.support.modprobe_answers import (
     SEPARATOR_FILE,

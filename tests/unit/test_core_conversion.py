@@ -5,7 +5,8 @@ from fnmatch import fnmatchcase
 
 import pytest
 
-from kmodd.core.conversion import LOAD, UNREAD, WORD, Conversion, Known, OldLine, convert
+from kmodd.core.conversion import convert
+from kmodd.core.old_lines import LOAD, UNREAD, WORD, Conversion, Known, OldLine
 from kmodd.core.option_words import option
 from kmodd.model import ModuleInfo, Parameter
 from kmodd.names import ModuleName

@@ -13,7 +13,7 @@ from kmodd.cli.import_text import document
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER
 from kmodd.cli.timeline import Load
-from kmodd.core.conversion import Conversion
+from kmodd.core.old_lines import Conversion
 from kmodd.core.switches import Switches, switches
 from kmodd.daemon import app as daemon
 from kmodd.daemon.log import fields
