@@ -19,6 +19,10 @@ from kmodd.names import printable
 NAME = "50-imported"
 STDOUT = "-"
 _MODE = 0o644
+_NEXT = (
+    f"{NAME}.conf, if it was written, belongs into /etc/modprobe.d in the place of the old files there; "
+    "kmoddctl plan shows what kmodd would do, and plan --offline before it runs",
+)
 
 
 def import_files(options: Namespace, output: Output) -> int:
@@ -36,17 +40,20 @@ def import_files(options: Namespace, output: Output) -> int:
     lines = written or text.splitlines()
     output.show(document(conversion, text, written), lambda _style: map(printable, lines))
     if not output.json:
-        sys.stderr.writelines(f"kmoddctl: {line}\n" for line in _told(conversion, target.release))
+        # What is printed comes first where both go to one place.
+        output.stream.flush()
+        sys.stderr.writelines(f"kmoddctl: {line}\n" for line in _told(conversion, target.release, written))
     return 0
 
 
-def _told(conversion: Conversion, release: str) -> list[str]:
+def _told(conversion: Conversion, release: str, written: list[str]) -> list[str]:
     """What a person should know beside the file."""
     tree = (
         [] if release else ["no module tree was found, so that aliases and parameters' types are not known"]
     )
     notes = [f"{table.name}: {printable(note)}" for table in conversion.tables for note in table.notes]
-    return [*tree, *notes, *_grouped("kept", conversion.kept), *_grouped("left out", conversion.spent)]
+    listed = (*_grouped("kept", conversion.kept), *_grouped("left out", conversion.spent))
+    return [*tree, *notes, *listed, *(_NEXT if written else ())]
 
 
 def _grouped(what: str, kept: Iterable[Kept]) -> Iterator[str]:

@@ -317,9 +317,12 @@ def test_what_kmodd_generated_is_not_its_own_source(root: Path, capsys: pytest.C
     assert "loop" not in out + err
 
 
-def test_what_libkmod_does_not_read_is_told(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_libkmod_does_not_read_is_told_by_us_alone(
+    root: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
     (root / "etc/modprobe.d/a.conf").write_text("optoins loop a=1\n # no\noptions loop\n\n")
-    _, err = imported(root, capsys)
+    _, err = imported(root, capfd)
+    assert "libkmod: " not in err
     assert "/etc/modprobe.d/a.conf:1: optoins loop a=1\n" in err
     assert "/etc/modprobe.d/a.conf:3: options loop\n" in err
     assert ":2:" not in err
@@ -346,6 +349,7 @@ def test_the_files_are_written_and_pass_the_check(
     assert sorted(os.listdir(directory)) == ["50-imported.conf", "50-imported.toml"]
     assert {path.stat().st_mode & 0o777 for path in directory.iterdir()} == {0o644}
     assert "blacklist nfc\n" in err
+    assert "belongs into /etc/modprobe.d in the place of the old files there" in err.splitlines()[-1]
     assert main(["check", "--root", str(debian), str(directory)]) == 0
 
 
