@@ -4,44 +4,92 @@ import os
 from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
+from kmodd.cli.findings import issue_line
 from kmodd.cli.output import Output
-from kmodd.cli.render import BOLD, Style, paint
-from kmodd.cli.tones import SEVERITIES
-from kmodd.config.check import check as check_alone
+from kmodd.cli.render import Style
+from kmodd.cli.target import Target, infos_of, target_of
+from kmodd.config.check import checked
 from kmodd.config.compile import compile_files
 from kmodd.config.issues import Code
 from kmodd.config.last_good import LastGood
 from kmodd.config.layers import SUFFIX, scan
 from kmodd.config.paths import ConfigPaths
-from kmodd.errors import ErrorKind
-from kmodd.names import printable
+from kmodd.core.against_kernel import kernel_issues
+from kmodd.errors import ErrorKind, KmoddError
+from kmodd.model import Declaration, Settings
 from kmodd.shown import Issue, Severity
 
 # What the daemon does about a file that is wrong is no finding about the file.
 _OF_THE_DAEMON = (Code.LAST_GOOD_USED.value, Code.LEFT_OUT.value)
+_LISTS = ("after", "before", "requires", "wants", "conflicts", "replaces")
+
+
+class Checked(NamedTuple):
+    """Issues of so many ``files``, and what they declare."""
+
+    issues: tuple[Issue, ...]
+    files: int
+    declarations: tuple[Declaration, ...] = ()
+    settings: Settings = Settings()
 
 
 def check(options: Namespace, output: Output) -> int:
-    """Issues of the files, or of what is configured; the exit status of INVALID_CONFIG if any is an error."""
-    issues, count = _given(options.files) if options.files else configured(ConfigPaths())
-    output.show(issues, lambda style: _lines(issues, count, style))
-    wrong = any(issue.severity is Severity.ERROR for issue in issues)
+    """Issues of the files, or of what is configured; the exit status of INVALID_CONFIG if any is an error.
+
+    With ``--strict`` a warning counts as one. Raises as target_of.
+    """
+    target = target_of(options)
+    found = _given(options.files) if options.files else configured(target.config)
+    issues = (*found.issues, *_of_kernel(target, found, options))
+    if options.sarif:
+        # Not needed where a person looks on.
+        from kmodd.cli.sarif import sarif  # noqa: PLC0415
+
+        output._replace(json=True).show(sarif(issues), lambda _style: ())
+    else:
+        output.show(issues, lambda style: _lines(issues, found.files, style))
+    wrong = any(options.strict or issue.severity is Severity.ERROR for issue in issues)
     return ErrorKind.INVALID_CONFIG.exit_status if wrong else 0
 
 
-def configured(paths: ConfigPaths) -> tuple[tuple[Issue, ...], int]:
-    """Issues of all directories and the settings, as the daemon finds them, and the number of files."""
+def configured(paths: ConfigPaths) -> Checked:
+    """All directories and the settings, as the daemon finds them."""
     found = scan(paths)
-    issues = compile_files(found, LastGood()).catalog.issues
-    own = tuple(issue for issue in issues if issue.code not in _OF_THE_DAEMON)
-    return own, len(found.visible) + (found.settings is not None)
+    catalog = compile_files(found, LastGood()).catalog
+    own = tuple(issue for issue in catalog.issues if issue.code not in _OF_THE_DAEMON)
+    count = len(found.visible) + (found.settings is not None)
+    return Checked(own, count, catalog.declarations, catalog.settings)
 
 
-def _given(names: Iterable[str]) -> tuple[tuple[Issue, ...], int]:
-    """Issues of files, together as if no others were there; a directory stands for what is in it."""
+def _given(names: Iterable[str]) -> Checked:
+    """Files together as if no others were there; a directory stands for what is in it."""
     files = [file for name in names for file in _expanded(Path(name))]
-    return check_alone(files), len(files)
+    issues, declarations = checked(files)
+    return Checked(issues, len(files), declarations)
+
+
+def _of_kernel(target: Target, found: Checked, options: Namespace) -> tuple[Issue, ...]:
+    """What the kernel's module tree does not know; modprobe.d has a say where files are in force only.
+
+    Without a tree, or libkmod, nothing is known, which is an error for whoever has named a kernel.
+    """
+    named = options.kernel is not None
+    if not target.release:
+        return ()
+    in_force = not options.files
+    names = {d.name for d in found.declarations}
+    names.update(name for d in found.declarations for key in _LISTS for name in getattr(d, key))
+    with_parameters = {d.name for d in found.declarations if d.parameters}
+    known = target._replace(modprobe_file=found.settings.modprobe_file)
+    try:
+        infos = infos_of(known, sorted(names), with_parameters, with_conf=in_force)
+    except KmoddError as error:
+        if named or error.kind is not ErrorKind.NO_LIBKMOD:
+            raise
+        return ()
+    return kernel_issues(found.declarations, infos, target.command_line() if in_force else ())
 
 
 def _expanded(path: Path) -> list[Path]:
@@ -54,12 +102,8 @@ def _expanded(path: Path) -> list[Path]:
 
 
 def _lines(issues: tuple[Issue, ...], count: int, style: Style) -> Iterator[str]:
-    """A line each as compilers write it, never broken: editors read it."""
-    for issue in issues:
-        place = paint(f"{issue.location}:", BOLD, style)
-        severity = paint(f"{issue.severity}:", SEVERITIES[issue.severity], style)
-        hint = f" ({issue.hint})" if issue.hint else ""
-        yield f"{place} {severity} {printable(issue.message + hint)} [{issue.code}]"
+    """A line each, then how many."""
+    yield from (issue_line(issue, style) for issue in issues)
     errors = sum(issue.severity is Severity.ERROR for issue in issues)
     yield f"{_number(count, 'file')}: {_number(errors, 'error')}, {_number(len(issues) - errors, 'warning')}"
 

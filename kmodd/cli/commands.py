@@ -34,10 +34,40 @@ def _module_and_key(parser: ArgumentParser) -> None:
     parser.add_argument("key", nargs="?", metavar="KEY", help="only this key, or the keys of this table")
 
 
+def _target(parser: ArgumentParser) -> None:
+    parser.add_argument("--root", metavar="DIR", help="the system below this directory, not this one")
+    parser.add_argument("--kernel", metavar="RELEASE", help="the kernel whose modules count")
+
+
 def _files(parser: ArgumentParser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="file or directory; without any, what is configured"
     )
+    parser.add_argument("--sarif", action="store_true", help="write a SARIF 2.1.0 log")
+    parser.add_argument("--strict", action="store_true", help="let warnings fail as well")
+    _target(parser)
+
+
+def _plan(parser: ArgumentParser) -> None:
+    parser.add_argument("--offline", action="store_true", help="plan from files, without a daemon")
+    _target(parser)
+
+
+def _import(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "--output", metavar="DIR", default="-", help="write files there; - prints, as without it"
+    )
+    _target(parser)
+
+
+def _svg(parser: ArgumentParser) -> None:
+    parser.add_argument("--svg", action="store_true", help="draw a picture (SVG)")
+
+
+def _graph(parser: ArgumentParser) -> None:
+    one = parser.add_mutually_exclusive_group()
+    one.add_argument("--dot", action="store_true", help="write a graph for dot(1)")
+    one.add_argument("--svg", action="store_true", help="draw a picture (SVG)")
 
 
 def _module(parser: ArgumentParser) -> None:
@@ -94,7 +124,7 @@ COMMANDS = (
         _optional_module,
     ),
     Command("list", "overview", "list_modules", "list the managed modules", _nothing),
-    Command("plan", "passes", "plan", "show what a pass would do now; changes nothing", _nothing),
+    Command("plan", "passes", "plan", "show what a pass would do now; changes nothing", _plan),
     Command("explain", "explain", "explain", "show which file and line gave a value", _module_and_key),
     Command("check", "check", "check", "check files, without a daemon", _files),
     Command("reload", "passes", "reload", "have the files compiled again", _nothing),
@@ -119,4 +149,13 @@ COMMANDS = (
     Command("symbols", "symbols", "symbols", "list the symbols of a module", _module),
     Command("memory", "memory", "memory", "list the managed modules by their memory", _nothing),
     Command("schema", "schema", "schema", "print the JSON schema of the files", _kind_of_file),
+    Command(
+        "import",
+        "imports",
+        "import_files",
+        "write what modprobe.d and modules-load.d say as a file of kmodd",
+        _import,
+    ),
+    Command("graph", "graph", "show_graph", "show modules in the order of loading, and why", _graph),
+    Command("timeline", "timeline", "timeline", "show when modules were loaded, and how long it took", _svg),
 )

@@ -8,20 +8,29 @@ from kmodd.cli.manager import Manager
 from kmodd.cli.output import NOT_IN_ORDER, Output
 from kmodd.cli.render import BOLD, DIM, PLAIN, Cell, Style, columns
 from kmodd.cli.tones import ACTIONS, OUTCOMES, toned
+from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import printable
 from kmodd.shown import ActionRow, Outcome, OutcomeRow
 
-_NOTHING = "nothing to do"
+NOTHING = "nothing to do"
 _NOTHING_NOW = "nothing to do now; kmoddctl status shows what is not as declared"
 _UNSOLVED = (Outcome.BLOCKED, Outcome.FAILED)
 
 
-def plan(_options: Namespace, output: Output) -> int:
-    """What a pass would do now."""
+def plan(options: Namespace, output: Output) -> int:
+    """What a pass would do now, as the daemon says, or of files alone. Raises INVALID_ARGUMENT."""
+    if options.offline:
+        # Compiles files, which needs much more than asking the daemon does.
+        from kmodd.cli.offline import plan_offline  # noqa: PLC0415
+
+        return plan_offline(options, output)
+    if options.root is not None or options.kernel is not None:
+        message = "--root and --kernel are about files, and kmodd is about the running kernel"
+        raise KmoddError(ErrorKind.INVALID_ARGUMENT, message, "add --offline")
     with ask() as manager:
         actions = manager.plan()
         nothing = _nothing(manager) if not actions else ""
-    output.show(actions, lambda style: _actions(actions, style) if actions else (nothing,))
+    output.show(actions, lambda style: diff(actions, style) if actions else (nothing,))
     return 0
 
 
@@ -44,21 +53,18 @@ def reconcile(_options: Namespace, output: Output) -> int:
 
 def _nothing(manager: Manager) -> str:
     """What to say where nothing is done: that may be because something is beyond a pass."""
-    return _NOTHING if manager.overview().converged else _NOTHING_NOW
+    return NOTHING if manager.overview().converged else _NOTHING_NOW
 
 
-def _actions(actions: tuple[ActionRow, ...], style: Style) -> Iterable[str]:
+def diff(actions: Iterable[ActionRow], style: Style) -> Iterable[str]:
+    """Lines of what changes in the kernel, with the reason beside each."""
     return columns(map(_action_cells, actions), style)
 
 
 def _action_cells(action: ActionRow) -> tuple[Cell, ...]:
     sign, tone = ACTIONS.get(action.action, ("?", PLAIN))
-    return (
-        Cell(f"{sign} {action.action}", tone),
-        Cell(action.module, BOLD),
-        Cell(action.detail),
-        Cell(action.reason, DIM),
-    )
+    change = " ".join(filter(None, (sign, action.action, action.module, action.detail)))
+    return Cell(change, tone), Cell(action.reason, DIM)
 
 
 def is_unsolved(results: Iterable[OutcomeRow]) -> bool:

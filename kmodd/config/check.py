@@ -2,22 +2,37 @@
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import NamedTuple
 
 from kmodd.config.fragment import Document
 from kmodd.config.issues import Refused
 from kmodd.config.look import MAX_BYTES, unreadable
+from kmodd.config.merge import declare
 from kmodd.config.parse import parse_fragment, parse_settings
 from kmodd.config.reading import Invalid, decode
 from kmodd.config.safefile import read_any_file
 from kmodd.config.settle import Candidate, Version, settle
+from kmodd.model import Declaration
 from kmodd.names import printable
 from kmodd.shown import Issue
 
 _SETTINGS = "kmodd.toml"
 
 
+class Checked(NamedTuple):
+    """What is wrong with files, and what the right ones declare together."""
+
+    issues: tuple[Issue, ...]
+    declarations: tuple[Declaration, ...]
+
+
 def check(files: Iterable[Path]) -> tuple[Issue, ...]:
-    """Issues of ``files`` alone, as if no others were there; owners and modes are not asked yet.
+    """Issues of ``files`` alone."""
+    return checked(files).issues
+
+
+def checked(files: Iterable[Path]) -> Checked:
+    """``files`` as if no others were there; owners and modes are not asked yet.
 
     A file named kmodd.toml is taken for the daemon's settings, unless it lies in a directory of drop-ins.
     """
@@ -37,7 +52,9 @@ def check(files: Iterable[Path]) -> tuple[Issue, ...]:
         if fragment:
             # In order of file name as always, and yet apart when two of one name are asked for.
             candidates.append(Candidate(f"{path.name}\0{path}", (Version(document, fragment),), changed=True))
-    return (*issues, *settle(candidates).issues)
+    settled = settle(candidates)
+    declarations = tuple(declare(name, rows) for name, rows in sorted(settled.merged.items()))
+    return Checked((*issues, *settled.issues), declarations)
 
 
 def _read(path: Path) -> Document:

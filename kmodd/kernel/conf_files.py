@@ -36,12 +36,9 @@ class ConfFiles:
     """
 
     def __init__(self, places: Places, *, reads_alias_files: bool) -> None:
-        self._suffixes = (".conf", ".alias") if reads_alias_files else (".conf",)
+        suffixes = (".conf", ".alias") if reads_alias_files else (".conf",)
         dirs = DEFAULT_DIRS if places.modprobe_dirs is None else places.modprobe_dirs
-        self._chosen: dict[str, str] = {}
-        for directory in dirs:
-            for name in self._names(directory):
-                self._chosen.setdefault(name, f"{directory}/{name}")
+        self._chosen = _chosen(dirs, suffixes)
         self._generated_name = os.path.basename(places.modprobe_file)
         self._generated = os.path.realpath(places.modprobe_file) if places.modprobe_file else ""
         self._ours = {self._generated, last_word(self._generated)} if self._generated else set()
@@ -77,20 +74,35 @@ class ConfFiles:
         """The file that kmodd generates, whether it exists or not; "" for none."""
         return self._generated
 
-    def _names(self, directory: str) -> Iterator[str]:
-        """Base names of what libkmod would take for files. A link that leads nowhere counts for nothing.
 
-        That is kmod 34; those before look at memory that nobody has written.
-        """
-        try:
-            names = os.listdir(directory)
-        except OSError:
-            return
-        for name in names:
-            if not name.startswith(".") and name.endswith(self._suffixes):
-                mode = _mode(f"{directory}/{name}")
-                if mode and not stat.S_ISDIR(mode):
-                    yield name
+def modules_load_files(dirs: Iterable[str]) -> tuple[str, ...]:
+    """Every file of modules-load.d(5) that is read, in order, chosen as those of modprobe.d are."""
+    return _in_order(_chosen(dirs, (".conf",)).values())
+
+
+def _chosen(dirs: Iterable[str], suffixes: tuple[str, ...]) -> dict[str, str]:
+    """The first path of each base name."""
+    chosen: dict[str, str] = {}
+    for directory in dirs:
+        for name in _names(directory, suffixes):
+            chosen.setdefault(name, f"{directory}/{name}")
+    return chosen
+
+
+def _names(directory: str, suffixes: tuple[str, ...]) -> Iterator[str]:
+    """Base names of what libkmod would take for files. A link that leads nowhere counts for nothing.
+
+    That is kmod 34; those before look at memory that nobody has written.
+    """
+    try:
+        names = os.listdir(directory)
+    except OSError:
+        return
+    for name in names:
+        if not name.startswith(".") and name.endswith(suffixes):
+            mode = _mode(f"{directory}/{name}")
+            if mode and not stat.S_ISDIR(mode):
+                yield name
 
 
 def _mode(path: str) -> int:

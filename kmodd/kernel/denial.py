@@ -26,14 +26,12 @@ from kmodd.kernel.libkmod import (
     Module,
     text,
 )
-from kmodd.kernel.modprobe_d import Line, Lines, softdeps
+from kmodd.kernel.modprobe_d import Line, Lines, refuses, softdeps
 from kmodd.kernel.wire import LineRow, Places, ProofRow, RestraintRow
 
 _WAYS_LIMIT: Final = 64
 _CULPRITS_LIMIT: Final = 64
 _WAY_LENGTH: Final = 400
-# A command that comes to nothing, whatever its exit status: its module is not loaded.
-_REFUSAL = re.compile(r"\s*(?:(?:/usr)?/bin/)?(?:true|false)\s*(?:\s#.*)?")
 # What inserts a module in spite of its install line.
 _BY_FORCE = re.compile(rb"(?<![\w-])(?:insmod|--ignore-install|-[A-Za-z]*i[A-Za-z]*)(?![\w-])")
 # Whose way of asking it is. Who stops for a blacklist differs; with udev's flags nothing is inserted that
@@ -122,7 +120,7 @@ def _way(context: Context, name: str, alias: str) -> str:
 
 
 def _is_no_refusal(action: Action) -> bool:
-    return action.runs_command and not _REFUSAL.fullmatch(action.command)
+    return action.runs_command and not refuses(action.command)
 
 
 def _command_way(alias: str, command: str) -> str:
@@ -150,7 +148,7 @@ def _openers(files: ConfFiles, about: Collection[Line], open_aliases: Collection
     softdep, install = first.get("softdep"), first.get("install")
     if softdep is not None and any(softdeps(softdep.argument)) and not files.is_generated(softdep.file):
         yield softdep
-    if install is not None and not _REFUSAL.fullmatch(text(install.argument.replace(b"\t", b" "))):
+    if install is not None and not refuses(text(install.argument.replace(b"\t", b" "))):
         yield install
     yield from (line for line in about if line.command == "alias" and text(line.subject) in open_aliases)
 

@@ -20,6 +20,8 @@ _GLOB = re.compile(rb"[*?[\\]")
 # Commands whose module is a pattern for fnmatch(3); in the others it is a name.
 _BY_PATTERN: Final = frozenset(("install", "remove", "softdep", "weakdep"))
 _WITH_REST: Final = frozenset(("options", *_BY_PATTERN))
+# A command that comes to nothing, whatever its exit status: its module is not loaded.
+_REFUSAL = re.compile(r"\s*(?:(?:/usr)?/bin/)?(?:true|false)\s*(?:\s#.*)?")
 
 
 class Line(NamedTuple):
@@ -46,13 +48,36 @@ class Softdeps(NamedTuple):
 
 def parse(raw: bytes, file: str) -> Iterator[Line]:
     """Lines of one file, in order; what libkmod takes for a bad line, a comment or nothing is left out."""
-    number = 1
-    for physical in _LOGICAL.findall(_bounded(raw)):
-        # The C string ends at a NUL.
-        text = _ESCAPE.sub(_unescaped, physical.removesuffix(b"\n")).partition(b"\0")[0]
+    for number, text in _joined(raw):
         line = _line(text, file, number)
         if line is not None:
             yield line
+
+
+def unread(raw: bytes, file: str) -> Iterator[Line]:
+    """What ``parse`` leaves out and is not meant for a comment: somebody may think that it is in force."""
+    for number, text in _joined(raw):
+        said = text.strip()
+        if said and not said.startswith(b"#") and _line(text, file, number) is None:
+            yield Line(file, number, "", b"", b"", text)
+
+
+def refuses(command: str) -> bool:
+    """Whether an install command only keeps its module out."""
+    return _REFUSAL.fullmatch(command) is not None
+
+
+def is_pattern(subject: bytes) -> bool:
+    """Whether a subject of install, remove, softdep or weakdep may stand for several modules (fnmatch(3))."""
+    return _GLOB.search(subject) is not None
+
+
+def _joined(raw: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lines with those that continue them, each after the number of its first one."""
+    number = 1
+    for physical in _LOGICAL.findall(_bounded(raw)):
+        # The C string ends at a NUL.
+        yield number, _ESCAPE.sub(_unescaped, physical.removesuffix(b"\n")).partition(b"\0")[0]
         number += physical.count(b"\n")
 
 
@@ -137,7 +162,7 @@ class Lines:
         self._of_name: dict[bytes, list[int]] = {}
         self._of_pattern: list[int] = []
         for index, line in enumerate(self.all):
-            if line.command in _BY_PATTERN and _GLOB.search(line.subject):
+            if line.command in _BY_PATTERN and is_pattern(line.subject):
                 self._of_pattern.append(index)
             else:
                 key = line.argument if line.command == "alias" else line.subject

@@ -42,12 +42,35 @@ _kmoddctl_offer_files() {
 	)
 }
 
+# Kernels whose modules are installed.
+_kmoddctl_kernels() {
+	local path
+	for path in /lib/modules/*/modules.dep; do
+		path=${path%/modules.dep}
+		[[ -e $path ]] && printf '%s\n' "${path##*/}"
+	done
+}
+
+# Options of a command beside those that all have.
+_kmoddctl_own_options() {
+	case $1 in
+	status) printf '%s\n' --all ;;
+	try) printf '%s\n' --timeout --yes ;;
+	load | deny | set) printf '%s\n' --runtime --persistent ;;
+	plan) printf '%s\n' --offline --root --kernel ;;
+	check) printf '%s\n' --sarif --strict --root --kernel ;;
+	import) printf '%s\n' --output --root --kernel ;;
+	graph) printf '%s\n' --dot --svg ;;
+	timeline) printf '%s\n' --svg ;;
+	esac
+}
+
 _kmoddctl() {
-	local current=$2 command='' count=0 word
+	local current=$2 command='' count=0 word valued=''
 	local -a options=(--json --help -h) names
 	local -a commands=(
 		status list plan explain check reload reconcile retry release pause resume load deny
-		set clear apply watch try symbols memory schema
+		set clear apply watch try symbols memory schema import graph timeline
 	)
 	local -a keys=(
 		state parameters on_parameter_change after before requires wants conflicts replaces when when_gone ready
@@ -55,18 +78,30 @@ _kmoddctl() {
 	)
 	COMPREPLY=()
 	for word in "${COMP_WORDS[@]:1:COMP_CWORD-1}"; do
+		if [[ $valued ]]; then
+			valued=''
+			continue
+		fi
 		case $word in
+		--output | --root | --kernel | --timeout) valued=$word ;;
 		-*) ;;
 		*) if [[ $command ]]; then count=$((count + 1)); else command=$word; fi ;;
 		esac
 	done
-	# A number, which nobody can guess.
-	[[ ${COMP_WORDS[COMP_CWORD - 1]} == --timeout ]] && return
-	case $command in
-	status) options+=(--all) ;;
-	try) options+=(--timeout --yes) ;;
-	load | deny | set) options+=(--runtime --persistent) ;;
+	case $valued in
+	--timeout) return ;; # a number, which nobody can guess
+	--kernel)
+		mapfile -t names < <(_kmoddctl_kernels)
+		_kmoddctl_offer "$current" "${names[@]}"
+		return
+		;;
+	--*)
+		compopt -o filenames 2>/dev/null
+		mapfile -t COMPREPLY < <(compgen -d -- "$current")
+		return
+		;;
 	esac
+	mapfile -t -O ${#options[@]} options < <(_kmoddctl_own_options "$command")
 	case $current:$command:$count in
 	-*::*) _kmoddctl_offer "$current" "${options[@]}" --version ;;
 	-*) _kmoddctl_offer "$current" "${options[@]}" ;;

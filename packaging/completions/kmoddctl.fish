@@ -27,6 +27,13 @@ function __kmoddctl_files
         string match --regex '^[^\t]*(?:/|\.toml)(?=\t|$)'
 end
 
+# Kernels whose modules are installed.
+function __kmoddctl_kernels
+    for index in /lib/modules/*/modules.dep
+        string split --fields 4 / $index
+    end
+end
+
 complete --command kmoddctl --no-files
 complete --command kmoddctl --long-option json --description 'one JSON document a line'
 complete --command kmoddctl --short-option h --long-option help --description 'print a short help'
@@ -74,6 +81,12 @@ complete --command kmoddctl --condition __fish_use_subcommand --arguments memory
     --description 'list the managed modules by their memory'
 complete --command kmoddctl --condition __fish_use_subcommand --arguments schema \
     --description 'print the JSON schema of the files'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments import \
+    --description 'write what modprobe.d and modules-load.d say as a file of kmodd'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments graph \
+    --description 'show modules in the order of loading, and why'
+complete --command kmoddctl --condition __fish_use_subcommand --arguments timeline \
+    --description 'show when modules were loaded, and how long it took'
 
 complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain retry release clear' \
     --arguments '(__kmoddctl_modules)'
@@ -93,3 +106,19 @@ complete --command kmoddctl --condition '__fish_seen_subcommand_from load deny s
     --description 'until the next boot'
 complete --command kmoddctl --condition '__fish_seen_subcommand_from load deny set' --long-option persistent \
     --description 'by a file in /etc/kmodd.d'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from import' --long-option output \
+    --exclusive --arguments '(__fish_complete_directories)' --description 'write files there'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from plan check import' --long-option root \
+    --exclusive --arguments '(__fish_complete_directories)' --description 'the system below this directory'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from plan check import' --long-option kernel \
+    --exclusive --arguments '(__kmoddctl_kernels)' --description 'the kernel whose modules count'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from plan' --long-option offline \
+    --description 'plan from files, without a daemon'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from check' --long-option sarif \
+    --description 'write a SARIF 2.1.0 log'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from check' --long-option strict \
+    --description 'let warnings fail as well'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from graph' --long-option dot \
+    --description 'write a graph for dot'
+complete --command kmoddctl --condition '__fish_seen_subcommand_from graph timeline' --long-option svg \
+    --description 'draw a picture'

@@ -253,7 +253,7 @@ def test_explain_shows_what_was_replaced_and_who_else_has_a_say(
 @pytest.mark.parametrize(
     ("arguments", "out"),
     [
-        (("plan",), "+ load  dummy  numdummies=3  declared, not loaded\n"),
+        (("plan",), "+ load dummy numdummies=3  declared, not loaded\n"),
         (
             ("explain", "loop"),
             "KEY                  VALUE  PLACE\nparameters.max_loop  64     /etc/kmodd.d/40-loop.toml:3\n",

@@ -180,6 +180,8 @@ def test_what_the_terminal_cannot_show_is_escaped(bus: PrivateBus) -> None:
         (["apply"], []),
         (["symbols", "loop"], []),
         (["memory"], []),
+        (["graph", "--svg"], []),
+        (["timeline"], []),
         (["list", "--json"], ["json"]),
     ],
 )

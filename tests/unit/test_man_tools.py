@@ -10,11 +10,15 @@ from kmodd.cli import main as cli
 from kmodd.cli.apply import Applied
 from kmodd.cli.commands import COMMANDS
 from kmodd.cli.follow import Daemon
+from kmodd.cli.graph_model import Edge, Node
+from kmodd.cli.import_text import document
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.memory import Share
 from kmodd.cli.output import NOT_IN_ORDER
 from kmodd.cli.symbols import Needed, Symbols
+from kmodd.cli.timeline import Load
 from kmodd.cli.trial import Tried
+from kmodd.core.old_lines import Conversion
 from kmodd.core.switches import Switches, switches
 from kmodd.daemon import app as daemon
 from kmodd.daemon.log import fields
@@ -121,6 +125,9 @@ _ROWS: Mapping[str, tuple[str, ...]] = {
     "symbols": (*Symbols._fields, *Needed._fields),
     "memory": (*Share._fields, "modules", "total_bytes"),
     "schema": ("title", "properties"),
+    "import": tuple(document(Conversion(), "", ())),
+    "graph": (*Node._fields, *Edge._fields),
+    "timeline": Load._fields,
 }
 
 
