@@ -9,8 +9,8 @@ from kmodd.cli.follow import Event, Follower
 from kmodd.cli.manager import Manager, Row
 from kmodd.cli.output import NOT_IN_ORDER, Output
 from kmodd.cli.overview import count_text, wrong_lines
-from kmodd.cli.passes import is_unsolved, result_lines
 from kmodd.cli.render import Style
+from kmodd.cli.rows import is_unsolved, result_lines
 from kmodd.cli.tones import in_order
 from kmodd.cli.watch import line
 from kmodd.errors import ErrorKind, KmoddError

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from kmodd.cli.findings import issue_line
 from kmodd.cli.output import Output
-from kmodd.cli.passes import NOTHING, diff
 from kmodd.cli.render import Style
+from kmodd.cli.rows import NOTHING, diff
 from kmodd.cli.target import Target, infos_of, needed_kernel, target_of
 from kmodd.config.compile import compile_files
 from kmodd.config.last_good import LastGood

@@ -6,15 +6,13 @@ from collections.abc import Iterable
 from kmodd.cli.connect import ask
 from kmodd.cli.manager import Manager
 from kmodd.cli.output import NOT_IN_ORDER, Output
-from kmodd.cli.render import BOLD, DIM, PLAIN, Cell, Style, columns
-from kmodd.cli.tones import ACTIONS, OUTCOMES, toned
+from kmodd.cli.render import Style
+from kmodd.cli.rows import NOTHING, UNSOLVED, diff, is_unsolved, result_lines
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import printable
-from kmodd.shown import ActionRow, Outcome, OutcomeRow
+from kmodd.shown import OutcomeRow
 
-NOTHING = "nothing to do"
 _NOTHING_NOW = "nothing to do now; kmoddctl status shows what is not as declared"
-_UNSOLVED = (Outcome.BLOCKED, Outcome.FAILED)
 
 
 def plan(options: Namespace, output: Output) -> int:
@@ -56,30 +54,8 @@ def _nothing(manager: Manager) -> str:
     return NOTHING if manager.overview().converged else _NOTHING_NOW
 
 
-def diff(actions: Iterable[ActionRow], style: Style) -> Iterable[str]:
-    """Lines of what changes in the kernel, with the reason beside each."""
-    return columns(map(_action_cells, actions), style)
-
-
-def _action_cells(action: ActionRow) -> tuple[Cell, ...]:
-    sign, tone = ACTIONS.get(action.action, ("?", PLAIN))
-    change = " ".join(filter(None, (sign, action.action, action.module, action.detail)))
-    return Cell(change, tone), Cell(action.reason, DIM)
-
-
-def is_unsolved(results: Iterable[OutcomeRow]) -> bool:
-    """Whether anything was blocked or has failed."""
-    return any(result.outcome in _UNSOLVED for result in results)
-
-
-def result_lines(results: Iterable[OutcomeRow], style: Style) -> list[str]:
-    """What came of each action."""
-    rows = [(Cell(each.module, BOLD), Cell(each.action), toned(each.outcome, OUTCOMES)) for each in results]
-    return columns(rows, style)
-
-
 def _with_advice(results: tuple[OutcomeRow, ...], style: Style) -> Iterable[str]:
     """And where to look for what was not done."""
-    unsolved = sorted({each.module for each in results if each.outcome in _UNSOLVED})
+    unsolved = sorted({each.module for each in results if each.outcome in UNSOLVED})
     advice = [f"kmoddctl status {printable(name)} says why" for name in unsolved]
     return (*result_lines(results, style), *advice)
