@@ -3,6 +3,7 @@
 import asyncio
 import os
 import resource
+import signal
 import threading
 from asyncio import runners
 from collections.abc import Callable, Iterator
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
 # every time, so that what it says is about the change; new ones are for whoever works on it.
 settings.register_profile("kmodd", deadline=None, derandomize=os.environ.get("CI") == "true")
 settings.load_profile("kmodd")
+
+# A shell that runs the tests in the background has it ignored, which every child would inherit (signal(7)).
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _TIERS = {"uml", "bus", "debian", "vm"}
 _THREAD_END_S = 2.0
