@@ -37,8 +37,8 @@ class TrialFiles:
         return tuple(str(self._etc / name) for name in self._files)
 
     def is_named_in(self, text: str) -> bool:
-        """Whether messages are about one of them."""
-        return any(f"{self._trial / name}:" in text for name in self._files)
+        """Whether messages are about one of them, or about where they are: then none is in force."""
+        return any(f"{path}:" in text for path in (self._trial, *map(self._trial.joinpath, self._files)))
 
     def refuse_another(self) -> None:
         """Raises BUSY for files that another trial has there, or one that ended between commit and rename."""

@@ -75,6 +75,7 @@ def test_what_was_committed_and_cannot_take_its_place_stays_in_force(
 def test_messages_are_known_for_its_own(paths: ConfigPaths) -> None:
     trial = TrialFiles(paths, NEW)
     assert trial.is_named_in(f"{paths.trial_dir}/20.toml:3:1: no")
+    assert trial.is_named_in(f"{paths.trial_dir}: group or others can write this directory")
     assert not trial.is_named_in(f"{paths.directories[0]}/20.toml:3:1: no")
 
 
