@@ -259,6 +259,8 @@ def _unwanted_name(work: _Work, module: str, before: tuple[str, ...]) -> str:
     if module in before:
         return "it names itself, which libkmod passes over"
     strange = [name for name in (module, *before) if not work.info(name).exists]
+    if strange and not work.known.has_tree:
+        return f"without a module tree nobody knows whether {strange[0]} is a module that kmodd could want"
     if strange:
         return f"{strange[0]} is no module of this kernel, so that kmodd could not want it"
     denied = [name for name in before if name in work.denied]

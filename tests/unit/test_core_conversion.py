@@ -301,6 +301,14 @@ def test_without_a_tree_names_are_taken_for_modules() -> None:
     assert [table.notes for table in found.tables] == [(), ()]
 
 
+def test_without_a_tree_nobody_knows_what_a_module_could_want() -> None:
+    found = convert(lines("softdep loop pre: raid1"), Known(lambda _pattern, _name: False, has_tree=False))
+    (kept_line,) = found.kept
+    assert kept_line.reason == (
+        "without a module tree nobody knows whether loop is a module that kmodd could want"
+    )
+
+
 @pytest.mark.parametrize(
     ("word", "expected"),
     [
