@@ -18,7 +18,7 @@ from kmodd.config.look import MAX_BYTES, unreadable
 from kmodd.config.paths import ConfigPaths
 from kmodd.config.safefile import read_any_file
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.files import stage, sync_directory, write_atomically
+from kmodd.files import stage, staged, sync_directory, write_atomically
 from kmodd.names import printable
 
 _SETTINGS = "kmodd.toml"
@@ -84,7 +84,7 @@ class TrialFiles:
             self._trial.rmdir()
 
     def _staged(self, name: str) -> Path:
-        return self._etc / f".{name}.new"
+        return Path(staged(self._etc / name))
 
 
 def read(names: Iterable[str], paths: ConfigPaths) -> dict[str, Candidate]:
@@ -98,7 +98,8 @@ def read(names: Iterable[str], paths: ConfigPaths) -> dict[str, Candidate]:
             raise _refused(f"{printable(text)} is no drop-in", f"its name has to end in {SUFFIX}")
         if path.name == _SETTINGS:
             raise _refused("settings cannot be tried", "kmodd.toml(5) says when each is taken")
-        if path.resolve().parent == paths.directories[0].resolve():
+        # Not Path.resolve(), which raises for links in a loop before Python 3.13.
+        if os.path.dirname(os.path.realpath(path)) == os.path.realpath(paths.directories[0]):
             raise _refused(f"{printable(text)} is in force already", "try a copy of it that is elsewhere")
         files[path.name] = Candidate(text, _content(path))
     return files

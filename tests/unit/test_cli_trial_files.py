@@ -2,13 +2,14 @@
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from kmodd.cli.judge import Candidate
+from kmodd.cli.judge import Candidate, refuse_wrong
 from kmodd.cli.own_file import writing
-from kmodd.cli.trial_files import TrialFiles
+from kmodd.cli.trial_files import TrialFiles, read
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
 from tests.support.config_tree import config_paths, drop
@@ -100,3 +101,27 @@ def test_whose_files_they_are_not_is_told_so() -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     assert caught.value.kind is ErrorKind.NOT_AUTHORIZED
     assert str(caught.value) == "/etc/kmodd.d cannot be written (files are root's to write: use sudo)"
+
+
+def test_links_in_a_loop_cannot_be_read(paths: ConfigPaths, tmp_path: Path) -> None:
+    loop = tmp_path / "20.toml"
+    loop.symlink_to(loop)
+    with pytest.raises(KmoddError) as caught:
+        read([str(loop)], paths)
+    assert caught.value.kind is ErrorKind.NOT_FOUND
+    assert "Too many levels of symbolic links" in caught.value.message
+
+
+def test_a_link_to_a_file_in_force_is_that_file(paths: ConfigPaths, tmp_path: Path) -> None:
+    (tmp_path / "20.toml").symlink_to(paths.directories[0] / "10.toml")
+    with pytest.raises(KmoddError, match="in force already"):
+        read([str(tmp_path / "20.toml")], paths)
+
+
+@pytest.mark.shows("fault: full disk")
+def test_where_nothing_can_be_judged_that_is_said(
+    paths: ConfigPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no"))
+    with pytest.raises(KmoddError, match="files cannot be written for the time in which they are judged"):
+        refuse_wrong(NEW, paths)
