@@ -50,7 +50,9 @@ class TrialFiles:
     def put(self) -> None:
         """Have them above all others."""
         with writing(self._trial):
-            self._trial.mkdir(mode=0o755, parents=True, exist_ok=True)
+            # Not both in one: of the parents mkdir(parents=True) leaves the mode to the umask.
+            for directory in (self._trial.parent, self._trial):
+                directory.mkdir(mode=0o755, parents=True, exist_ok=True)
             for name, candidate in self._files.items():
                 write_atomically(self._trial / name, candidate.content, mode=0o644)
 

@@ -40,6 +40,17 @@ def test_etc_is_as_it_was_until_it_is_kept(paths: ConfigPaths) -> None:
     assert not paths.trial_dir.exists()
 
 
+def test_nobody_else_can_write_there_whatever_the_umask(paths: ConfigPaths) -> None:
+    paths.trial_dir.parent.parent.mkdir(parents=True, exist_ok=True)
+    before = os.umask(0)
+    try:
+        TrialFiles(paths, NEW).put()
+    finally:
+        os.umask(before)
+    places = (paths.trial_dir.parent, paths.trial_dir, *paths.trial_dir.iterdir())
+    assert [path.stat().st_mode & 0o022 for path in places] == [0] * len(places)
+
+
 @pytest.mark.parametrize("prepared", [False, True])
 def test_an_end_leaves_nothing(paths: ConfigPaths, prepared: bool) -> None:
     trial = TrialFiles(paths, NEW)
