@@ -33,8 +33,7 @@ def stage(path: str | os.PathLike[str], content: bytes, *, durable: bool = False
 
     One writer at a time: the temporary file has a fixed name, so that a killed writer leaves one at most.
     """
-    directory, name = os.path.split(path)
-    temporary = os.path.join(directory, f".{name}.new")
+    temporary = staged(path)
     descriptor = os.open(
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode
     )
@@ -50,6 +49,12 @@ def stage(path: str | os.PathLike[str], content: bytes, *, durable: bool = False
             os.unlink(temporary)
         raise
     return temporary
+
+
+def staged(path: str | os.PathLike[str]) -> str:
+    """Where ``stage`` writes what is to replace ``path``."""
+    directory, name = os.path.split(path)
+    return os.path.join(directory, f".{name}.new")
 
 
 def sync_directory(directory: str | os.PathLike[str]) -> None:

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
 from kmodd.cli.import_text import by_reason, document, modprobe_conf, place_and_text, toml
-from kmodd.cli.old_files import read
+from kmodd.cli.old_files import hiding, read
 from kmodd.cli.output import Output
-from kmodd.cli.target import target_of
+from kmodd.cli.target import Target, target_of
 from kmodd.core.conversion import convert
 from kmodd.core.old_lines import Conversion, Kept
 from kmodd.errors import ErrorKind, KmoddError
@@ -42,18 +42,26 @@ def import_files(options: Namespace, output: Output) -> int:
     if not output.json:
         # What is printed comes first where both go to one place.
         output.stream.flush()
-        sys.stderr.writelines(f"kmoddctl: {line}\n" for line in _told(conversion, target.release, written))
+        sys.stderr.writelines(f"kmoddctl: {line}\n" for line in _told(conversion, target, written))
     return 0
 
 
-def _told(conversion: Conversion, release: str, written: list[str]) -> list[str]:
+def _told(conversion: Conversion, target: Target, written: list[str]) -> list[str]:
     """What a person should know beside the file."""
     tree = (
-        [] if release else ["no module tree was found, so that aliases and parameters' types are not known"]
+        []
+        if target.release
+        else ["no module tree was found, so that aliases and parameters' types are not known"]
     )
     notes = [f"{table.name}: {printable(note)}" for table in conversion.tables for note in table.notes]
     listed = (*_grouped("kept", conversion.kept), *_grouped("left out", conversion.spent))
-    return [*tree, *notes, *listed, *(_NEXT if written else ())]
+    return [*tree, *notes, *listed, *((*_hidden(target), *_NEXT) if written else ())]
+
+
+def _hidden(target: Target) -> Iterator[str]:
+    """What would come into force with the old files gone."""
+    for path in map(printable, hiding(target)):
+        yield f"{path} hides a file of its name in another directory: empty it, do not take it away"
 
 
 def _grouped(what: str, kept: Iterable[Kept]) -> Iterator[str]:

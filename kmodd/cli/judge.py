@@ -1,6 +1,7 @@
 """What the compiler says of files before they are in their place, beside all that are configured."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple
@@ -23,20 +24,33 @@ class Candidate(NamedTuple):
 
 
 def refuse_wrong(candidates: Mapping[str, Candidate], paths: ConfigPaths) -> None:
-    """Raises INVALID_CONFIG with every error that files of these names would bring.
+    """Raises INVALID_CONFIG with every error that files of these names would bring, and FAILED.
 
     A file of the same name gives way; what is wrong without them is not their fault.
     """
     others = [file.path for file in scan(paths).visible if file.name not in candidates]
     known = {issue for issue in check(others) if issue.severity is Severity.ERROR}
-    with TemporaryDirectory(prefix="kmoddctl-") as directory:
-        for name, candidate in candidates.items():
-            Path(directory, name).write_bytes(candidate.content)
+    with _written(candidates) as directory:
         found = check([*others, *(Path(directory, name) for name in candidates)])
         errors = [issue for issue in found if issue.severity is Severity.ERROR and issue not in known]
         if errors:
             lines = "\n".join(_line(issue, directory, candidates) for issue in errors)
             raise KmoddError(ErrorKind.INVALID_CONFIG, lines)
+
+
+@contextmanager
+def _written(candidates: Mapping[str, Candidate]) -> Iterator[str]:
+    """A directory with the files, for as long as they are looked at. Raises FAILED."""
+    try:
+        with TemporaryDirectory(prefix="kmoddctl-") as directory:
+            for name, candidate in candidates.items():
+                Path(directory, name).write_bytes(candidate.content)
+            yield directory
+    except OSError as error:
+        message = f"files cannot be written for the time in which they are judged: {error.strerror}"
+        raise KmoddError(
+            ErrorKind.FAILED, message, "see that /tmp, or TMPDIR, is writable and not full"
+        ) from error
 
 
 def declared_without(names: frozenset[str], paths: ConfigPaths) -> frozenset[ModuleName]:

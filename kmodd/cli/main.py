@@ -22,6 +22,8 @@ _Function = Callable[[Namespace, Output], int]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command; the exit status (kmoddctl(1))."""
+    if sys.stderr is None:  # closed by whoever started it, who wants the exit status all the same
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  to the end of the process
     try:
         return _run(sys.argv[1:] if arguments is None else arguments)
     except KmoddError as error:

@@ -134,6 +134,10 @@ class Manager:
     def __init__(self, client: Client) -> None:
         self.client = client
 
+    def ping(self) -> None:
+        """Return if it answers. Raises NOT_RUNNING, BUSY."""
+        self.client.call(_PING, answer="", timeout_s=PING_TIMEOUT_S)
+
     def overview(self) -> Overview:
         """How the daemon stands."""
         return Overview(**self._properties(names.MANAGER_PATH, names.MANAGER_INTERFACE, OVERVIEW))
@@ -239,7 +243,7 @@ class Manager:
 
         So there is no limit; but who does not answer at all is not waited for.
         """
-        self.client.call(_PING, answer="", timeout_s=PING_TIMEOUT_S)
+        self.ping()
         values = self.client.call(
             (*_MANAGER, member),
             signature,

@@ -7,7 +7,7 @@ from kmodd.cli.target import Target, infos_of, quiet_library
 from kmodd.core.modprobe_conf import HEADER
 from kmodd.core.old_lines import LOAD, WORD, Known, OldLine
 from kmodd.kernel import patterns
-from kmodd.kernel.conf_files import ConfFiles, modules_load_files
+from kmodd.kernel.conf_files import DEFAULT_DIRS, ConfFiles, hiding_files, modules_load_files
 from kmodd.kernel.libkmod import Context, Library
 from kmodd.kernel.modprobe_d import FILE_LIMIT, Line, parse, refuses, softdeps, unread
 from kmodd.kernel.reading import read_bounded
@@ -39,6 +39,11 @@ def read(target: Target) -> tuple[tuple[OldLine, ...], Known]:
     known = _known(library, target, paths, lines)
     about = [line for line in lines if line.command != WORD or not line.subject or _exists(line, known)]
     return tuple(about), known
+
+
+def hiding(target: Target) -> tuple[str, ...]:
+    """Files of /etc/modprobe.d that hide others: without them those would be in force."""
+    return tuple(map(target.shown, hiding_files(map(target.below, DEFAULT_DIRS))))
 
 
 def _modprobe_lines(target: Target, path: str) -> Iterator[OldLine]:

@@ -46,7 +46,9 @@ def clear(options: Namespace, output: Output) -> int:
     with ask() as manager:
         lasts = files.lasting(name) is not None
         if lasts:
-            files.remove(name)
+            manager.ping()
+            with files.alone():
+                files.remove(name)
         is_override = _clear_override(manager, name)
         if not (lasts or is_override):
             message = f"kmoddctl has set nothing for module {name}"
@@ -96,7 +98,9 @@ def _want(options: Namespace, output: Output, wanted: Table, is_as_asked: Callab
     files = OwnFiles(places.CONFIG)
     with ask() as manager:
         if options.persistent:
-            _make_last(manager, files, name, wanted)
+            manager.ping()  # a file that nobody puts in force would be half of what was asked
+            with files.alone():
+                _make_last(manager, files, name, wanted)
         else:
             before = files.override(name)
             is_declared = bool(before) or _is_declared(manager, name)

@@ -28,6 +28,7 @@ class OwnFiles:
     def __init__(self, paths: ConfigPaths) -> None:
         self._lasting = paths.directories[0]
         self._override_dir = paths.overrides_dir
+        self._lock = paths.runtime_dir / "kmoddctl.lock"
 
     def path(self, name: ModuleName) -> Path:
         """Where it lies what lasts of a module."""
@@ -52,10 +53,28 @@ class OwnFiles:
             )
         return table
 
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Nobody else reads and changes files that last meanwhile; waits for who does (flock(2)).
+
+        Only root can open the lock, and so hold it. Raises NOT_AUTHORIZED, FAILED.
+        """
+        # Only what lasts needs it.
+        from fcntl import LOCK_EX, flock  # noqa: PLC0415
+
+        with writing(self._lock):
+            self._lock.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            descriptor = os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            with writing(self._lock):
+                flock(descriptor, LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
     def text(self, name: ModuleName, table: Mapping[str, object]) -> str:
         """A file that says ``table``. Raises INVALID_ARGUMENT."""
-        # Only what lasts needs it.
-        from kmodd.config.override_text import override_text  # noqa: PLC0415
+        from kmodd.config.override_text import override_text  # noqa: PLC0415  the same
 
         return override_text(name, table, HEADER.format(name=name))
 
@@ -72,7 +91,7 @@ class OwnFiles:
         from kmodd.files import sync_directory  # noqa: PLC0415  the same
 
         with writing(self._lasting):
-            self.path(name).unlink()
+            self.path(name).unlink(missing_ok=True)
             sync_directory(self._lasting)
 
 

@@ -63,7 +63,8 @@ class Target(NamedTuple):
         """Where its files are; what a daemon left about them is not asked."""
         usual = ConfigPaths()
         directories = tuple(Path(self.below(str(path))) for path in usual.directories)
-        return usual._replace(directories=directories, settings=Path(self.below(str(usual.settings))))
+        settings, trial = (Path(self.below(str(path))) for path in (usual.settings, usual.trial_dir))
+        return usual._replace(directories=directories, settings=settings, trial_dir=trial)
 
     def command_line(self) -> tuple[str, ...]:
         """Words of its kernel command line; none of a system that does not run."""
@@ -90,7 +91,7 @@ def target_of(options: Namespace) -> Target:
     there = _releases(root)
     if options.kernel not in there:
         message = f"{printable(root)}{TREES} has no kernel {printable(options.kernel)}"
-        raise KmoddError(ErrorKind.NO_MODULE_TREE, message, f"it has {', '.join(there) or 'none'}")
+        raise KmoddError(ErrorKind.NO_MODULE_TREE, message, f"it has {_listed(there) or 'none'}")
     return Target(root, options.kernel)
 
 
@@ -128,9 +129,13 @@ def _only(root: str) -> str:
         running = os.uname().release
         return running if running in there else ""
     if len(there) > 1:
-        message = f"{printable(root)}{TREES} has several kernels: {', '.join(there)}"
+        message = f"{printable(root)}{TREES} has several kernels: {_listed(there)}"
         raise KmoddError(ErrorKind.INVALID_ARGUMENT, message, "name one with --kernel")
     return there[0] if there else ""
+
+
+def _listed(releases: list[str]) -> str:
+    return ", ".join(map(printable, releases))
 
 
 def _releases(root: str) -> list[str]:

@@ -118,7 +118,7 @@ class _Attempt:
 
 def _is_good(applied: Applied, named: frozenset[str], before: Mapping[str, Row]) -> bool:
     """Whether the modules that were named are as declared, and the others no worse than before."""
-    return all(
+    return named <= {row.name for row in applied.modules} and all(
         row.name not in named and row.name in before and not in_order(before[row.name].condition)
         for row in applied.wrong
     )

@@ -18,7 +18,7 @@ from kmodd.config.look import MAX_BYTES, unreadable
 from kmodd.config.paths import ConfigPaths
 from kmodd.config.safefile import read_any_file
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.files import stage, sync_directory, write_atomically
+from kmodd.files import stage, staged, sync_directory, write_atomically
 from kmodd.names import printable
 
 _SETTINGS = "kmodd.toml"
@@ -37,8 +37,8 @@ class TrialFiles:
         return tuple(str(self._etc / name) for name in self._files)
 
     def is_named_in(self, text: str) -> bool:
-        """Whether messages are about one of them."""
-        return any(f"{self._trial / name}:" in text for name in self._files)
+        """Whether messages are about one of them, or about where they are: then none is in force."""
+        return any(f"{path}:" in text for path in (self._trial, *map(self._trial.joinpath, self._files)))
 
     def refuse_another(self) -> None:
         """Raises BUSY for files that another trial has there, or one that ended between commit and rename."""
@@ -50,7 +50,9 @@ class TrialFiles:
     def put(self) -> None:
         """Have them above all others."""
         with writing(self._trial):
-            self._trial.mkdir(mode=0o755, parents=True, exist_ok=True)
+            # Not both in one: of the parents mkdir(parents=True) leaves the mode to the umask.
+            for directory in (self._trial.parent, self._trial):
+                directory.mkdir(mode=0o755, parents=True, exist_ok=True)
             for name, candidate in self._files.items():
                 write_atomically(self._trial / name, candidate.content, mode=0o644)
 
@@ -84,7 +86,7 @@ class TrialFiles:
             self._trial.rmdir()
 
     def _staged(self, name: str) -> Path:
-        return self._etc / f".{name}.new"
+        return Path(staged(self._etc / name))
 
 
 def read(names: Iterable[str], paths: ConfigPaths) -> dict[str, Candidate]:
@@ -98,7 +100,8 @@ def read(names: Iterable[str], paths: ConfigPaths) -> dict[str, Candidate]:
             raise _refused(f"{printable(text)} is no drop-in", f"its name has to end in {SUFFIX}")
         if path.name == _SETTINGS:
             raise _refused("settings cannot be tried", "kmodd.toml(5) says when each is taken")
-        if path.resolve().parent == paths.directories[0].resolve():
+        # Not Path.resolve(), which raises for links in a loop before Python 3.13.
+        if os.path.dirname(os.path.realpath(path)) == os.path.realpath(paths.directories[0]):
             raise _refused(f"{printable(text)} is in force already", "try a copy of it that is elsewhere")
         files[path.name] = Candidate(text, _content(path))
     return files

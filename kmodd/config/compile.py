@@ -61,7 +61,9 @@ def compile_files(found: Scan, last_good: LastGood) -> Compiled:
         *settled.issues,
         *(fallback_note(paths[name], used=name in settled.in_force) for name in fallbacks),
     )
-    known = {candidate.name for candidate in gathered.candidates}
+    # What a mask on trial hides comes back, and with it its last good version.
+    masked = {file.name for file in found.files if file.rank == TRIAL_RANK}
+    known = {candidate.name for candidate in gathered.candidates} | masked
     kept = {name: document for name, document in last_good.files.items() if name in known}
     # What is tried is good only when it has been kept.
     tried = {file.name for file in found.visible if file.rank == TRIAL_RANK}

@@ -108,7 +108,7 @@ class _Work:
         if not is_module_name(subject):
             return "kmodd declares modules one by one, by their names"
         if self.about("alias", subject):
-            return f"an alias of modprobe.d makes {subject} mean something else"
+            return _aliased(subject)
         aliased = self.info(subject).alias_of
         if aliased and not self.info(subject).exists:
             return f"{subject} is an alias of {', '.join(aliased)}, and the line is about the alias"
@@ -127,6 +127,10 @@ class _Work:
             tuple(Kept(self.lines[index], reason) for index, reason in sorted(self._kept.items())),
             tuple(Kept(self.lines[index], reason) for index, reason in sorted(self._spent.items())),
         )
+
+
+def _aliased(subject: str) -> str:
+    return f"an alias of modprobe.d makes {subject} mean something else"
 
 
 def _ordered(table: Mapping[str, Value]) -> tuple[Value, ...]:
@@ -259,6 +263,8 @@ def _unwanted_name(work: _Work, module: str, before: tuple[str, ...]) -> str:
     if module in before:
         return "it names itself, which libkmod passes over"
     strange = [name for name in (module, *before) if not work.info(name).exists]
+    if strange and not work.known.has_tree:
+        return f"without a module tree nobody knows whether {strange[0]} is a module that kmodd could want"
     if strange:
         return f"{strange[0]} is no module of this kernel, so that kmodd could not want it"
     denied = [name for name in before if name in work.denied]
@@ -286,6 +292,9 @@ def _loads(work: _Work) -> None:
     blacklisted = {line.subject: line.location for _, line in work.of("blacklist")}
     for index, line in work.of(LOAD):
         found = work.known.loads.get(line.subject, ())
+        if not found and work.about("alias", same_name(line.subject)):
+            work.keep(index, _aliased(line.subject))
+            continue
         if not found and is_module_name(line.subject):
             found = (ModuleName(same_name(line.subject)),)
         if not found:

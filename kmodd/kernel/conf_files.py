@@ -80,6 +80,13 @@ def modules_load_files(dirs: Iterable[str]) -> tuple[str, ...]:
     return _in_order(_chosen(dirs, (".conf",)).values())
 
 
+def hiding_files(dirs: Iterable[str]) -> tuple[str, ...]:
+    """Files of the first directory that keep one of their name in another from being read."""
+    first, *others = dirs
+    hidden = {name for directory in others for name in _names(directory, (".conf",))}
+    return tuple(f"{first}/{name}" for name in sorted(_names(first, (".conf",))) if name in hidden)
+
+
 def _chosen(dirs: Iterable[str], suffixes: tuple[str, ...]) -> dict[str, str]:
     """The first path of each base name."""
     chosen: dict[str, str] = {}

@@ -279,6 +279,19 @@ def test_directories_hide_and_mask_as_for_libkmod(root: Path, capsys: pytest.Cap
     assert "# /run/modprobe.d/c.conf:1: options dummy numdummies=4\n" in out
 
 
+def test_what_hides_another_file_is_told_before_it_is_taken_away(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("usr/lib/modprobe.d/a.conf", "etc/modprobe.d/a.conf", "etc/modprobe.d/b.conf"):
+        (root / name).write_text("blacklist loop\n")
+    said = " hides a file of its name in another directory: empty it, do not take it away\n"
+    assert said not in imported(root, capsys)[1]
+    (tmp_path / "out").mkdir()
+    _, err = imported(root, capsys, "--output", str(tmp_path / "out"))
+    assert f"kmoddctl: /etc/modprobe.d/a.conf{said}" in err
+    assert err.count(said) == 1
+
+
 def test_lists_of_modules(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (root / "etc/modules").write_text("# a\n\nloop\n  nbd  \ndummy numdummies=2\n;x\n")
     (root / "etc/modules-load.d/modules.conf").symlink_to("../modules")
@@ -418,3 +431,17 @@ def test_of_several_kernels_one_is_to_be_named(tmp_path: Path, capsys: pytest.Ca
     assert main(["import", "--root", str(tmp_path), "--kernel", "6.2"]) != 0
     assert "has no kernel 6.2 (it has 6.1, 6.12)" in capsys.readouterr().err
     assert main(["import", "--root", str(tmp_path / "no")]) == 2
+
+
+@pytest.mark.shows("security 8")
+def test_names_of_kernels_reach_the_terminal_escaped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for release in ("a\x1b[2J", "b\u202e", os.fsdecode(b"c\xff")):
+        (tmp_path / "lib/modules" / release).mkdir(parents=True)
+        (tmp_path / "lib/modules" / release / "modules.dep.bin").touch()
+    assert main(["import", "--root", str(tmp_path)]) == 2
+    assert main(["import", "--root", str(tmp_path), "--kernel", "9"]) == 11
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == 2
+    assert all("a\\x1b[2J, b\\u202e, c\\udcff" in line and line.isprintable() for line in said)

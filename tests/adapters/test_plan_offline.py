@@ -139,3 +139,15 @@ def test_no_module_tree_is_an_error(tmp_path: Path, capsys: pytest.CaptureFixtur
 def test_a_root_without_offline_is_an_error(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["plan", "--root", "/"]) == 2
     assert "add --offline" in capsys.readouterr().err
+
+
+def test_what_is_on_trial_on_this_machine_is_none_of_another_systems(root: Path) -> None:
+    assert Target(str(root), RELEASE).config.trial_dir == root / "run/kmodd.d/trial"
+
+
+def test_what_is_on_trial_counts(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    declare(root, "[module.top]\n", "a.toml")
+    trial = root / "run/kmodd.d/trial"
+    trial.mkdir(parents=True)
+    (trial / "a.toml").write_text("[module.other]\n")
+    assert planned(root, capsys) == ["+ load other  declared"]

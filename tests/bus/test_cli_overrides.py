@@ -1,15 +1,19 @@
 """kmoddctl load, deny, set and clear: against the daemon's inside, with real files and the real compiler."""
 
+import asyncio
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
 
 from kmodd.bus.auth import Authorizer
 from kmodd.names import ModuleName
+from tests.bus.cli_tool import kmoddctl
 from tests.bus.private_bus import Printed, PrivateBus
 from tests.bus.real_daemon import RealDaemon, play_on_bus
 from tests.bus.test_cli_client import is_not_root
+from tests.support.config_tree import config_paths, drop
 from tests.support.simulated import Fault
 
 DUMMY = "zz-kmoddctl-dummy.toml"
@@ -229,6 +233,28 @@ def test_what_cannot_be_written_is_said_and_changes_nothing(bus: PrivateBus, tmp
         assert (printed.status, printed.out) == (1, "")
         assert f"{daemon.etc} cannot be written: Is a directory (see that the file system" in printed.err
         assert not daemon.kernel.present()
+
+    play_on_bus(bus, tmp_path, scenario)
+
+
+@pytest.mark.parametrize("command", [("set", "--persistent", "dummy", "level=8"), ("clear", "dummy")])
+def test_without_kmodd_no_file_is_changed(bus: PrivateBus, tmp_path: Path, command: tuple[str, ...]) -> None:
+    (etc, *_) = config_paths(tmp_path).directories
+    file = drop(etc, DUMMY, f"{HEADER}[module.dummy]\nparameters = {{ level = 7 }}\n")
+    before = file.read_text()
+    printed = asyncio.run(kmoddctl(bus, *command, root=tmp_path))
+    assert (printed.status, printed.out) == (18, "")
+    assert list(etc.iterdir()) == [file]
+    assert file.read_text() == before
+
+
+def test_who_sets_something_at_the_same_time_takes_nothing_away(bus: PrivateBus, tmp_path: Path) -> None:
+    async def scenario(daemon: RealDaemon) -> None:
+        words = [f"p{number}={number}" for number in range(6)]
+        tools = (daemon.ctl("set", "--persistent", "dummy", word) for word in words)
+        assert {printed.status for printed in await asyncio.gather(*tools)} == {0}
+        (table,) = tomllib.loads((daemon.etc / DUMMY).read_text())["module"].values()
+        assert table["parameters"] == {f"p{number}": number for number in range(6)}
 
     play_on_bus(bus, tmp_path, scenario)
 

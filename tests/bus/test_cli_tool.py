@@ -112,6 +112,17 @@ def test_without_an_output_nothing_is_done(bus: PrivateBus) -> None:
     use(bus, asked, test)
 
 
+def test_where_nobody_hears_of_errors_the_exit_status_is_the_same(bus: PrivateBus) -> None:
+    async def test() -> None:
+        quiet = _CLOSED.replace("close(1)", "close(2)")
+        tool = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", quiet, TOOL, "explain", "nosuch"), stdout=PIPE, env=environment(bus)
+        )
+        assert await finish(tool) == Printed(4, "", "")
+
+    use(bus, manager(), test)
+
+
 def test_at_a_wide_terminal(bus: PrivateBus) -> None:
     async def test() -> None:
         assert (await at_terminal(bus, "list", width=100)).out == (

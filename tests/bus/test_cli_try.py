@@ -355,6 +355,31 @@ def test_what_cannot_take_its_place_is_not_kept(bus: PrivateBus, tmp_path: Path)
     play_on_bus(bus, tmp_path, scenario)
 
 
+def test_what_was_never_in_force_is_not_kept(bus: PrivateBus, tmp_path: Path) -> None:
+    async def scenario(daemon: RealDaemon) -> None:
+        await begun(daemon)
+        daemon.files.trial_dir.mkdir(parents=True)
+        daemon.files.trial_dir.chmod(0o777)
+        printed = await daemon.ctl("try", "--yes", written(tmp_path / "20.toml"))
+        assert printed.status == 5
+        assert f"{daemon.files.trial_dir}: group or others can write this directory" in printed.err
+        await is_as_before(daemon)
+
+    play_on_bus(bus, tmp_path, scenario)
+
+
+def test_a_module_that_kmodd_does_not_know_of_is_not_as_declared(bus: PrivateBus, tmp_path: Path) -> None:
+    async def scenario(daemon: RealDaemon) -> None:
+        await begun(daemon)
+        daemon.reads_files = False
+        printed = await daemon.ctl("try", "--yes", written(tmp_path / "20.toml", "[module.other]\n"))
+        assert (printed.status, printed.err) == (3, "")
+        assert printed.out.endswith("taken back: files and kernel are as before\n")
+        assert files_in(daemon) == {"10.toml": OLD}
+
+    play_on_bus(bus, tmp_path, scenario)
+
+
 @pytest.mark.shows("security 8")
 def test_names_and_messages_reach_the_terminal_escaped(bus: PrivateBus, tmp_path: Path) -> None:
     async def scenario(daemon: RealDaemon) -> None:

@@ -2,13 +2,14 @@
 
 import errno
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
-from kmodd.cli.judge import Candidate
+from kmodd.cli.judge import Candidate, refuse_wrong
 from kmodd.cli.own_file import writing
-from kmodd.cli.trial_files import TrialFiles
+from kmodd.cli.trial_files import TrialFiles, read
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
 from tests.support.config_tree import config_paths, drop
@@ -37,6 +38,17 @@ def test_etc_is_as_it_was_until_it_is_kept(paths: ConfigPaths) -> None:
     trial.keep()
     assert (contents(paths.trial_dir), contents(etc)) == ({}, new)
     assert not paths.trial_dir.exists()
+
+
+def test_nobody_else_can_write_there_whatever_the_umask(paths: ConfigPaths) -> None:
+    paths.trial_dir.parent.parent.mkdir(parents=True, exist_ok=True)
+    before = os.umask(0)
+    try:
+        TrialFiles(paths, NEW).put()
+    finally:
+        os.umask(before)
+    places = (paths.trial_dir.parent, paths.trial_dir, *paths.trial_dir.iterdir())
+    assert [path.stat().st_mode & 0o022 for path in places] == [0] * len(places)
 
 
 @pytest.mark.parametrize("prepared", [False, True])
@@ -75,6 +87,7 @@ def test_what_was_committed_and_cannot_take_its_place_stays_in_force(
 def test_messages_are_known_for_its_own(paths: ConfigPaths) -> None:
     trial = TrialFiles(paths, NEW)
     assert trial.is_named_in(f"{paths.trial_dir}/20.toml:3:1: no")
+    assert trial.is_named_in(f"{paths.trial_dir}: group or others can write this directory")
     assert not trial.is_named_in(f"{paths.directories[0]}/20.toml:3:1: no")
 
 
@@ -99,3 +112,27 @@ def test_whose_files_they_are_not_is_told_so() -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     assert caught.value.kind is ErrorKind.NOT_AUTHORIZED
     assert str(caught.value) == "/etc/kmodd.d cannot be written (files are root's to write: use sudo)"
+
+
+def test_links_in_a_loop_cannot_be_read(paths: ConfigPaths, tmp_path: Path) -> None:
+    loop = tmp_path / "20.toml"
+    loop.symlink_to(loop)
+    with pytest.raises(KmoddError) as caught:
+        read([str(loop)], paths)
+    assert caught.value.kind is ErrorKind.NOT_FOUND
+    assert "Too many levels of symbolic links" in caught.value.message
+
+
+def test_a_link_to_a_file_in_force_is_that_file(paths: ConfigPaths, tmp_path: Path) -> None:
+    (tmp_path / "20.toml").symlink_to(paths.directories[0] / "10.toml")
+    with pytest.raises(KmoddError, match="in force already"):
+        read([str(tmp_path / "20.toml")], paths)
+
+
+@pytest.mark.shows("fault: full disk")
+def test_where_nothing_can_be_judged_that_is_said(
+    paths: ConfigPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no"))
+    with pytest.raises(KmoddError, match="files cannot be written for the time in which they are judged"):
+        refuse_wrong(NEW, paths)

@@ -301,6 +301,23 @@ def test_without_a_tree_names_are_taken_for_modules() -> None:
     assert [table.notes for table in found.tables] == [(), ()]
 
 
+def test_a_name_to_load_that_is_an_alias_is_no_module_without_a_tree() -> None:
+    found = convert(
+        lines("alias my_disk loop", "load my-disk"),
+        Known(lambda pattern, name: pattern == name, has_tree=False),
+    )
+    assert (kept(found), found.tables) == ([1, 2], ())
+    assert found.kept[1].reason == "an alias of modprobe.d makes my-disk mean something else"
+
+
+def test_without_a_tree_nobody_knows_what_a_module_could_want() -> None:
+    found = convert(lines("softdep loop pre: raid1"), Known(lambda _pattern, _name: False, has_tree=False))
+    (kept_line,) = found.kept
+    assert kept_line.reason == (
+        "without a module tree nobody knows whether loop is a module that kmodd could want"
+    )
+
+
 @pytest.mark.parametrize(
     ("word", "expected"),
     [

@@ -60,6 +60,16 @@ def test_what_was_only_tried_is_no_last_good_version(paths: ConfigPaths) -> None
     assert read_last_good(paths.last_good).files["10.toml"].text == NEW
 
 
+def test_a_mask_on_trial_loses_no_last_good_version(paths: ConfigPaths) -> None:
+    drop(paths.directories[0], "10.toml", OLD)
+    compile_catalog(paths)
+    drop(paths.directories[0], "10.toml", "[module.dummy\n")
+    mask = drop(paths.trial_dir, "10.toml", "")
+    assert compile_catalog(paths).declarations == ()
+    mask.unlink()
+    assert [d.name for d in compile_catalog(paths).declarations] == ["dummy"]
+
+
 async def begin(daemon: SimulatedDaemon) -> str:
     """One file in force, a checkpoint, and another in its place on trial, carried out."""
     daemon.reads_files = True
