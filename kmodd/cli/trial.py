@@ -20,8 +20,8 @@ from kmodd.cli.output import NOT_IN_ORDER, Output
 from kmodd.cli.tones import in_order
 from kmodd.cli.trial_files import TrialFiles, read
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.names import is_module_name, module_name
-from kmodd.shown import OutcomeRow
+from kmodd.names import ModuleName, is_module_name, module_name, printable
+from kmodd.shown import REPLACED, OutcomeRow
 
 _STDIN = 0
 _LONGEST = 4096
@@ -78,13 +78,25 @@ class _Attempt:
             if not output.json:
                 output.show(applied, lambda style: applied_lines(applied, style))
                 output.stream.flush()
-            good = _is_good(applied, named, before)
+            outweighed = tuple(self._outweighed(named & {row.name for row in applied.modules}))
+            sys.stderr.writelines(outweighed)
+            good = not outweighed and _is_good(applied, named, before)
             wanted = good if self._keep_by_itself else _is_wanted(self._deadline_s)
             kept = wanted and self._keep()
         finally:
             if not self._is_committed:
                 self._take_back()
         return Tried(kept, applied.generation, applied.outcomes, applied.modules)
+
+    def _outweighed(self, names: Iterable[str]) -> Iterator[str]:
+        """Lines about values that are not in force, because an override or another file outweighs them."""
+        for name in sorted(names):
+            rows = self._manager.explain(ModuleName(name))
+            tried = {row.key.removeprefix(REPLACED) for row in rows if self._trial.has(row.location.file)}
+            for row in rows:
+                if row.key in tried and not self._trial.has(row.location.file):
+                    by = printable(f"{row.location.file}:{row.location.line}")
+                    yield f"kmoddctl: {name}: {printable(row.key)} is not tried: {by} outweighs it\n"
 
     def _keep(self) -> bool:
         """Whether it was in time. From the commit on nothing interrupts."""

@@ -40,6 +40,10 @@ class TrialFiles:
         """Whether messages are about one of them, or about where they are: then none is in force."""
         return any(f"{path}:" in text for path in (self._trial, *map(self._trial.joinpath, self._files)))
 
+    def has(self, path: str) -> bool:
+        """Whether a path is that of one of them, on trial."""
+        return path in {str(self._trial / name) for name in self._files}
+
     def refuse_another(self) -> None:
         """Raises BUSY for files that another trial has there, or one that ended between commit and rename."""
         left = sorted(self._trial.glob(f"*{SUFFIX}"))

@@ -111,6 +111,28 @@ def test_what_is_not_as_declared_is_not_kept_by_itself(bus: PrivateBus, tmp_path
     play_on_bus(bus, tmp_path, scenario)
 
 
+def test_what_something_else_outweighs_is_told_and_not_kept_by_itself(
+    bus: PrivateBus, tmp_path: Path
+) -> None:
+    async def scenario(daemon: RealDaemon) -> None:
+        await begun(daemon)
+        later = daemon.drop("90.toml", "[module.dummy]\nparameters.level = 1\n")
+        files = (written(tmp_path / "20.toml"), written(tmp_path / "30.toml"))
+        printed = await daemon.ctl("try", "--yes", *files)
+        said = f"kmoddctl: dummy: parameters.level is not tried: {later}:2 outweighs it\n"
+        assert (printed.status, printed.err) == (3, said)
+        later.unlink()
+        assert (await daemon.ctl("set", "dummy", "level=0")).status == 0
+        printed = await daemon.ctl("try", "--yes", *files)
+        assert printed.status == 3
+        assert "/zz-override-dummy.toml:3 outweighs it\n" in printed.err
+        assert (await daemon.ctl("clear", "dummy")).status == 0
+        printed = await daemon.ctl("try", "--yes", *files)
+        assert (printed.status, printed.err) == (0, "")
+
+    play_on_bus(bus, tmp_path, scenario)
+
+
 def test_what_was_wrong_before_does_not_stand_against_what_is_tried(bus: PrivateBus, tmp_path: Path) -> None:
     async def scenario(daemon: RealDaemon) -> None:
         daemon.loader.faults[ModuleName("other")] = [Fault(error=22)]
