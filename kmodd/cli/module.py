@@ -80,13 +80,15 @@ def time_text(realtime_us: int) -> str:
 
 
 def _parameters(module: ModuleStatus) -> list[Cell]:
-    """Every parameter as it is, and as it should be where that differs or cannot be read."""
+    """Every parameter as it is, and as it should be where that differs or cannot be read; declared ones first."""
     wanted = {drift.parameter: drift.wanted for drift in module.drift}
     unread = {
         name: value for name, value in module.desired_parameters.items() if name not in module.parameters
     }
     cells = []
-    for name, value in sorted({**unread, **module.parameters}.items()):
+    shown = {**unread, **module.parameters}
+    for name in sorted(shown, key=lambda each: (each not in module.desired_parameters, each)):
+        value = shown[name]
         if name in wanted:
             cells.append(Cell(f"{name} = {value}, wanted {wanted[name]}", YELLOW))
         elif name in unread:
