@@ -80,7 +80,7 @@ def time_text(realtime_us: int) -> str:
 
 
 def _parameters(module: ModuleStatus) -> list[Cell]:
-    """Every parameter as it is, and as it should be where that differs or cannot be read; declared ones first."""
+    """Every parameter as it is, declared ones first, and as wanted where that differs or is not read."""
     wanted = {drift.parameter: drift.wanted for drift in module.drift}
     unread = {
         name: value for name, value in module.desired_parameters.items() if name not in module.parameters
