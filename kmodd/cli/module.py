@@ -92,7 +92,7 @@ def _parameters(module: ModuleStatus) -> list[Cell]:
         if name in wanted:
             cells.append(Cell(f"{name} = {value}, wanted {wanted[name]}", YELLOW))
         elif name in unread:
-            cells.append(Cell(f"{name} = {value} wanted, cannot be read", DIM))
+            cells.append(Cell(f"{name} = {value} wanted; the kernel does not show it", DIM))
         else:
             cells.append(Cell(f"{name} = {value}", BOLD if name in module.desired_parameters else DIM))
     return cells

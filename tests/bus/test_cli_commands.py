@@ -157,7 +157,7 @@ def test_status_of_a_module_is_everything_about_it(bus: PrivateBus) -> None:
         "           To do  kmoddctl retry loop sets it again\n"
         "      Parameters  max_loop = 64\n"
         "                  max_part = 15, wanted 16\n"
-        "                  secret = 1 wanted, cannot be read\n"
+        "                  secret = 1 wanted; the kernel does not show it\n"
         "         Holders  holder\n"
         "        Blockers  mounted on /mnt\n"
         "    Dependencies  crc32 libcrc32c\n"

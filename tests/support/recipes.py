@@ -5,7 +5,10 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-DOCUMENT = Path(__file__).parents[2] / "packaging/doc/recipes.md"
+_ROOT = Path(__file__).parents[2]
+DOCUMENT = _ROOT / "packaging/doc/recipes.md"
+FIRST = "The first file"
+"""Of the README."""
 _SECTION = re.compile(r"^## (.+)\n", flags=re.MULTILINE)
 _BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 _ANYTHING = "..."
@@ -36,8 +39,12 @@ Step = File | Command | Act
 
 def recipes() -> dict[str, tuple[Step, ...]]:
     """The steps of each section, by its title."""
-    _, *parts = _SECTION.split(DOCUMENT.read_text())
-    return {title: tuple(_steps(text)) for title, text in zip(parts[::2], parts[1::2], strict=True)}
+    return _sections(DOCUMENT)
+
+
+def first_file() -> dict[str, tuple[Step, ...]]:
+    """The like in the README."""
+    return {FIRST: _sections(_ROOT / "README.md")[FIRST]}
 
 
 def standing_in(step: Step, names: Mapping[str, str]) -> Step:
@@ -59,6 +66,11 @@ def is_as_printed(expected: tuple[str, ...], printed: str, *, aligned: bool) -> 
     if not aligned:
         return re.fullmatch(_one_blank(pattern.replace("\\ ", " ")), _one_blank(printed)) is not None
     return re.fullmatch(pattern, printed) is not None
+
+
+def _sections(document: Path) -> dict[str, tuple[Step, ...]]:
+    _, *parts = _SECTION.split(document.read_text())
+    return {title: tuple(_steps(text)) for title, text in zip(parts[::2], parts[1::2], strict=True)}
 
 
 def _steps(section: str) -> Iterator[Step]:

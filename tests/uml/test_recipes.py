@@ -1,11 +1,11 @@
-"""packaging/doc/recipes.md, carried out: every file written, every command run, every output compared."""
+"""The recipes, and the first file of the README, carried out: files, commands, and what they print."""
 
 import re
 from collections.abc import Callable, Mapping
 
 import pytest
 
-from tests.support.recipes import Act, Command, File, Step, is_as_printed, recipes, standing_in
+from tests.support.recipes import Act, Command, File, Step, first_file, is_as_printed, recipes, standing_in
 from tests.support.uml.machine import Machine
 from tests.support.uml.screen import PATH, Screen
 
@@ -55,13 +55,16 @@ _STAND_INS: Mapping[str, Mapping[str, str]] = {
 """What a machine without that hardware has instead, and why it shows the same."""
 
 
-@pytest.mark.parametrize("title", recipes())
+_ALL = {**first_file(), **recipes()}
+
+
+@pytest.mark.parametrize("title", _ALL)
 def test_recipe(vm: Machine, title: str) -> None:
     names = _STAND_INS.get(title, {})
     vm.run("/bin/mkdir", "-p", "/image/lib").check()
     vm.link("/image/lib/modules", "/lib/modules")  # what "image" is in the last recipe
     vm.start_daemon()
-    for step in recipes()[title]:
+    for step in _ALL[title]:
         _carry_out(vm, standing_in(step, names), aligned=not names)
 
 

@@ -25,7 +25,7 @@ on_parameter_change = "reload"
 [module.st]
 when.device = { modalias = "scsi:t-0x01*" }
 """
-_BEFORE = (
+_BEFORE: tuple[tuple[str, ...], ...] = (
     ("modprobe", "loop"),
     ("truncate", "--size", "4M", "/root/disk.img"),
     ("mkfs.ext4", "-q", "/root/disk.img"),
