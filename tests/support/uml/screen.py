@@ -23,8 +23,8 @@ class Screen:
         self._shown = ""
         vm.terminal.settimeout(_PATIENCE_S)
         variables = {"TERM": "dumb", "PATH": PATH, "COLUMNS": str(columns), **(environment or {})}
-        # What follows the command tells that nothing of it is still on its way.
-        shell = ("/bin/sh", "-c", f'"$@"; status=$?; printf "{_octal(_END)}"; exit $status', "sh")
+        # What follows the command tells that nothing of it is still on its way, also after an interrupt.
+        shell = ("/bin/sh", "-c", f'trap : INT; "$@"; status=$?; printf "{_octal(_END)}"; exit $status', "sh")
         self._pid = vm.spawn_on_terminal(*shell, *argv, terminal=_INSIDE, environment=variables)
 
     def wait_for(self, pattern: str) -> str:
