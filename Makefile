@@ -8,11 +8,12 @@ ARGS ?=
 DESTDIR ?= /
 DIRECTORIES ?=
 
-.PHONY: help setup run test promises fuzz bench lint deb install clean
+.PHONY: help setup run picture test promises fuzz bench lint deb install clean
 
 help:
 	@echo 'make setup    install what is missing (it says what), make .venv with kmodd and kmoddctl'
 	@echo 'make run      boot a real kernel in a process of yours and show kmodd at work in it'
+	@echo 'make picture  draw the picture in the README anew, from such a machine'
 	@echo 'make test     run every tier of the tests'
 	@echo 'make promises write tests/PROMISES.md: which test shows which promise'
 	@echo 'make fuzz     feed what kmodd reads with hostile bytes, a minute each (ARGS="--list" says what)'
@@ -27,6 +28,9 @@ setup:
 
 run: setup
 	@$(BIN)/python -m tests.support.uml.demo $(ARGS)
+
+picture: setup
+	$(BIN)/python -m tests.support.uml.picture
 
 test: setup
 	@$(BIN)/python -m tests $(ARGS)

@@ -60,6 +60,7 @@ FILES: Final = (
     Row("etc/schema/*.json", "{datadir}/kmodd/schema/"),
     Row("etc/kmodd/kmodd.toml", "{sysconfdir}/kmodd/"),
     Row("etc/kmodd.d/*.example", "{docdir}/examples/"),
+    Row("packaging/doc/recipes.md", "{docdir}/"),
 )
 
 DIRECTORIES: Final = ("{sysconfdir}/kmodd.d",)

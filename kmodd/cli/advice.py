@@ -27,7 +27,7 @@ ADVICE: Mapping[str, Advice] = {
         "kmoddctl status {name} shows what is wanted and what was found",
     ),
     Condition.RELOAD_PENDING: Advice(
-        'unload it (modprobe -r {name}), or let kmodd: on_parameter_change = "reload"'
+        'when nothing uses it, kmodd reloads it if on_parameter_change = "reload"; else modprobe -r {name}'
     ),
     Condition.REBOOT_PENDING: Advice("reboot, when that is convenient"),
     Condition.IN_USE: _USED,

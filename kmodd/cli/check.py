@@ -42,7 +42,9 @@ def check(options: Namespace, output: Output) -> int:
     """
     target = target_of(options)
     found = _given(options.files) if options.files else configured(target.config)
-    issues = (*found.issues, *_of_kernel(target, found, options))
+    issues = tuple(
+        sorted((*found.issues, *_of_kernel(target, found, options)), key=lambda each: each.location)
+    )
     if options.sarif:
         # Not needed where a person looks on.
         from kmodd.cli.sarif import sarif  # noqa: PLC0415

@@ -7,6 +7,7 @@ from kmodd.cli.connect import ask
 from kmodd.cli.graph_model import NEEDS, Edge, Node, graph, ranks
 from kmodd.cli.modules import all_modules
 from kmodd.cli.output import Output
+from kmodd.cli.overview import NOTHING_DECLARED
 from kmodd.cli.render import BOLD, DIM, PLAIN, Cell, Style, table
 from kmodd.cli.svg import COLOURS, LETTER, LINE, box, label, picture
 from kmodd.cli.tones import CONDITIONS, toned
@@ -31,7 +32,7 @@ def show_graph(options: Namespace, output: Output) -> int:
 
 
 def text(nodes: Iterable[Node], style: Style) -> list[str]:
-    """A numbered row each; nothing at all without modules."""
+    """A numbered row each."""
     rows = [
         (
             Cell(str(number), DIM),
@@ -42,7 +43,7 @@ def text(nodes: Iterable[Node], style: Style) -> list[str]:
         )
         for number, node in enumerate(nodes, 1)
     ]
-    return table(_HEADER, rows, style) if rows else []
+    return table(_HEADER, rows, style) if rows else [NOTHING_DECLARED]
 
 
 def dot(nodes: Iterable[Node]) -> Iterator[str]:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from kmodd.cli.advice import what_to_do
 from kmodd.cli.connect import ask
 from kmodd.cli.output import NOT_IN_ORDER, Output
-from kmodd.cli.render import BOLD, DIM, RED, YELLOW, Cell, Style, columns, dot, fields, paint
+from kmodd.cli.render import BOLD, DIM, RED, YELLOW, Cell, Style, columns, fields, headline, paint
 from kmodd.cli.tones import CONDITIONS, in_order
-from kmodd.names import module_name, printable
+from kmodd.names import module_name
 from kmodd.shown import REPLACED, ModuleStatus, Source
 
 _UNITS = ("bytes", "KiB", "MiB", "GiB", "TiB")
@@ -25,8 +25,7 @@ def module_status(text: str, output: Output) -> int:
 
 def _lines(module: ModuleStatus, style: Style) -> Iterable[str]:
     tone = CONDITIONS.get(module.condition, RED)
-    headline = f"{paint(module.name, BOLD, style)} is {paint(module.condition, tone, style)}"
-    yield f"{dot(tone, style)} {headline}: {printable(module.message)}"
+    yield from headline(Cell(module.name, BOLD), Cell(module.condition, tone), module.message, style)
     yield from fields(_facts(module), style)
     for title, rows in (("Kernel log", _log(module)), ("Declared by", source_cells(module.sources))):
         if rows:
@@ -81,17 +80,19 @@ def time_text(realtime_us: int) -> str:
 
 
 def _parameters(module: ModuleStatus) -> list[Cell]:
-    """Every parameter as it is, and as it should be where that differs or cannot be read."""
+    """Every parameter as it is, declared ones first, and as wanted where that differs or is not read."""
     wanted = {drift.parameter: drift.wanted for drift in module.drift}
     unread = {
         name: value for name, value in module.desired_parameters.items() if name not in module.parameters
     }
     cells = []
-    for name, value in sorted({**unread, **module.parameters}.items()):
+    shown = {**unread, **module.parameters}
+    for name in sorted(shown, key=lambda each: (each not in module.desired_parameters, each)):
+        value = shown[name]
         if name in wanted:
             cells.append(Cell(f"{name} = {value}, wanted {wanted[name]}", YELLOW))
         elif name in unread:
-            cells.append(Cell(f"{name} = {value} wanted, cannot be read", DIM))
+            cells.append(Cell(f"{name} = {value} wanted; the kernel does not show it", DIM))
         else:
             cells.append(Cell(f"{name} = {value}", BOLD if name in module.desired_parameters else DIM))
     return cells

@@ -7,11 +7,12 @@ from kmodd.cli.advice import where_to_look
 from kmodd.cli.connect import ask
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER, Output
-from kmodd.cli.render import BOLD, DIM, RED, Cell, Style, columns, dot, paint, table
+from kmodd.cli.render import BOLD, DIM, RED, Cell, Style, columns, hanging, headline, paint, table
 from kmodd.cli.tones import CONDITIONS, STATES, in_order, toned
 from kmodd.names import printable
 from kmodd.shown import DaemonState
 
+NOTHING_DECLARED = "no file declares a module"
 _HEADER = ("MODULE", "DESIRED", "STATE", "CONDITION", "MESSAGE")
 
 
@@ -33,7 +34,7 @@ def list_modules(_options: Namespace, output: Output) -> int:
     """Every managed module, a row each."""
     with ask() as manager:
         rows = manager.modules()
-    output.show(rows, lambda style: table(_HEADER, map(_cells, rows), style) if rows else ())
+    output.show(rows, lambda style: table(_HEADER, map(_cells, rows), style) if rows else (NOTHING_DECLARED,))
     return 0
 
 
@@ -50,17 +51,17 @@ def _dashboard(
     tone = STATES.get(overview.state, RED)
     wrong = [row for row in rows if not in_order(row.condition)]
     right = [row for row in rows if in_order(row.condition)]
-    state = paint(overview.state, tone, style)
     refused = _why_else(overview) if overview.state == DaemonState.DEGRADED and not wrong else ""
-    yield f"{dot(tone, style)} kmodd is {state}: {count_text(rows, wrong)}{refused}"
-    yield _details(overview)
-    yield from _restrictions(overview)
+    count = f"{count_text(rows, wrong)}{refused}"
+    yield from headline(Cell("kmodd"), Cell(overview.state, tone), count, style)
+    yield from columns([(Cell(line),) for line in (_details(overview), *_restrictions(overview))], style, 2)
     yield from _section("Configuration", _issues(overview.config_issues, style), style)
     yield from wrong_lines(wrong, style)
     if all_of_them:
         yield from _section("As declared", columns(map(_short, right), style, 2) if right else [], style)
     elif right:
-        yield from ("", f"{paint('As declared', BOLD, style)}: {_numbers(right)} (--all lists them)")
+        title = (Cell("As declared", BOLD), Cell(":"))
+        yield from ("", *hanging(title, f"{_numbers(right)} (--all lists them)", style))
 
 
 def _why_else(overview: Overview) -> str:
@@ -81,7 +82,7 @@ def _numbers(rows: Iterable[Row]) -> str:
 def count_text(rows: Sequence[Row], wrong: Sequence[Row]) -> str:
     """How many modules there are, and how many of them are not as declared."""
     if not rows:
-        return "no file declares a module"
+        return NOTHING_DECLARED
     number = f"{len(rows)} module{'s' if len(rows) > 1 else ''}"
     return f"{number}, {len(wrong)} not as declared" if wrong else f"{number}, all as declared"
 
@@ -89,22 +90,20 @@ def count_text(rows: Sequence[Row], wrong: Sequence[Row]) -> str:
 def _details(overview: Overview) -> str:
     paused = ", enforcement is paused (kmoddctl resume goes on)" if overview.paused else ""
     paused += "" if overview.enforcing else ", only reporting (enforce is off)"
-    kernel = printable(overview.kernel_release)
-    return (
-        f"  version {printable(overview.version)}, kernel {kernel}, generation {overview.generation}{paused}"
-    )
+    running = f"version {overview.version}, kernel {overview.kernel_release}"
+    return f"{running}, generation {overview.generation}{paused}"
 
 
 def _restrictions(overview: Overview) -> Iterable[str]:
     """What the kernel does not permit, whatever the files say."""
     said = (
-        (f"is locked down ({printable(overview.lockdown)})", overview.lockdown not in ("", "none")),
+        (f"is locked down ({overview.lockdown})", overview.lockdown not in ("", "none")),
         ("takes signed modules only", overview.signatures_enforced),
         ("loads and unloads no module until the next boot", overview.modules_disabled),
     )
     found = ", ".join(text for text, holds in said if holds)
     if found:
-        yield f"  the kernel {found}"
+        yield f"the kernel {found}"
 
 
 def _section(title: str, lines: list[str], style: Style) -> Iterable[str]:

@@ -1,6 +1,7 @@
 """From rows to lines, purely: what the terminal is like comes as a Style. Nothing is cut, texts wrap."""
 
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from typing import NamedTuple
 
 from kmodd.names import printable
@@ -12,6 +13,7 @@ _GAP = "  "
 _LEAST_WIDTH = 24
 """Columns that the last one needs to stand beside the others; with less it goes below them."""
 _BELOW = 4
+_HANGING = 2
 
 
 class Style(NamedTuple):
@@ -38,9 +40,24 @@ def table(header: Sequence[str], rows: Iterable[Sequence[Cell]], style: Style, i
 def columns(rows: Iterable[Sequence[Cell]], style: Style, indent: int = 0) -> list[str]:
     """Lines of rows that all have the same number of cells."""
     shown = [[Cell(printable(cell.text), cell.tone) for cell in row] for row in rows]
-    widths = [max(columns_of(cell.text) for cell in column) for column in zip(*shown, strict=True)]
-    layout = _layout(widths[:-1], style, indent)
-    return [line for row in shown for line in _row(row, widths, layout, style, indent)]
+    layout = _layout([[columns_of(cell.text) for cell in row] for row in shown], style, indent)
+    return [line for row in shown for line in _row(row, layout, style)]
+
+
+def headline(subject: Cell, word: Cell, text: str, style: Style) -> list[str]:
+    """``subject is word: text`` after a mark in the tone of the word, as systemctl has it."""
+    mark = "\N{BLACK CIRCLE}" if style.unicode else "*"
+    return hanging((Cell(mark, word.tone), Cell(" "), subject, Cell(" is "), word, Cell(":")), text, style)
+
+
+def hanging(first: Iterable[Cell], text: str, style: Style) -> list[str]:
+    """``first`` without gaps, a blank and a text, whose further lines are indented."""
+    pieces = tuple(first)
+    plain = "".join(printable(piece.text) for piece in pieces)
+    line, *more = wrap(f"{plain} {printable(text)}", max(style.width - _HANGING, 0))
+    if line.startswith(plain):
+        line = "".join(paint(*piece, style) for piece in pieces) + line.removeprefix(plain)
+    return [line, *(" " * _HANGING + each for each in more)]
 
 
 def fields(rows: Iterable[tuple[str, Iterable[Cell]]], style: Style, indent: int = 4) -> list[str]:
@@ -60,11 +77,6 @@ def paint(text: str, tone: str, style: Style) -> str:
     """``text`` escaped, and in a tone where there is colour."""
     text = printable(text)
     return f"\x1b[{tone}m{text}\x1b[0m" if style.colour and tone and text else text
-
-
-def dot(tone: str, style: Style) -> str:
-    """The mark before a headline, as systemctl has it."""
-    return paint("\N{BLACK CIRCLE}" if style.unicode else "*", tone, style)
 
 
 def columns_of(text: str) -> int:
@@ -90,30 +102,62 @@ def wrap(text: str, width: int) -> list[str]:
 
 
 class _Layout(NamedTuple):
-    """Where the last column begins, how wide it is (0: no end), and whether that is a line further down."""
+    """Where columns begin, where the last one does and how wide it is (0: no end), and whether below."""
 
-    start: int
+    starts: tuple[int, ...]
+    last: int
     width: int
     below: bool
+    end: int
+    """Of the terminal, 0 for none."""
 
 
-def _layout(widths: Sequence[int], style: Style, indent: int) -> _Layout:
-    start = indent + sum(widths) + len(_GAP) * len(widths)
-    if not (style.width and widths) or style.width - start >= _LEAST_WIDTH:
-        return _Layout(start, max(style.width - start, 0), below=False)
-    start = indent + _BELOW
-    return _Layout(start, max(style.width - start, 1), below=True)
+def _layout(sizes: Sequence[Sequence[int]], style: Style, indent: int) -> _Layout:
+    """From what each cell takes: where that is too much, a cell much wider than others does not widen all."""
+    found = [list(column) for column in zip(*sizes, strict=True)]
+    widths = [max(column) for column in found]
+    most = max(_LEAST_WIDTH, style.width // 3)
+    if style.width and indent + sum(widths) + len(_GAP) * (len(widths) - 1) > style.width:
+        widths = [max((size for size in column if size <= most), default=max(column)) for column in found]
+    *starts, last = accumulate((width + len(_GAP) for width in widths[:-1]), initial=indent)
+    below = bool(style.width and starts) and style.width - last < _LEAST_WIDTH
+    if below:
+        last = indent + _BELOW
+    return _Layout(tuple(starts), last, max(style.width - last, 1) if style.width else 0, below, style.width)
 
 
-def _row(row: Sequence[Cell], widths: Sequence[int], layout: _Layout, style: Style, indent: int) -> list[str]:
+class _Lines:
+    """Lines that grow from left to right; ``used``: columns of the last one."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.used = 0
+
+    def put(self, cell: Cell, start: int, style: Style) -> None:
+        """Write at a column, on another line if that is taken."""
+        if not self.lines or (self.used and self.used + len(_GAP) > start):
+            self.lines.append("")
+            self.used = 0
+        self.lines[-1] += " " * (start - self.used) + paint(cell.text, cell.tone, style)
+        self.used = start + columns_of(cell.text)
+
+
+def _row(row: Sequence[Cell], layout: _Layout, style: Style) -> list[str]:
+    """Cells without a text take no place, so that nothing but blanks ends a line."""
     *first, last = row
-    padded = (
-        paint(cell.text, cell.tone, style) + " " * (width - columns_of(cell.text)) + _GAP
-        for cell, width in zip(first, widths, strict=False)
-    )
-    head = " " * indent + "".join(padded)
-    tail = [paint(line, last.tone, style) for line in wrap(last.text, layout.width) if line]
-    if tail and not layout.below:
-        head += tail.pop(0)
-    lines = [head.rstrip(), *(" " * layout.start + line for line in tail)]
-    return lines[1:] if tail and not lines[0] else lines
+    head, tail = _Lines(), _Lines()
+    for cell, start in zip(first, layout.starts, strict=True):
+        if cell.text:
+            head.put(cell, _start(start, columns_of(cell.text), head.used, layout), style)
+    below = tail if layout.below else head
+    for line in filter(None, wrap(last.text, layout.width)):
+        below.put(Cell(line, last.tone), layout.last, style)
+    return [*head.lines, *tail.lines] or [""]
+
+
+def _start(start: int, size: int, used: int, layout: _Layout) -> int:
+    """Its column; where the last one stands below anyway, cells move to the right as long as they fit."""
+    if not layout.below:
+        return start
+    moved = max(start, used + len(_GAP) if used else 0)
+    return moved if moved + size <= layout.end or not used else layout.last

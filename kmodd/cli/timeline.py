@@ -16,7 +16,7 @@ from kmodd.shown import ModuleStatus, Stage
 
 BREAK_US = 10_000_000
 """So long without a load is another occasion: one axis for both would show neither."""
-_BAR = 40
+_BAR, _SHORT_BAR = 40, 10
 _NOTHING = "kmodd has loaded nothing in this boot"
 _WIDTH, _MARGIN, _TICKS = 900, 20, 5
 _SHADES = ("#a5d6a7", "#66bb6a", "#43a047", "#2e7d32", "#1b5e20")
@@ -69,7 +69,7 @@ def text(groups: Iterable[tuple[Load, ...]], style: Style) -> Iterator[str]:
             yield ""
         nothing = False
         yield paint(_headline(group), BOLD, style)
-        yield from columns((_row(load, group) for load in group), style, 2)
+        yield from columns(_rows(group, style), style, 2)
     if nothing:
         yield _NOTHING
 
@@ -111,18 +111,33 @@ def _headline(group: tuple[Load, ...]) -> str:
     return f"{time_text(group[0].begun_us)}: {count} in {_span_us(group) / 1000:.1f} ms"
 
 
-def _row(load: Load, group: tuple[Load, ...]) -> tuple[Cell, ...]:
+def _rows(group: tuple[Load, ...], style: Style) -> list[tuple[Cell, ...]]:
+    """When it began, how long it took, and that as a bar, which gets what the other columns leave."""
+    begun = _right(f"+{(load.begun_us - group[0].begun_us) / 1000:.1f} ms" for load in group)
+    took = _right(f"{load.duration_us / 1000:.1f} ms" for load in group)
+    names, stages = ([get(load) for load in group] for get in (lambda load: load.module, _stages))
+    others = sum(max(map(len, column)) + 2 for column in (begun, took, names))
+    room = style.width - others - 6
+    beside = room - max(map(len, stages))
+    width = _BAR if not style.width else min(_BAR, max(beside if beside >= _SHORT_BAR else room, _SHORT_BAR))
+    bars = [_bar(load, group, width) for load in group]
+    return [
+        (Cell(when, DIM), Cell(how_long), Cell(bar, GREEN), Cell(name, BOLD), Cell(stage, DIM))
+        for when, how_long, bar, name, stage in zip(begun, took, bars, names, stages, strict=True)
+    ]
+
+
+def _bar(load: Load, group: tuple[Load, ...], width: int) -> str:
     offset_us, span_us = load.begun_us - group[0].begun_us, _span_us(group)
-    start = min(offset_us * _BAR // span_us, _BAR - 1)
-    length = max(1, min(load.duration_us * _BAR // span_us, _BAR - start))
-    bar = f"{' ' * start}{'=' * length}{' ' * (_BAR - start - length)}"
-    return (
-        Cell(f"+{offset_us / 1000:.1f} ms".rjust(12), DIM),
-        Cell(f"{load.duration_us / 1000:.1f} ms".rjust(11)),
-        Cell(f"|{bar}|", GREEN),
-        Cell(load.module, BOLD),
-        Cell(_stages(load), DIM),
-    )
+    start = min(offset_us * width // span_us, width - 1)
+    length = max(1, min(load.duration_us * width // span_us, width - start))
+    return f"|{' ' * start}{'=' * length}{' ' * (width - start - length)}|"
+
+
+def _right(texts: Iterable[str]) -> list[str]:
+    found = list(texts)
+    width = max(map(len, found))
+    return [text.rjust(width) for text in found]
 
 
 def _stages(load: Load) -> str:

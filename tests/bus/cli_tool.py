@@ -4,6 +4,7 @@ import asyncio
 import os
 import pty
 import sys
+import termios
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -35,6 +36,7 @@ sys.exit(main.main(sys.argv[2:]))
 """
 _END_TIMEOUT_S = 60.0
 _READ_BYTES = 4096
+_ROWS = 25
 _NOTHING: Mapping[str, str] = {}
 
 
@@ -97,7 +99,8 @@ async def at_terminal(
     """Run the tool at a terminal of so many columns, and return what that was sent."""
     master, slave = pty.openpty()
     try:
-        terminal = {"COLUMNS": str(width), "TERM": "xterm", **more}
+        termios.tcsetwinsize(slave, (_ROWS, width))
+        terminal = {"TERM": "xterm", **more}
         tool = await start(bus, *arguments, stdout=slave, more=terminal)
         os.close(slave)
         shown = asyncio.to_thread(_read_all, master)

@@ -134,7 +134,7 @@ def test_status_says_what_the_kernel_does_not_permit(bus: PrivateBus) -> None:
 def test_status_of_an_empty_configuration(bus: PrivateBus) -> None:
     printed = answered(bus, FakeManager(), "status")
     assert printed.out.splitlines()[0].endswith("kmodd is converged: no file declares a module")
-    assert answered(bus, FakeManager(), "list") == Printed(0, "", "")
+    assert answered(bus, FakeManager(), "list") == Printed(0, "no file declares a module\n", "")
 
 
 def test_status_of_a_module_is_everything_about_it(bus: PrivateBus) -> None:
@@ -157,7 +157,7 @@ def test_status_of_a_module_is_everything_about_it(bus: PrivateBus) -> None:
         "           To do  kmoddctl retry loop sets it again\n"
         "      Parameters  max_loop = 64\n"
         "                  max_part = 15, wanted 16\n"
-        "                  secret = 1 wanted, cannot be read\n"
+        "                  secret = 1 wanted; the kernel does not show it\n"
         "         Holders  holder\n"
         "        Blockers  mounted on /mnt\n"
         "    Dependencies  crc32 libcrc32c\n"

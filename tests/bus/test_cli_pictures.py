@@ -42,7 +42,7 @@ def test_graph_as_text(bus: PrivateBus) -> None:
         "1      base    loaded  in-sync\n"
         "2      top     loaded  in-sync    base\n"
     )
-    assert answered(bus, FakeManager(), "graph") == Printed(0, "", "")
+    assert answered(bus, FakeManager(), "graph") == Printed(0, "no file declares a module\n", "")
 
 
 def test_graph_has_colour_at_a_terminal_only(bus: PrivateBus) -> None:

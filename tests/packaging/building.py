@@ -111,11 +111,11 @@ def modules() -> set[str]:
 
 
 def apart(paths: Iterable[str]) -> tuple[set[str], set[str]]:
-    """Files but for modules, documents and licenses; and modules but for what Python and pip add."""
+    """Files but for modules, licenses and others' documents; and modules but for what Python and pip add."""
     plain = {path.removesuffix(".gz") if "/man/man" in path else path for path in paths}
     code = {path for path in plain if path.startswith(f"{SITE_PACKAGES}/")}
     ours = {path for path in code if "/__pycache__/" not in path and ".dist-info/" not in path}
     others = {
         path for path in plain - code if not path.startswith(("/usr/share/doc/", "/usr/share/licenses/"))
     }
-    return others | {path for path in plain if path.endswith(".example")}, ours
+    return others | (plain & expected()), ours

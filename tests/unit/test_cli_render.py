@@ -9,8 +9,8 @@ from kmodd.cli.render import (
     Style,
     columns,
     columns_of,
-    dot,
     fields,
+    headline,
     paint,
     table,
     wrap,
@@ -49,11 +49,45 @@ def test_a_text_below_another_has_no_empty_line_before_it_where_it_goes_below() 
 
 def test_where_there_is_no_room_beside_the_others_the_last_column_goes_below() -> None:
     rows = [(Cell("a_long_module_name"), Cell("drifted"), Cell("15 where 16 is wanted"))]
-    assert columns(rows, Style(width=24)) == [
+    assert columns(rows, Style(width=28)) == [
         "a_long_module_name  drifted",
+        "    15 where 16 is wanted",
+    ]
+    assert columns(rows, Style(width=24)) == [
+        "a_long_module_name",
+        "    drifted",
         "    15 where 16 is",
         "    wanted",
     ]
+
+
+def test_a_cell_much_wider_than_others_does_not_push_them_all_to_the_right() -> None:
+    rows = [
+        (Cell("loop"), Cell("drifted"), Cell("15 where 16 is wanted")),
+        (Cell("a_name_of_more_than_a_third_of_the_line"), Cell("failed"), Cell("no file")),
+    ]
+    assert columns(rows, Style(width=60)) == [
+        "loop  drifted  15 where 16 is wanted",
+        "a_name_of_more_than_a_third_of_the_line",
+        "      failed   no file",
+    ]
+    assert columns(rows, Style(width=80))[0].index("drifted") == 41
+
+
+def test_a_cell_that_just_reaches_into_the_next_column_is_not_glued_to_it() -> None:
+    rows = [(Cell("a" * 25), Cell("x")), (Cell("b" * 24), Cell("y " * 20))]
+    assert columns(rows, Style(width=60))[:2] == ["a" * 25, " " * 26 + "x"]
+
+
+def test_a_headline_goes_on_below_and_keeps_its_colour() -> None:
+    said = Cell("loop"), Cell("drifted", RED), "15 where 16 is wanted"
+    assert headline(*said, PLAIN) == ["\N{BLACK CIRCLE} loop is drifted: 15 where 16 is wanted"]
+    assert headline(*said, Style(unicode=False)) == ["* loop is drifted: 15 where 16 is wanted"]
+    assert headline(*said, Style(colour=True, width=30)) == [
+        "\x1b[31m\N{BLACK CIRCLE}\x1b[0m loop is \x1b[31mdrifted\x1b[0m: 15 where",
+        "  16 is wanted",
+    ]
+    assert headline(*said, Style(colour=True, width=9))[:2] == ["\N{BLACK CIRCLE} loop", "  is"]
 
 
 def test_a_single_column_is_a_text() -> None:
@@ -110,8 +144,3 @@ def test_without_colour_nothing_is_painted() -> None:
     assert paint("\x1b[2J", RED, PLAIN) == "\\x1b[2J"
     assert paint("", RED, COLOUR) == ""
     assert paint("x", "", COLOUR) == "x"
-
-
-def test_the_dot_is_what_the_terminal_has() -> None:
-    assert dot(RED, PLAIN) == "\N{BLACK CIRCLE}"
-    assert dot(RED, Style(unicode=False)) == "*"
