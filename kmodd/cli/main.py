@@ -9,12 +9,12 @@ from importlib import import_module
 
 from kmodd import __version__
 from kmodd.cli.commands import COMMANDS, DEFAULT
+from kmodd.cli.entry import INTERRUPTED
 from kmodd.cli.output import Output, style_of
 from kmodd.errors import ErrorKind, KmoddError
 
-INTERRUPTED = 128 + 2
 PIPE_CLOSED = 128 + 13
-"""As a shell reports SIGINT and SIGPIPE (signal(7))."""
+"""As a shell reports SIGPIPE (signal(7))."""
 
 _STDOUT = 1
 _Function = Callable[[Namespace, Output], int]

@@ -11,7 +11,8 @@ from kmodd.bus.table import Interface
 from kmodd.cli import tones
 from kmodd.cli.advice import ADVICE, what_to_do, where_to_look
 from kmodd.cli.commands import COMMANDS, DEFAULT, Command
-from kmodd.cli.main import INTERRUPTED, PIPE_CLOSED, parser
+from kmodd.cli.entry import INTERRUPTED
+from kmodd.cli.main import PIPE_CLOSED, parser
 from kmodd.cli.manager import MODULE, OVERVIEW, Overview, Wire
 from kmodd.cli.output import NOT_IN_ORDER
 from kmodd.core.status import GOOD

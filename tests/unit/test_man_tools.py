@@ -9,6 +9,7 @@ import pytest
 from kmodd.cli import main as cli
 from kmodd.cli.apply import Applied
 from kmodd.cli.commands import COMMANDS
+from kmodd.cli.entry import INTERRUPTED
 from kmodd.cli.follow import Daemon
 from kmodd.cli.graph_model import Edge, Node
 from kmodd.cli.import_text import document
@@ -88,7 +89,7 @@ def test_every_exit_status_with_its_code() -> None:
     described = {**_statuses(_DAEMON), **_statuses(_TOOL)}
     for kind in ErrorKind:
         assert described.pop(kind.exit_status).after("Pq") == (kind.code,)
-    assert sorted(described) == [0, NOT_IN_ORDER, cli.INTERRUPTED, cli.PIPE_CLOSED]
+    assert sorted(described) == [0, NOT_IN_ORDER, INTERRUPTED, cli.PIPE_CLOSED]
 
 
 def test_a_status_that_both_have_is_of_the_same_kind() -> None:
