@@ -31,8 +31,8 @@ MEASUREMENTS: tuple[AnyMeasurement, ...] = (
     CopyMeasurement("bus", "calls on the bus, 300 modules", 15, bus_calls.measure),
     CopyMeasurement("stall", "worst stall of the loop while one client floods", 5, stall.measure),
     Measurement("idle", "wake-ups while nothing happens, a round a second", 60, idle.measure),
-    Measurement("many", "50 modules with all that they need into the kernel", 9, many.measure),
-    Measurement("hotplug", "a device plugged in until its module is live", 15, hotplug.measure),
+    Measurement("many", "50 modules with all that they need into the kernel", 5, many.measure),
+    Measurement("hotplug", "a device plugged in until its module is live", 9, hotplug.measure),
     Measurement("storm", "10,000 uevents", 3, storm.measure),
     Measurement("status", "kmoddctl status from exec to exit", 15, status_command.measure),
 )

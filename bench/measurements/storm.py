@@ -61,11 +61,10 @@ class _Storm:
         _raise_storm()
         self.seconds = time.monotonic() - began_s
         time.sleep(_AT_REST_S)
-        self.passes = _drained(inotify)
         self.kmodd_s, self.udevd_s = _used(kmodd) - before_s[0], _used(udevd) - before_s[1]
-        with client() as bus:  # it is there and answers
+        with client() as bus:  # the last pass, which is counted too
             bus.call("Reconcile")
-        time.sleep(_AT_REST_S)
+        self.passes = _drained(inotify)
         inotify.close()
 
 
