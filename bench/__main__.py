@@ -10,7 +10,7 @@ from bench import baseline as committed
 from bench import host
 from bench.about import describe
 from bench.documents import Run, run_to_json
-from bench.measurement import CopyMeasurement, Measurement
+from bench.measurement import AnyMeasurement
 from bench.picture import draw
 from bench.registry import MEASUREMENTS
 from bench.series import Comparison
@@ -57,7 +57,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _measure(chosen: Sequence[Measurement | CopyMeasurement], rounds: int) -> Run:
+def _measure(chosen: Sequence[AnyMeasurement], rounds: int) -> Run:
     comparisons, notes = list[Comparison](), list[str]()
     for each in chosen:
         _say(f"{each.name}: {each.what}, {rounds or each.rounds} rounds ...")

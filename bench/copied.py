@@ -41,10 +41,11 @@ def unpacked(text: str) -> Iterator[Copy]:
         (base / "lib/modules" / release).symlink_to(MODULES / release)
         (base / "etc/kmodd").mkdir()
         (base / "etc/kmodd/kmodd.toml").write_text("enforce = false\n")
-        yield Copy(_places(base, release), base, release)
+        yield Copy(places_of(base, release), base, release)
 
 
-def _places(base: Path, release: str) -> Places:
+def places_of(base: Path, release: str) -> Places:
+    """Where kmodd finds everything of a copy that lies in ``base``."""
     config = ConfigPaths(
         directories=(base / "etc/kmodd.d",),
         settings=base / "etc/kmodd/kmodd.toml",

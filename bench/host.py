@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from bench.copied import Copy, unpacked
 from bench.documents import finding_from_json
-from bench.measurement import CopyMeasurement, Measurement
+from bench.measurement import AnyMeasurement, CopyMeasurement, HostMeasurement
 from bench.registry import COPY_REPORTS, REPORTS
 from bench.series import Finding
 from tests.support.uml.machine import Machine
@@ -21,8 +21,10 @@ def kernel() -> str:
     return ", ".join(sorted(path.name for path in MODULES.iterdir()))
 
 
-def measure(measurement: Measurement | CopyMeasurement, rounds: int) -> Finding:
-    """What the measurement finds, in a guest of its own or on a copy of one."""
+def measure(measurement: AnyMeasurement, rounds: int) -> Finding:
+    """What the measurement finds: in a guest of its own, on a copy of one, or without any."""
+    if isinstance(measurement, HostMeasurement):
+        return measurement.measure(rounds)
     if isinstance(measurement, CopyMeasurement):
         with _copy() as copy:
             return measurement.measure(copy, rounds)

@@ -32,6 +32,19 @@ class CopyMeasurement:
     measure: Callable[[Copy, int], Finding]
 
 
+@dataclass(frozen=True, slots=True)
+class HostMeasurement:
+    """As Measurement, but it runs on the machine itself and asks no kernel for modules."""
+
+    name: str
+    what: str
+    rounds: int
+    measure: Callable[[int], Finding]
+
+
+AnyMeasurement = Measurement | CopyMeasurement | HostMeasurement
+
+
 def in_turns(rounds: int, parts: Mapping[str, Callable[[], T]]) -> Mapping[str, tuple[T, ...]]:
     """Results by label: every part once unrecorded, to warm up, then all in turns (A B A B ...)."""
     results: dict[str, list[T]] = {label: [] for label in parts}

@@ -6,7 +6,7 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One thing measured again and again; ``unit`` is "s" or "KiB", ``values`` stand in the order of time."""
+    """One thing measured again and again, in the order of time; ``unit`` is "s", "KiB", or "" for a count."""
 
     label: str
     unit: str
@@ -61,6 +61,12 @@ class Comparison:
     def meets_target(self) -> bool:
         """Whether the ratio is within the target; true where there is none."""
         return self.target is None or self.ratio <= self.target
+
+
+def within(name: str, subject: Series, most: float) -> Comparison:
+    """``subject`` beside the ``most`` that is allowed, where nobody else does the like."""
+    allowed = Series("what is allowed", subject.unit, (most,) * len(subject.values))
+    return Comparison(name, subject, allowed, target=1.0)
 
 
 @dataclass(frozen=True, slots=True)

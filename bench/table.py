@@ -19,12 +19,14 @@ def render(run: Run, baseline: Mapping[str, float]) -> str:
 
 
 def quantity(value: float, unit: str) -> str:
-    """A value in the unit that people read: seconds as ms, KiB as MiB."""
+    """A value in the unit that people read: seconds as ms, KiB as MiB, a count as it is."""
     match unit:
         case "s":
             return f"{_figures(value * 1000)} ms"
         case "KiB":
             return f"{_figures(value / 1024)} MiB"
+        case "":
+            return _figures(value)
     raise ValueError(f"unknown unit {unit!r}")
 
 

@@ -1,19 +1,20 @@
-"""kmodd in the guest: started, waited for, stopped; in an environment that its peers share."""
+"""kmodd started, waited for, heard and stopped; in an environment that its peers share."""
 
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
+
+from bench.notifications import Notifications
 
 KMODD = str(Path(sys.executable).with_name("kmodd"))
 ENVIRONMENT: Mapping[str, str] = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LANG": "C.UTF-8"}
-LOG = Path("/run/bench-kmodd.log")
-_NOTIFY = "/run/bench-notify"
+NOTIFY = Path("/run/bench-kmodd.socket")
+LOG = NOTIFY.with_suffix(".log")
 _PATIENCE_S = 120.0
 
 
@@ -36,29 +37,29 @@ class Daemon:
 
 def start(command: Sequence[str] = (KMODD,)) -> Daemon:
     """Start kmodd and return as soon as it says that it is ready (sd_notify(3)). Raises NotReady."""
-    with _notifications() as heard, open(LOG, "wb") as log:
-        child = subprocess.Popen(
-            command, env={**ENVIRONMENT, "NOTIFY_SOCKET": _NOTIFY}, stdin=subprocess.DEVNULL, stderr=log
-        )
-        if not _is_ready(child, heard):
-            child.kill()
-            child.wait()
-            raise NotReady(LOG.read_text(errors="replace"))
+    with Notifications(NOTIFY) as heard:
+        return start_heard(command, heard)
+
+
+def start_heard(
+    command: Sequence[str], heard: Notifications, variables: Mapping[str, str] = MappingProxyType({})
+) -> Daemon:
+    """As ``start``, for who wants to hear more of it than that; with ``variables`` in its environment.
+
+    Its log lies beside the socket.
+    """
+    environment = {**ENVIRONMENT, **variables, "NOTIFY_SOCKET": str(heard.path)}
+    log = heard.path.with_suffix(".log")
+    with open(log, "wb") as lines:
+        child = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stderr=lines)
+    if not _is_ready(child, heard):
+        child.kill()
+        child.wait()
+        raise NotReady(log.read_text(errors="replace"))
     return Daemon(child)
 
 
-@contextmanager
-def _notifications() -> Iterator[socket.socket]:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as heard:
-        heard.bind(_NOTIFY)
-        try:
-            yield heard
-        finally:
-            with suppress(FileNotFoundError):
-                os.unlink(_NOTIFY)
-
-
-def _is_ready(child: subprocess.Popen[bytes], heard: socket.socket) -> bool:
+def _is_ready(child: subprocess.Popen[bytes], heard: Notifications) -> bool:
     """Wait for READY=1, the end of the process or the end of patience."""
     pidfd = os.pidfd_open(child.pid)
     try:
@@ -68,7 +69,7 @@ def _is_ready(child: subprocess.Popen[bytes], heard: socket.socket) -> bool:
         while events := dict(poll.poll(_PATIENCE_S * 1000)):
             if pidfd in events:
                 return False
-            if b"READY=1" in heard.recv(1 << 16).split(b"\n"):
+            if "READY=1" in heard.receive().lines:
                 return True
         return False
     finally:

@@ -6,13 +6,14 @@ A new member is one row here, one row in auth.ACTIONS and one method of Manager.
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, Protocol
 
-from kmodd.bus import names
+from kmodd.bus import listing, names
+from kmodd.bus.listing import Listing
 from kmodd.bus.message import Variant
 from kmodd.bus.plain import plain_values
-from kmodd.bus.table import Argument, Interface, Method, Property, Signal
+from kmodd.bus.table import Argument, Encoded, Interface, Method, Property, Signal
 from kmodd.model import Security, Symbols
 from kmodd.names import ModuleName, module_name, printable
-from kmodd.shown import ActionRow, Condition, DaemonState, Initramfs, Issue, ModuleStatus, OutcomeRow, Source
+from kmodd.shown import ActionRow, DaemonState, Initramfs, Issue, ModuleStatus, OutcomeRow, Source
 
 
 class Manager(Protocol):
@@ -112,6 +113,7 @@ class Bound(NamedTuple):
 
     manager: Manager
     publish: Callable[[], None]
+    listing: Listing
 
 
 # ----------------------------------------------------------------------------------- wire values
@@ -155,10 +157,6 @@ def _drift_rows(status: ModuleStatus) -> list[tuple[str, str, str]]:
     ]
 
 
-def _module_row(status: ModuleStatus) -> tuple[str, str, str, str, str]:
-    return status.name, status.desired, status.state, status.condition, printable(status.message)
-
-
 # -------------------------------------------------------------------------------------- handlers
 
 
@@ -183,9 +181,8 @@ async def _plan(bound: Bound) -> list[tuple[str, str, str, str]]:
     return _action_rows(await bound.manager.plan())
 
 
-def _list_modules(bound: Bound) -> list[tuple[str, str, str, str, str]]:
-    statuses = bound.manager.modules().values()
-    return [_module_row(status) for status in statuses if status.condition is not Condition.NOT_MANAGED]
+def _list_modules(bound: Bound) -> Encoded:
+    return bound.listing.rows(bound.manager.modules().values())
 
 
 async def _get_module(bound: Bound, name: str) -> str:
@@ -258,7 +255,7 @@ MANAGER = Interface(
         Method("Reconcile", (), (_OUTCOMES,), _reconcile),
         Method("Release", (_NAME,), (), _release),
         Method("Plan", (), (Argument("actions", "a(ssss)"),), _plan),
-        Method("ListModules", (), (Argument("modules", "a(sssss)"),), _list_modules),
+        Method("ListModules", (), (Argument("modules", listing.SIGNATURE),), _list_modules),
         Method("GetModule", (_NAME,), (Argument("object", "o"),), _get_module),
         Method("Explain", (_NAME,), (Argument("sources", "a(ssus)"),), _explain),
         Method("Symbols", (_NAME,), (Argument("needed", "a(ss)"), Argument("exported", "as")), _symbols),

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from kmodd.bus import names
 from kmodd.bus.interfaces import MANAGER, MODULE, Bound, Manager, outcome_rows
+from kmodd.bus.listing import Listing
 from kmodd.bus.service import Service
 from kmodd.names import ModuleName
 from kmodd.shown import ModuleStatus, OutcomeRow
@@ -21,7 +22,7 @@ class Publisher:
         self._service = service
         self._manager = manager
         self._modules: Mapping[ModuleName, ModuleStatus] = {}
-        service.export(names.MANAGER_PATH, MANAGER, Bound(manager, self.publish))
+        service.export(names.MANAGER_PATH, MANAGER, Bound(manager, self.publish, Listing()))
         self._shown = service.snapshot(names.MANAGER_PATH, MANAGER)
         self.publish()
 

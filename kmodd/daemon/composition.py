@@ -82,10 +82,11 @@ class Daemon:
         reader.modules()  # before all else, so that a machine without them, or without /proc, is told so
         self._tree = places.modules / reader.release()
         inventory = Inventory(loader, runtime / "inventory.json", self._tree, places.modprobe_dirs)
-        self._uevents = Uevents(self._trigger.notify, sys_root=places.roots.sys)
+        devices = PresentDevices()
+        self._uevents = Uevents(self._trigger.notify, sys_root=places.roots.sys, known=devices.knows)
         hints = FileHints(self._trigger.notify, places.roots.sys)
         self._hints = hints
-        survey = Survey(places.roots, reader, inventory, self._uevents, PresentDevices(), hints)
+        survey = Survey(places.roots, reader, inventory, self._uevents, devices, hints)
         store = MemoryStore(runtime / "loads.json")
         enforcement, turns = Enforcement(runtime / "paused"), Turns(group)
         self._override_files = OverrideFiles(places.config)

@@ -66,6 +66,14 @@ class PresentDevices:
         """``open_source`` is called for each look and scan: libudev contexts are for one thread."""
         self._open_source = open_source
         self._index: dict[DeviceMatch, frozenset[str]] = {}
+        self._scanning = False
+
+    def knows(self, path: str) -> bool:
+        """Whether the device at ``path`` fulfilled a match at the last look; true of all during a scan.
+
+        What a scan has read is in the index only when it has ended, and may have changed by then.
+        """
+        return self._scanning or any(path in paths for paths in self._index.values())
 
     async def update(self, matches: Iterable[DeviceMatch], look: Look) -> Presence:
         """How devices fulfil ``matches`` now; reads what ``look`` names and what is newly asked.
@@ -92,8 +100,13 @@ class PresentDevices:
 
     async def _scan(self, matches: frozenset[DeviceMatch]) -> None:
         """In a thread: a thousand devices take 0.1 s, nearly all of it in libudev without the GIL."""
-        if matches:
+        if not matches:
+            return
+        self._scanning = True
+        try:
             self._index |= await asyncio.to_thread(self._scan_anew, matches)
+        finally:
+            self._scanning = False
 
     def _scan_anew(self, matches: frozenset[DeviceMatch]) -> Index:
         return scan(matches, self._open_source())

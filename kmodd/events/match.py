@@ -30,11 +30,18 @@ class DeviceView(Protocol):
 def fulfils(match: DeviceMatch, device: DeviceView) -> bool:
     """Whether ``device`` answers everything that ``match`` asks; attributes last, they cost a read each."""
     return (
+        may_fulfil(match, device)
+        and (not match.driver or fnmatchcase(device.driver, match.driver))
+        and all(_globs(device.attribute(name), glob) for name, glob in match.attributes)
+    )
+
+
+def may_fulfil(match: DeviceMatch, device: DeviceView) -> bool:
+    """Whether ``device`` answers what an event of udevd tells of it: subsystem, modalias and properties."""
+    return (
         (not match.subsystem or fnmatchcase(device.subsystem, match.subsystem))
         and (not match.modalias or _globs(device.property("MODALIAS"), match.modalias))
-        and (not match.driver or fnmatchcase(device.driver, match.driver))
         and all(_globs(device.property(name), glob) for name, glob in match.properties)
-        and all(_globs(device.attribute(name), glob) for name, glob in match.attributes)
     )
 
 

@@ -1,7 +1,7 @@
 """The only importer of pyudev: a typed, narrow view of libudev (libudev(3))."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from errno import EINVAL, EOVERFLOW
 from types import ModuleType
@@ -44,7 +44,7 @@ class Monitor(Protocol):
         """Descriptor for the event loop."""
 
     def receive(self) -> str | None:
-        """Sys path of the next event's device, "" where it is no text; None when there is nothing now.
+        """Sys path of the next event's device, "" where it is no text or concerns nobody; None: nothing now.
 
         Raises OSError: ENOBUFS when events were lost, EINVAL for a message that is no event.
         """
@@ -84,12 +84,16 @@ class UdevDevice:
         return read_attribute(self.path, name, self._sys_root)
 
 
+Concerns = Callable[[UdevDevice], bool]
+
+
 class UdevMonitor:
     """A libudev monitor that is receiving. Never pyudev's poll(): after one ENOBUFS it raises for ever."""
 
-    def __init__(self, monitor: Any) -> None:
+    def __init__(self, monitor: Any, concerns: Concerns | None = None) -> None:
         self._monitor = monitor
         self._receive = monitor._receive_device
+        self._concerns = concerns
 
     def fileno(self) -> int:
         """Descriptor for the event loop."""
@@ -103,7 +107,10 @@ class UdevMonitor:
             raise OSError(EINVAL, str(error)) from error
         except OverflowError as error:
             raise OSError(EOVERFLOW, str(error)) from error
-        return None if device is None else _text(device, "sys_path")
+        if device is None or self._concerns is None or device.action == "remove":
+            return None if device is None else _text(device, "sys_path")
+        told = UdevDevice(device, "")
+        return told.path if self._concerns(told) else ""
 
     def enlarge(self, size_bytes: int) -> None:
         """Ask for a receive buffer (the kernel doubles it). Raises OSError; keeps what it got until then."""
@@ -127,16 +134,19 @@ class Udev:
                 ErrorKind.FAILED, f"libudev.so.1 cannot be used: {error}", "install libudev1"
             ) from error
 
-    def monitor(self, group: Group, subsystems: Iterable[str] = ()) -> UdevMonitor:
+    def monitor(
+        self, group: Group, subsystems: Iterable[str] = (), concerns: Concerns | None = None
+    ) -> UdevMonitor:
         """Receive what the kernel sends, or udevd after its rules; only of ``subsystems`` if any are named.
 
-        Raises OSError where netlink sockets are refused.
+        ``concerns`` says of a device, as its event tells of it, whether anybody wants to know; who goes away
+        is always told. Raises OSError where netlink sockets are refused.
         """
         monitor = pyudev.Monitor.from_netlink(self._context, group)
         for subsystem in sorted(subsystems):
             monitor.filter_by(subsystem)
         monitor.start()
-        return UdevMonitor(monitor)
+        return UdevMonitor(monitor, concerns)
 
     def device(self, path: str) -> UdevDevice | None:
         """The device at sys path ``path``; None where there is none (any more)."""

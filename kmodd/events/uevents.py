@@ -1,6 +1,7 @@
 """Uevents from netlink to the trigger: modules from the kernel, devices from udevd (without it, the kernel).
 
-An event is a hint, so what is passed on is a name or a path, never its content. A lost event is a look at
+An event is a hint, so what is passed on is a name or a path, never its content; that serves only to pass over
+devices that nobody asks for. A lost event is a look at
 everything, after the socket has been read empty: until then netlink drops all others without telling again
 (net/netlink/af_netlink.c, NETLINK_S_CONGESTED).
 """
@@ -15,9 +16,9 @@ from typing import Final
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.kernel_filter import attach, program
-from kmodd.events.match import subsystems
+from kmodd.events.match import may_fulfil, subsystems
 from kmodd.events.trigger import Look
-from kmodd.events.udev import Group, Monitor, Udev, UdevMonitor
+from kmodd.events.udev import Group, Monitor, Udev, UdevDevice, UdevMonitor
 from kmodd.model import DeviceMatch
 from kmodd.names import is_module_name, module_name
 
@@ -30,6 +31,11 @@ BUFFER_BYTES: Final = 16 << 20
 _LOSSES: Final = frozenset((ENOBUFS, EINVAL, EOVERFLOW))
 
 _log = logging.getLogger(__name__)
+
+
+def _any_path(_path: str) -> bool:
+    """Where nobody keeps which devices there are, all count."""
+    return True
 
 
 class Source:
@@ -91,8 +97,14 @@ class Uevents:
     """Both sources. ``listen`` is to be called before every pass: it opens what is missing or has changed."""
 
     def __init__(
-        self, notify: Callable[[Look], None], *, run_root: str = "/run", sys_root: str = "/sys"
+        self,
+        notify: Callable[[Look], None],
+        *,
+        run_root: str = "/run",
+        sys_root: str = "/sys",
+        known: Callable[[str], bool] = _any_path,
     ) -> None:
+        """``known``: whether the device at a sys path fulfilled a match; its events always count."""
         self.overflows = 0
         self._notify = notify
         self._control = os.path.join(run_root, "udev/control")
@@ -100,6 +112,8 @@ class Uevents:
         self._modules: Source | None = None
         self._devices: Source | None = None
         self._devices_key: tuple[Group, frozenset[str]] | None = None
+        self._matches: frozenset[DeviceMatch] = frozenset()
+        self._known = known
         self._small_buffer = ""
 
     def listen(self, matches: Iterable[DeviceMatch]) -> None:
@@ -128,6 +142,7 @@ class Uevents:
     def _follow_devices(self, matches: frozenset[DeviceMatch]) -> None:
         group: Group = "udev" if os.path.exists(self._control) else "kernel"
         key = (group, subsystems(matches)) if matches else None
+        self._matches = matches
         if key == self._devices_key:
             return
         had_one = self._devices is not None
@@ -140,9 +155,15 @@ class Uevents:
             # The old socket may have held events that nobody has read.
             self._notify(Look(all_devices=True))
 
+    def _concerns(self, device: UdevDevice) -> bool:
+        """Whether a pass has to look at ``device``, as far as its event can tell."""
+        return self._known(device.path) or any(may_fulfil(match, device) for match in self._matches)
+
     def _monitor(self, group: Group, wanted: frozenset[str]) -> UdevMonitor:
+        # Only udevd tells all properties of a device: the kernel's own event lacks those of the rules.
+        concerns = self._concerns if group == "udev" else None
         try:
-            monitor = self._udev.monitor(group, wanted)
+            monitor = self._udev.monitor(group, wanted, concerns)
         except OSError as error:
             raise KmoddError(
                 ErrorKind.FAILED,

@@ -1,5 +1,6 @@
 """Scenarios on a whole udev of umockdev's making; to be run under umockdev-wrapper, which redirects /sys."""
 
+import asyncio
 import ctypes
 import os
 import tempfile
@@ -97,6 +98,39 @@ async def device_events_come_from_udevd() -> None:
     testbed.tell(block, "change")
     assert await looks.next() == Look(devices=frozenset((block,)))
     listener.close()
+
+
+async def events_of_what_nobody_asks_for_are_passed_over() -> None:
+    testbed, looks, known = Testbed(), Looks(), set[str]()
+    listener = Uevents(looks, run_root=root_with_udevd(), known=known.__contains__)
+    listener.listen((CP210X, SERIAL, DISK))
+    other = testbed.plug("usb", "1-1:1.1", {"MODALIAS": "usb:v8086"}, {"idVendor": "10c4"})
+    wanted = testbed.plug("tty", "1-1:1.0", {"MODALIAS": "usb:v10C4pEA60d0100"})
+    floppy, drive = testbed.plug("block", "fd0", {}), testbed.plug("block", "sda", {"ID_BUS": "ata"})
+    for path in (floppy, wanted, floppy, drive, floppy, other):
+        testbed.tell(path, "change")
+    told = [await looks.next()]
+    while other not in told[-1].devices:
+        told.append(await looks.next())
+    assert frozenset().union(*(look.devices for look in told)) == {wanted, drive, other}
+    testbed.tell(floppy, "remove")  # whatever it was, it may have been counted
+    assert await looks.next() == Look(devices=frozenset((floppy,)))
+    known.add(floppy)
+    testbed.tell(floppy, "change")
+    assert await looks.next() == Look(devices=frozenset((floppy,)))
+    listener.close()
+
+
+async def what_a_scan_finds_is_known_and_all_is_while_it_scans() -> None:
+    testbed, present = Testbed(), PresentDevices()
+    usb = testbed.plug("usb", "1-1", {}, {"idVendor": "10c4"})
+    assert not present.knows(usb)
+    scanning = asyncio.ensure_future(present.update((CP210X,), NOTHING))
+    await asyncio.sleep(0)
+    assert present.knows("/sys/devices/none")
+    await scanning
+    assert present.knows(usb)
+    assert not present.knows("/sys/devices/none")
 
 
 async def udevd_that_starts_later_is_listened_to() -> None:
@@ -203,6 +237,8 @@ SCENARIOS = {
     scenario.__name__: scenario
     for scenario in (
         device_events_come_from_udevd,
+        events_of_what_nobody_asks_for_are_passed_over,
+        what_a_scan_finds_is_known_and_all_is_while_it_scans,
         udevd_that_starts_later_is_listened_to,
         a_scan_finds_what_is_there,
         what_nobody_listened_to_is_scanned_anew,

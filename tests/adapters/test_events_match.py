@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from kmodd.events.match import fulfils, subsystems
+from kmodd.events.match import fulfils, may_fulfil, subsystems
 from kmodd.model import DeviceMatch
 
 
@@ -53,6 +53,21 @@ USB = PlainDevice(
 )
 def test_everything_that_is_asked_must_match(match: DeviceMatch, expected: bool) -> None:
     assert fulfils(match, USB) is expected
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        (DeviceMatch(driver="ftdi"), True),
+        (DeviceMatch(attributes=(("idVendor", "10c5"),)), True),
+        (DeviceMatch(subsystem="usb", modalias="usb:v10C4*", properties=(("ID_MODEL", "CP*"),)), True),
+        (DeviceMatch(subsystem="pci"), False),
+        (DeviceMatch(modalias="pci:*"), False),
+        (DeviceMatch(properties=(("ID_BUS", "*"),)), False),
+    ],
+)
+def test_what_an_event_does_not_tell_of_may_match(match: DeviceMatch, expected: bool) -> None:
+    assert may_fulfil(match, USB) is expected
 
 
 @pytest.mark.parametrize("glob", ["*", "?*"])

@@ -151,7 +151,7 @@ def test_a_small_buffer_is_said_when_it_overflows(
 
 
 def test_no_netlink_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def monitor(self: Udev, group: str, subsystems: object = ()) -> UdevMonitor:
+    def monitor(self: Udev, group: str, subsystems: object, concerns: object) -> UdevMonitor:
         raise OSError(97, "Address family not supported by protocol")
 
     monkeypatch.setattr(Udev, "monitor", monitor)

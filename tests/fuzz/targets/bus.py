@@ -15,6 +15,7 @@ from kmodd.bus.dispatch import Dispatcher
 from kmodd.bus.encode import encode
 from kmodd.bus.interfaces import MANAGER, MODULE, Bound
 from kmodd.bus.library import decode_values, split_signature
+from kmodd.bus.listing import Listing
 from kmodd.bus.message import CALL, ERROR, RETURN, Message, WireError
 from kmodd.bus.tree import Binding, Tree
 from kmodd.cli import manager as tool
@@ -150,7 +151,7 @@ class _Server:
         self.theirs.setblocking(False)
         self.connection = self.loop.run_until_complete(self._connect(ours))
         tree = Tree()
-        bound = Bound(FakeManager({_LOOP: status("loop")}), lambda: None)
+        bound = Bound(FakeManager({_LOOP: status("loop")}), lambda: None, Listing())
         tree.bind(names.MANAGER_PATH, Binding(MANAGER, bound, frozen=False))
         tree.bind(names.module_path(_LOOP), Binding(MODULE, status("loop"), frozen=True))
         self.dispatcher = Dispatcher(self.connection, tree, Path("/nonexistent"))

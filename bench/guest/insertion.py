@@ -1,0 +1,111 @@
+"""Modules put in and taken out by hand: what loading them costs when nobody thinks about it."""
+
+import ctypes
+import os
+import time
+from collections.abc import Callable, Sequence
+from errno import EEXIST
+from pathlib import Path
+from typing import TypeVar
+
+from bench.guest import modules
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
+_FINIT_MODULE, _DELETE_MODULE = 313, 176
+"""x86-64, as the guest is (arch/x86/entry/syscalls/syscall_64.tbl)."""
+
+_POLL_S = 0.002
+_PATIENCE_S = 60.0
+
+T = TypeVar("T")
+
+
+class Insertion:
+    """Modules with all that they need, none of which is in the kernel to begin with."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self.names = tuple(names)
+        self._files = modules.files(names)
+        self._modules = frozenset(map(modules.module_of, self._files))
+
+    @property
+    def count(self) -> int:
+        """How many modules these are, needs included."""
+        return len(self._files)
+
+    def by_hand(self) -> float:
+        """Insert all, needs first; the seconds inside of finit_module(2)."""
+        return sum(map(insert, self._files))
+
+    def wait(self) -> None:
+        """Until all are live."""
+        deadline_s = time.monotonic() + _PATIENCE_S
+        while missing := self._modules - _live():
+            if time.monotonic() > deadline_s:
+                raise TimeoutError(f"not live: {' '.join(sorted(missing))}")
+            time.sleep(_POLL_S)
+
+    def from_nothing(self, part: Callable[[], T]) -> Callable[[], T]:
+        """``part`` with none of the modules there before, all there after it, and none left."""
+
+        def measured() -> T:
+            result = part()
+            self.wait()
+            self.remove()
+            return result
+
+        return measured
+
+    def remove(self) -> None:
+        """Take out those that are in, holders first."""
+        there = frozenset(modules.loaded())
+        for file in reversed(self._files):
+            if modules.module_of(file) in there:
+                remove(modules.module_of(file))
+
+
+def insertable(count: int) -> Insertion:
+    """``count`` modules from all over the harmless ones that can be put in and taken out at will."""
+    names: list[str] = []
+    absent = [name for name in modules.harmless() if name not in modules.loaded()]
+    for name in sorted(absent, key=lambda each: each[::-1]):  # mixes directories, the same way each time
+        if len(names) < count and _comes_and_goes(name):
+            names.append(name)
+    if len(names) < count:
+        raise LookupError(f"only {len(names)} modules come and go here, {count} were wanted")
+    return Insertion(names)
+
+
+def insert(file: Path) -> float:
+    """finit_module(2) without options; the seconds that it takes. Raises OSError."""
+    descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        began_s = time.perf_counter()
+        result = _LIBC.syscall(_FINIT_MODULE, descriptor, b"", 0)
+        seconds = time.perf_counter() - began_s
+    finally:
+        os.close(descriptor)
+    if result and ctypes.get_errno() != EEXIST:
+        raise OSError(ctypes.get_errno(), f"{file.name} cannot be inserted")
+    return seconds
+
+
+def remove(name: str) -> None:
+    """delete_module(2). Raises OSError."""
+    if _LIBC.syscall(_DELETE_MODULE, name.encode(), os.O_NONBLOCK):
+        raise OSError(ctypes.get_errno(), f"{name} cannot be taken out")
+
+
+def _comes_and_goes(name: str) -> bool:
+    one = Insertion((name,))
+    try:
+        one.by_hand()
+        one.remove()
+    except OSError:
+        return False
+    return not frozenset(modules.loaded()) & {name}
+
+
+def _live() -> frozenset[str]:
+    lines = map(str.split, Path("/proc/modules").read_text().splitlines())
+    return frozenset(line[0] for line in lines if line[4] == "Live")

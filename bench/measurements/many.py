@@ -1,0 +1,76 @@
+"""Many modules at once, with all that they need; beside what else loads modules, and their init alone."""
+
+import os
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from bench.guest import daemon, modules
+from bench.guest.bus import Client, client
+from bench.guest.insertion import Insertion, insertable
+from bench.measurement import seconds_in_turns, timed
+from bench.series import Comparison, Finding
+
+COUNT = 50
+_PAUSED = Path("/run/kmodd/paused")
+_MODULES_LOAD = Path("/run/bench-modules-load.conf")
+_QUIET_S = 0.6
+"""As in bench/guest/in_process.py."""
+
+
+def measure(rounds: int) -> Finding:
+    """A daemon that is told to go on, and ``kmodd --once`` from exec to exit, as a boot has it."""
+    insertion = insertable(COUNT)
+    modules.declare(insertion.names)
+    _MODULES_LOAD.write_text("\n".join(insertion.names))
+    parts = {
+        "kmodd at work": lambda: _resumed(insertion),
+        "kmodd --once": _once,
+        "modprobe --all": timed(lambda: _run(("modprobe", "--all", *insertion.names))),
+        "systemd-modules-load": timed(
+            lambda: _run(("/lib/systemd/systemd-modules-load", str(_MODULES_LOAD)))
+        ),
+        "their init, on all cores": lambda: insertion.by_hand() / (os.cpu_count() or 1),
+    }
+    each = {label: insertion.from_nothing(part) for label, part in parts.items()}
+    at_work, once, modprobe, modules_load, bound = seconds_in_turns(rounds, each)
+    return Finding(
+        (
+            Comparison("50 modules / modprobe --all", at_work, modprobe, target=0.6),
+            Comparison("50 modules / their init", at_work, bound, target=1.15),
+            Comparison("50 modules, --once / systemd-modules-load", once, modules_load),
+        ),
+        (
+            f"50 modules: {insertion.count} with all that they need; this guest has one processor, so nothing"
+            " is gained by loading several at once",
+        ),
+    )
+
+
+def _resumed(insertion: Insertion) -> float:
+    """Seconds from Resume() until all are live; the daemon is there and has seen that they are not."""
+    _PAUSED.parent.mkdir(mode=0o755, exist_ok=True)
+    _PAUSED.touch()
+    running = daemon.start()
+    try:
+        with client() as bus:
+            bus.call("Reconcile")  # what was undone before is not held against it
+            time.sleep(_QUIET_S)
+            return timed(lambda: _resume(bus, insertion))()
+    finally:
+        running.stop()
+
+
+def _resume(bus: Client, insertion: Insertion) -> None:
+    bus.call("Resume")
+    insertion.wait()
+
+
+def _once() -> float:
+    _PAUSED.unlink(missing_ok=True)
+    return timed(lambda: _run((daemon.KMODD, "--once")))()
+
+
+def _run(command: Sequence[str]) -> None:
+    subprocess.run(command, env=dict(daemon.ENVIRONMENT), check=True, stderr=subprocess.DEVNULL)
