@@ -1,6 +1,7 @@
 """What the kernel itself tells of modules: its uevents, in order, with the time of arrival."""
 
 import os
+import select
 import socket
 import threading
 import time
@@ -21,10 +22,12 @@ class ModuleEvents:
         self._socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_KOBJECT_UEVENT)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER_BYTES)
         self._socket.bind((0, _KERNEL_GROUP))
+        self._reading = threading.Lock()
         threading.Thread(target=self._record, name="uevents", daemon=True).start()
 
     def events(self, since: int) -> list[dict[str, object]]:
-        """Events from number ``since`` on: action, module, time_s (CLOCK_MONOTONIC)."""
+        """Events so far from number ``since`` on: action, module, time_s (CLOCK_MONOTONIC)."""
+        self._read()  # what has happened is in the socket, whether the thread has had its turn or not
         return self._events[since:]
 
     def signal_at_event(self, action: str, module: str, pid: int, number: int) -> None:
@@ -33,13 +36,22 @@ class ModuleEvents:
 
     def _record(self) -> None:
         while True:
-            fields = self._socket.recv(1 << 16).split(b"\0")
-            time_s = time.monotonic()
-            values = dict(field.split(b"=", 1) for field in fields if b"=" in field)
-            if values.get(b"SUBSYSTEM") == b"module" and b"SYNTH_UUID" not in values:
-                action, module = values[b"ACTION"].decode(), values[b"DEVPATH"].decode().rsplit("/", 1)[1]
-                self._spring(action, module)
-                self._events.append({"action": action, "module": module, "time_s": time_s})
+            select.select([self._socket], [], [])
+            self._read()
+
+    def _read(self) -> None:
+        """All that is in the socket."""
+        with self._reading, suppress(BlockingIOError):
+            while True:
+                self._take(self._socket.recv(1 << 16, socket.MSG_DONTWAIT).split(b"\0"))
+
+    def _take(self, fields: list[bytes]) -> None:
+        time_s = time.monotonic()
+        values = dict(field.split(b"=", 1) for field in fields if b"=" in field)
+        if values.get(b"SUBSYSTEM") == b"module" and b"SYNTH_UUID" not in values:
+            action, module = values[b"ACTION"].decode(), values[b"DEVPATH"].decode().rsplit("/", 1)[1]
+            self._spring(action, module)
+            self._events.append({"action": action, "module": module, "time_s": time_s})
 
     def _spring(self, action: str, module: str) -> None:
         trap = self._traps.pop((action, module), None)
