@@ -5,6 +5,7 @@ from typing import Any
 
 from kmodd.config.toml_text import toml_key, toml_text
 from kmodd.core.old_lines import Conversion, Kept, OldLine, Table, Value
+from kmodd.core.plain_number import typed
 from kmodd.model import Desired
 from kmodd.names import printable
 
@@ -12,7 +13,6 @@ _SCHEMA = "#:schema file:///usr/share/kmodd/schema/kmodd.d.schema.json"
 _PARAMETERS = "parameters."
 _OF_MODPROBE = frozenset(("options", "blacklist", "install", "remove", "softdep", "weakdep", "alias"))
 _BOOLEANS = {"Y": True, "N": False}
-_LONGEST_NUMBER = 18  # digits that fit into 64 bits, with or without a sign
 
 
 def toml(conversion: Conversion, release: str) -> str:
@@ -93,9 +93,7 @@ def _typed(value: Value) -> object:
         return list(text) if isinstance(text, tuple) else text
     if text in _BOOLEANS:
         return _BOOLEANS[text]
-    digits = text.removeprefix("-")
-    is_number = digits.isascii() and digits.isdecimal() and len(digits) <= _LONGEST_NUMBER
-    return int(text) if is_number and str(int(text)) == text else text
+    return typed(text)
 
 
 def _rest(title: str, kept: Iterable[Kept]) -> Iterator[str]:

@@ -13,15 +13,16 @@ from kmodd.cli.changes import came_of_it, show_row
 from kmodd.cli.connect import ask
 from kmodd.cli.manager import Manager
 from kmodd.cli.output import Output
-from kmodd.cli.own_file import OVERRIDE_PREFIX, SUFFIX, OwnFiles, Table
+from kmodd.cli.own_file import OwnFiles, Table
 from kmodd.cli.tones import in_order
+from kmodd.config.paths import override_name
+from kmodd.core.plain_number import typed
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import ModuleName, is_parameter_name, module_name, printable
 from kmodd.shown import Condition
 
 _LEFT_TO_OTHERS: Final = {"state": "auto"}
 _LOADED = (Condition.IN_SYNC, Condition.BUILTIN)
-_MOST_DIGITS = 19  # of a number that is written without quotes; text is as good to the kernel
 
 
 def load(options: Namespace, output: Output) -> int:
@@ -75,7 +76,7 @@ def assigned(words: Iterable[str]) -> Table:
                 f"{printable(word[:80])!r} sets no parameter",
                 "write PARAM=VALUE; kmoddctl status MODULE and modinfo -p show which there are",
             )
-        table[parameter.replace("-", "_")] = int(value) if _is_plain_number(value) else value
+        table[parameter.replace("-", "_")] = typed(value)
     return table
 
 
@@ -117,7 +118,7 @@ def _make_last(manager: Manager, files: OwnFiles, name: ModuleName, wanted: Tabl
     before, path = files.lasting(name), files.path(name)
     of_this_boot = files.override(name)
     if before is None:
-        own = frozenset((path.name, f"{OVERRIDE_PREFIX}{name}{SUFFIX}"))
+        own = frozenset((path.name, override_name(name)))
         is_declared = name in declared_without(own, places.CONFIG)
         table = _kept_as_it_is(wanted, is_declared=is_declared)
     else:
@@ -188,9 +189,3 @@ def _reload(manager: Manager, of: str = "") -> None:
     except KmoddError as error:
         if error.kind is not ErrorKind.INVALID_CONFIG or (of and f"{of}:" in error.message):
             raise
-
-
-def _is_plain_number(text: str) -> bool:
-    """Whether a number would be written back as the same text."""
-    digits = text.removeprefix("-")
-    return digits.isdecimal() and digits.isascii() and len(digits) < _MOST_DIGITS and str(int(text)) == text

@@ -10,13 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from kmodd.config.paths import ConfigPaths
+from kmodd.config.paths import ConfigPaths, override_name
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import ModuleName
 
 PREFIX, SUFFIX = "zz-kmoddctl-", ".toml"
-OVERRIDE_PREFIX = "zz-override-"
-"""As daemon/override_files.py has it, which kmoddctl does not import."""
 HEADER = "# Made by kmoddctl(1); `kmoddctl clear {name}` takes it away.\n"
 
 Table = dict[str, Any]
@@ -36,7 +34,7 @@ class OwnFiles:
 
     def override(self, name: ModuleName) -> Table:
         """What an override wants of a module in this boot, {} for nothing."""
-        return _table(self._override_dir / f"{OVERRIDE_PREFIX}{name}{SUFFIX}", name) or {}
+        return _table(self._override_dir / override_name(name), name) or {}
 
     def lasting(self, name: ModuleName) -> Table | None:
         """What the file that lasts says of a module, None without one. Raises FAILED for a person's own."""

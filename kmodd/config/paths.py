@@ -3,7 +3,17 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from kmodd.names import ModuleName
+
 _DIRECTORIES = ("/etc/kmodd.d", "/run/kmodd.d", "/usr/local/lib/kmodd.d", "/usr/lib/kmodd.d")
+
+OVERRIDE_PREFIX, OVERRIDE_SUFFIX = "zz-override-", ".toml"
+"""Of a drop-in that SetOverride makes: it sorts behind all others."""
+
+
+def override_name(module: ModuleName) -> str:
+    """File name of the override of a module."""
+    return f"{OVERRIDE_PREFIX}{module}{OVERRIDE_SUFFIX}"
 
 
 class ConfigPaths(NamedTuple):

@@ -5,12 +5,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from kmodd.config.paths import ConfigPaths
+from kmodd.config.paths import OVERRIDE_PREFIX, OVERRIDE_SUFFIX, ConfigPaths, override_name
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.files import write_atomically
 from kmodd.names import ModuleName, is_module_name
-
-PREFIX, SUFFIX = "zz-override-", ".toml"
 
 
 class OverrideFiles:
@@ -24,7 +22,7 @@ class OverrideFiles:
 
     def path(self, name: ModuleName) -> Path:
         """Where the override of a module lies."""
-        return self._directory / f"{PREFIX}{name}{SUFFIX}"
+        return self._directory / override_name(name)
 
     def hidden_by(self, name: ModuleName) -> Path | None:
         """The file of a higher directory that hides the override of a module."""
@@ -65,8 +63,8 @@ class OverrideFiles:
     def kept(self) -> dict[ModuleName, str]:
         """Every override there is, by module. Raises STATE_NOT_WRITABLE for what cannot be read."""
         with _writing(self._directory):
-            names = [path.name for path in self._directory.glob(f"{PREFIX}*{SUFFIX}")]
-        modules = [name.removeprefix(PREFIX).removesuffix(SUFFIX) for name in names]
+            names = [path.name for path in self._directory.glob(f"{OVERRIDE_PREFIX}*{OVERRIDE_SUFFIX}")]
+        modules = [name.removeprefix(OVERRIDE_PREFIX).removesuffix(OVERRIDE_SUFFIX) for name in names]
         return {ModuleName(n): self._read(ModuleName(n)) or "" for n in sorted(modules) if is_module_name(n)}
 
     def restore(self, kept: Mapping[ModuleName, str]) -> None:
@@ -81,7 +79,7 @@ class OverrideFiles:
     def end_trial(self) -> None:
         """Have nothing on trial any more (``kmoddctl try``). Raises STATE_NOT_WRITABLE."""
         with _writing(self._trial):
-            for path in self._trial.glob(f"*{SUFFIX}"):
+            for path in self._trial.glob(f"*{OVERRIDE_SUFFIX}"):
                 path.unlink(missing_ok=True)
 
     def _put_back(self, name: ModuleName, text: str | None) -> None:
