@@ -74,11 +74,16 @@ class KernelLog:
     def from_now(cls, fd: int, let_go: Callable[[int], None] = os.close) -> "KernelLog":
         """Everything that is logged after this call."""
         log = cls(fd, let_go)
-        try:
-            os.lseek(fd, 0, os.SEEK_END)
-        except OSError:
-            log.close()
+        log.restart()
         return log
+
+    def restart(self) -> None:
+        """As from now on again; for all who share the open file."""
+        if self.fd is not None:
+            try:
+                os.lseek(self.fd, 0, os.SEEK_END)
+            except OSError:
+                self.close()
 
     def texts(self, name: str = "") -> list[str]:
         """What the kernel logged since, without what has been read before: the first and the last lines.

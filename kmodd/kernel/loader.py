@@ -1,11 +1,13 @@
 """The loader: a small fork server between the daemon and the kernel, a program of its own.
 
-For every request it forks a child that does the one kernel operation, says itself what came of it, and ends.
-So an init function that hangs, oopses or is killed costs that child and nothing else. The server only forks,
-reaps, and says "lost" for a child that ended without a word. It ends when the daemon's end of the socket is
-closed, without waiting for children: one may be in a D state that no signal ends.
+For every request it has a child that does the one kernel operation and says itself what came of it. So an
+init function that hangs, oopses or is killed costs that child and nothing else. A child whose change went
+well is given the next one if that comes soon, because a fork is dearer than most changes; all others end with
+their answer. The server only forks, hands on, reaps, and says "lost" for a child that ended without a word.
+It ends when the daemon's end of the socket is closed, without waiting for children: one may be in a D state
+that no signal ends.
 
-Its children make a libkmod context each (0.2 ms): so modprobe.d and the module tree are never stale, and a
+A libkmod context is made for each request (0.2 ms): so modprobe.d and the module tree are never stale, and a
 file in there that hangs or breaks libkmod costs one child too.
 
 Started as ``python -I -S loader_main.py FD [PLACES]``; nothing heavy is imported: no dataclasses, no asyncio.
@@ -19,11 +21,12 @@ import select
 import signal
 import socket
 import sys
-from typing import Final, NamedTuple
+from typing import Final
 
 from kmodd.errors import ErrorKind
+from kmodd.kernel.children import Child, Job
 from kmodd.kernel.kmsg import KernelLog, KernelLogs
-from kmodd.kernel.operations import LOGGED, carry_out
+from kmodd.kernel.operations import LOGGED
 from kmodd.kernel.tools import Tools
 from kmodd.kernel.wire import (
     PACKET_LIMIT,
@@ -38,84 +41,119 @@ from kmodd.kernel.wire import (
 from kmodd.names import LOADER
 
 _PR_SET_NAME: Final = 15  # include/uapi/linux/prctl.h
-# Longer than a module tree needs to be read. A pass waits for that, so a child must have an end where a file
-# system does not answer, or where a FIFO lies among the files of modprobe.d.
-_READING_S: Final = 30
-_FDS_PER_CHILD: Final = 2  # pidfd and kernel log
+_FREE_MS: Final = 1000  # longer than the daemon needs from one change to the next of the same burst
+_FDS_PER_CHILD: Final = 3  # pidfd, channel and kernel log
 _FDS_SPARE: Final = 32
 # Ctrl-C and the stop of a service reach the whole process group or control group. The daemon decides what
 # then happens; a load under way is not to be interrupted, and the server ends with the socket.
 _IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class _Child(NamedTuple):
-    """A child under way. It shares the log with the server: what it did not live to read is still there."""
-
-    pid: int
-    number: int
-    log: KernelLog
-
-
-class _Job(NamedTuple):
-    """What a fresh child has to do."""
-
-    request: Request
-    log: KernelLog
-
-
 class _Server:
-    """Forks and reaps; children are keyed by their pidfd."""
+    """Forks, hands on and reaps; children are kept by their pidfd, and by their channel while it is open."""
 
     def __init__(self, daemon: socket.socket, logs: KernelLogs, children_limit: int) -> None:
         self._daemon = daemon
         self._logs = logs
         self._children_limit = children_limit
-        self._children: dict[int, _Child] = {}
+        self._children: dict[int, Child] = {}
+        self._channels: dict[int, Child] = {}
+        self._free: list[Child] = []
         self._poll = select.poll()
         self._poll.register(daemon, select.POLLIN)
 
-    def serve(self) -> _Job | None:
+    def serve(self) -> Job | None:
         """Serve until the daemon is gone: None then; in each child it returns too, with the child's job."""
         while True:
-            for fd, _events in self._poll.poll():
-                if fd != self._daemon.fileno():
-                    self._reap(fd)
-                    continue
+            events = {fd for fd, _ in self._poll.poll(_FREE_MS if self._free else None)}
+            if not events:
+                self._dismiss_free()
+            for fd in events & self._channels.keys():  # who has become free can be given what comes now
+                self._hear(self._channels[fd])
+            for fd in events & self._children.keys():
+                self._reap(fd)
+            if self._daemon.fileno() in events:
                 packet = self._daemon.recv(PACKET_LIMIT)
-                if not packet:
-                    return None
-                job = self._start(decode_request(packet))
-                if job is not None:
+                job = self._start(packet) if packet else None
+                if job is not None or not packet:
                     return job
 
-    def _start(self, request: Request) -> _Job | None:
-        """Fork a child for ``request``: its job in the child, None in the server."""
+    def _start(self, packet: bytes) -> Job | None:
+        """Have a child do what ``packet`` asks for: its job in a new child, None in the server."""
+        request = decode_request(packet)
+        if request.verb in LOGGED and self._give(packet, request.number):
+            return None
         if len(self._children) >= self._children_limit:
             self._refuse(request.number, "too many of its children are still at work")
             return None
-        log = self._logs.from_now() if request.verb in LOGGED else KernelLog(None)
         try:
-            pid = os.fork()
+            return self._fork(request)
         except OSError as error:
-            log.close()
             self._refuse(request.number, os.strerror(error.errno or 0))
             return None
-        if pid == 0:
+
+    def _give(self, packet: bytes, number: int) -> bool:
+        """Give it to a child that is free; false if there is none."""
+        while self._free:
+            if self._free.pop().give(packet, number):
+                return True
+        return False
+
+    def _fork(self, request: Request) -> Job | None:
+        """As ``_start``, with a new child. Raises OSError."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        log = self._logs.from_now() if request.verb in LOGGED else KernelLog(None)
+        child = Child(request.number, log, ours)
+        try:
+            child.pid = os.fork()
+        except OSError:
+            child.close()
+            theirs.close()
+            raise
+        if child.pid == 0:
+            ours.close()
             self._forget_children()
-            return _Job(request, log)
-        pidfd = os.pidfd_open(pid)
-        self._children[pidfd] = _Child(pid, request.number, log)
-        self._poll.register(pidfd, select.POLLIN)
+            return Job(request, log, theirs)
+        theirs.close()
+        self._add(child)
         return None
+
+    def _add(self, child: Child) -> None:
+        pidfd = os.pidfd_open(child.pid)
+        self._children[pidfd] = self._channels[child.channel.fileno()] = child
+        self._poll.register(pidfd, select.POLLIN)
+        self._poll.register(child.channel, select.POLLIN)
+
+    def _hear(self, child: Child) -> None:
+        """It is free, or it ends."""
+        if child.hears_free():
+            self._free.append(child)
+        else:
+            self._dismiss(child)
+
+    def _dismiss_free(self) -> None:
+        for child in self._free:
+            self._dismiss(child)
+        self._free = []
+
+    def _dismiss(self, child: Child) -> None:
+        """Give it nothing any more: it ends when it next wants something."""
+        if self._channels.pop(child.channel.fileno(), None) is not None:
+            self._poll.unregister(child.channel)
+            child.channel.close()
 
     def _reap(self, pidfd: int) -> None:
         """Take leave of a child that has ended, and speak for it if it could not."""
         child = self._children.pop(pidfd)
         self._poll.unregister(pidfd)
         os.close(pidfd)
+        self._dismiss(child)
+        self._free = [other for other in self._free if other is not child]
         _, status = os.waitpid(child.pid, 0)
         if status:
-            self._daemon.sendall(encode_lost(child.number, child.log.texts()))
+            messages = child.log.texts()
+            for number in child.unanswered:
+                self._daemon.sendall(encode_lost(number, messages))
         child.log.close()
 
     def _refuse(self, number: int, why: str) -> None:
@@ -129,7 +167,7 @@ class _Server:
         """In a child: give back what belongs to its siblings."""
         for pidfd, sibling in self._children.items():
             os.close(pidfd)
-            sibling.log.close()
+            sibling.close()
 
 
 def main() -> None:
@@ -146,18 +184,10 @@ def main() -> None:
     try:
         job = _Server(daemon, KernelLogs(places.kmsg, kmsg_files), children_limit).serve()
         if job is not None:
-            limit_time(job.request)
-            for packet in encode_answer(job.request.number, carry_out(job.request, tools, job.log)):
-                daemon.sendall(packet)
+            job.work(daemon, tools)
     except (BrokenPipeError, ConnectionResetError):
         os._exit(1)  # the daemon is gone: nobody is left to tell
     os._exit(0)
-
-
-def limit_time(request: Request) -> None:
-    """In a child: SIGALRM ends one that only reads; a change of the kernel takes what it takes."""
-    if request.verb not in LOGGED:
-        signal.alarm(_READING_S)
 
 
 def _settle(fd: int, kmsg_files: range) -> int:

@@ -1,0 +1,96 @@
+"""A child of the loader, as the server knows it and as it knows itself.
+
+Imported by the loader: nothing heavy in here.
+"""
+
+import signal
+import socket
+from typing import Final, NamedTuple
+
+from kmodd.kernel.kmsg import KernelLog
+from kmodd.kernel.operations import LOGGED, carry_out
+from kmodd.kernel.tools import Tools
+from kmodd.kernel.wire import PACKET_LIMIT, Answer, Request, decode_request, encode_answer
+
+# Longer than a module tree needs to be read. A pass waits for that, so a child must have an end where a file
+# system does not answer, or where a FIFO lies among the files of modprobe.d.
+_READING_S: Final = 30
+_CHANGES_EACH: Final = 64  # whatever a child loses with each of them, it ends with that
+_FREE: Final = b"free"
+
+
+class Child:
+    """The server's end of it. They share the log: what the child did not live to read is still there.
+
+    On ``channel`` a child whose change went well says that it is free, and is given the next.
+    """
+
+    __slots__ = ("_left", "channel", "log", "pid", "unanswered")
+
+    def __init__(self, number: int, log: KernelLog, channel: socket.socket) -> None:
+        self.pid = 0
+        self.log = log
+        self.channel = channel
+        self.unanswered = [number]
+        """Numbers of the requests of which it is not certain that they were answered."""
+        self._left = _CHANGES_EACH - 1
+
+    def hears_free(self) -> bool:
+        """Take what it says on the channel: whether it can be given more."""
+        if self.channel.recv(len(_FREE)) != _FREE:
+            return False
+        del self.unanswered[:-1]  # what it did before this change has been answered
+        return self._left > 0
+
+    def give(self, packet: bytes, number: int) -> bool:
+        """Hand on the request of a change; false if it is not there any more."""
+        self.log.restart()
+        try:
+            self.channel.send(packet)
+        except OSError:
+            return False
+        self.unanswered.append(number)
+        self._left -= 1
+        return True
+
+    def close(self) -> None:
+        """Let go of what this process has of it."""
+        self.channel.close()
+        self.log.close()
+
+
+class Job(NamedTuple):
+    """The child's own end: what it has to do first, and where more of that may come from."""
+
+    request: Request
+    log: KernelLog
+    channel: socket.socket
+
+    def work(self, daemon: socket.socket, tools: Tools) -> None:
+        """Do it, and what else comes. Raises OSError when nobody is left to tell."""
+        request: Request | None = self.request
+        while request is not None:
+            limit_time(request)
+            answer = carry_out(request, tools, self.log)
+            is_free = _went_well(answer)
+            if is_free:
+                self.channel.send(_FREE)  # first: who has the answer may ask for the next change at once
+            for packet in encode_answer(request.number, answer):
+                daemon.sendall(packet)
+            request = self._next() if is_free else None
+
+    def _next(self) -> Request | None:
+        packet = self.channel.recv(PACKET_LIMIT)
+        return decode_request(packet) if packet else None
+
+
+def limit_time(request: Request) -> None:
+    """In a child: SIGALRM ends one that only reads; a change of the kernel takes what it takes."""
+    if request.verb not in LOGGED:
+        signal.alarm(_READING_S)
+
+
+def _went_well(answer: Answer) -> bool:
+    """Whether the process is as good as new, as far as anybody can tell."""
+    report = answer.get("report")
+    return report is not None and not report["error"]

@@ -1,0 +1,149 @@
+"""Which child of the loader makes a change: one that is free and has done well, else a new one."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from kmodd.kernel.client import LoaderClient
+from kmodd.model import Report
+from tests.adapters.loader_fixture import ABSENT, MODULE, Sandbox, children_of, ended, running
+
+Scenario = Callable[[LoaderClient], Awaitable[None]]
+
+
+@pytest.fixture
+def sandbox(tmp_path: Path) -> Sandbox:
+    sandbox = Sandbox(tmp_path)
+    (sandbox.parameters / "easy").touch()
+    return sandbox
+
+
+def carry_out(sandbox: Sandbox, scenario: Scenario) -> None:
+    async def whole() -> None:
+        async with running(sandbox.roots) as client:
+            for pid in children_of(client.pid):
+                await ended(pid)  # what it began with has failed
+            await scenario(client)
+
+    asyncio.run(whole())
+
+
+async def wrote(client: LoaderClient, sandbox: Sandbox) -> int:
+    """A change that goes well; the process that made it, which is free since."""
+    report = await client.perform(sandbox.write("easy"))
+    assert (report.error, report.lost) == (0, False)
+    (pid,) = children_of(client.pid)
+    return pid
+
+
+def test_who_did_well_makes_the_next_change(sandbox: Sandbox) -> None:
+    async def scenario(client: LoaderClient) -> None:
+        assert await wrote(client, sandbox) == await wrote(client, sandbox)
+
+    carry_out(sandbox, scenario)
+
+
+def test_who_was_refused_by_the_kernel_makes_none_any_more(sandbox: Sandbox) -> None:
+    async def scenario(client: LoaderClient) -> None:
+        first = await wrote(client, sandbox)
+        assert (await client.perform(sandbox.write("absent"))).error
+        await ended(first)
+        assert await wrote(client, sandbox) != first
+
+    carry_out(sandbox, scenario)
+
+
+def test_who_hangs_is_given_nothing(sandbox: Sandbox) -> None:
+    sandbox.hang("slow")
+
+    async def scenario(client: LoaderClient) -> None:
+        first = await wrote(client, sandbox)
+        hung = asyncio.create_task(client.perform(sandbox.write("slow")))
+        await asyncio.sleep(0)  # it asks first
+        assert not (await client.perform(sandbox.write("easy"))).lost
+        assert not hung.done()
+        assert first in children_of(client.pid)
+        reader = sandbox.release("slow")
+        assert not (await hung).lost
+        os.close(reader)
+
+    carry_out(sandbox, scenario)
+
+
+def test_who_asks_something_has_a_child_of_its_own(sandbox: Sandbox) -> None:
+    async def scenario(client: LoaderClient) -> None:
+        first = await wrote(client, sandbox)
+        assert await client.parameters([MODULE]) == {MODULE: {"easy": "1"}}
+        assert await wrote(client, sandbox) == first
+
+    carry_out(sandbox, scenario)
+
+
+def test_who_is_killed_in_a_later_change_loses_that_one(sandbox: Sandbox) -> None:
+    sandbox.hang("slow")
+
+    def log(text: bytes) -> None:
+        with sandbox.kmsg.open("ab") as kmsg:
+            kmsg.write(b"0,1,2,-;hung: " + text + b"\n")
+
+    async def lost(client: LoaderClient) -> Report:
+        first = await wrote(client, sandbox)
+        log(b"before")
+        hung = asyncio.create_task(client.perform(sandbox.write("slow")))
+        await asyncio.sleep(0)
+        await client.parameters([ABSENT])  # the server has handed on what came before
+        log(b"during")
+        os.kill(first, signal.SIGKILL)
+        return await hung
+
+    async def scenario(client: LoaderClient) -> None:
+        report = await lost(client)
+        assert (report.lost, report.died, report.messages) == (True, True, ("hung: during",))
+
+    carry_out(sandbox, scenario)
+
+
+def test_who_is_killed_while_free_is_missed_by_nobody(sandbox: Sandbox) -> None:
+    async def scenario(client: LoaderClient) -> None:
+        first = await wrote(client, sandbox)
+        os.kill(client.pid, signal.SIGSTOP)  # so that the server hears of both at once
+        os.kill(first, signal.SIGKILL)
+        await ended(first)
+        asking = asyncio.create_task(client.perform(sandbox.write("easy")))
+        await asyncio.sleep(0)
+        os.kill(client.pid, signal.SIGCONT)
+        assert (await asking).error == 0
+
+    carry_out(sandbox, scenario)
+
+
+def test_nobody_stays_when_nothing_comes(sandbox: Sandbox) -> None:
+    async def scenario(client: LoaderClient) -> None:
+        first = await wrote(client, sandbox)
+        await ended(first)
+        assert await wrote(client, sandbox) != first
+
+    carry_out(sandbox, scenario)
+
+
+def test_nobody_makes_changes_for_ever(sandbox: Sandbox) -> None:
+    async def scenario(client: LoaderClient) -> None:
+        (first,) = {await wrote(client, sandbox) for _ in range(63)}
+        assert not (await client.perform(sandbox.write("easy"))).error
+        await ended(first)
+        assert await wrote(client, sandbox) != first
+
+    carry_out(sandbox, scenario)
+
+
+def test_all_end_with_the_loader(sandbox: Sandbox) -> None:
+    async def scenario(client: LoaderClient) -> None:
+        first = await wrote(client, sandbox)
+        await client.close()
+        await ended(first)
+
+    carry_out(sandbox, scenario)
