@@ -219,7 +219,8 @@ class Reconciler:
             memory, busy = self._store.memory, self._store.busy
             findings = await self._survey.look(catalog, look, memory, busy, included)
             unwanted = [name for name, module in findings.desired.modules.items() if module.to_remove]
-            self._store.look(findings.observed, findings.desired.present, unwanted)
+            settled = self._store.look(findings.observed, findings.desired.present, unwanted)
+            self._trigger.notify(Look(modules=settled))  # this pass still manages what was only owed
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
             findings = findings._replace(tree_changed=findings.tree_changed or self._tree_changed)
             self._tree_changed = False

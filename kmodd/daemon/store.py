@@ -1,15 +1,13 @@
 """Memory of this boot, and the part of it that a restart must not forget.
 
 That is: which loads and writes were ours, what was taken out to be loaded again, and whose device was there.
-The file lies under /run, so it ends with the boot. A record is believed only while the kernel shows the same
+The files lie under /run, so they end with the boot. A record is believed only while the kernel shows the same
 instance of the module (core/memory.py).
 """
 
-import json
 from collections.abc import Collection, Container, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from kmodd.core.diagnose import Retry
 from kmodd.core.memory import (
@@ -23,20 +21,17 @@ from kmodd.core.memory import (
     Wait,
     succeeded,
 )
-from kmodd.files import write_atomically
+from kmodd.daemon.memory_file import Kept, MemoryFile
 from kmodd.model import ObservedModule, Parameter
-from kmodd.names import ModuleName, is_module_name
-from kmodd.shown import ActionKind, ModuleState, Stage
-
-FORMAT = 3
-_MOST = (1 << 63) - 1
+from kmodd.names import ModuleName
+from kmodd.shown import ActionKind, ModuleState
 
 
 class MemoryStore:
     """Mutable home of the memory; ``path`` is the file of what outlives the process."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._file = MemoryFile(path)
         self._attempts: dict[ModuleName, Attempt] = {}
         self._in_flight: dict[ModuleName, Flight] = {}
         self._ends: dict[ModuleName, tuple[int, Flight]] = {}
@@ -44,7 +39,7 @@ class MemoryStore:
         """How many actions have ended well: tells before and after where a clock may not."""
         self._successes: Successes = {}
         self._waits: dict[ModuleName, Wait] = {}
-        kept = _read(path)
+        kept = self._file.read()
         self._loads = dict(kept.loads)
         self._owed = set(kept.owed)
         self._met = set(kept.met)
@@ -113,7 +108,8 @@ class MemoryStore:
     def remember_load(self, module: ModuleName, record: LoadRecord) -> None:
         """Keep that this instance is ours, across restarts of the daemon. Raises OSError."""
         self._loads[module] = record
-        self._write()
+        if not self._file.add_load(module, record):
+            self._write()
 
     def remember_write(
         self, module: ModuleName, instance: int, written: Iterable[Parameter], shown: Iterable[Parameter]
@@ -145,15 +141,17 @@ class MemoryStore:
         observed: Mapping[ModuleName, ObservedModule],
         present: Collection[ModuleName],
         unwanted: Collection[ModuleName] = (),
-    ) -> None:
+    ) -> frozenset[ModuleName]:
         """What the kernel shows settles what is owed, and so does a file that wants it out (``unwanted``).
 
-        ``present``: modules whose device is there.
+        ``present``: modules whose device is there. Returns what is not owed any more.
         """
         back = {n for n in self._owed if n in observed and observed[n].state is ModuleState.LOADED}
         # Without device and module there is nothing left to follow.
         met = {name for name in self._met if name in observed} | set(present)
-        self._settle(self._owed - (back - self._in_flight.keys()) - set(unwanted), met)
+        settled = self._owed & ((back - self._in_flight.keys()) | set(unwanted))
+        self._settle(self._owed - settled, met)
+        return frozenset(settled)
 
     def _settle(self, owed: set[ModuleName], met: set[ModuleName]) -> None:
         if (owed, met) != (self._owed, self._met):
@@ -187,15 +185,7 @@ class MemoryStore:
         self._successes = {key: success for key, success in kept.items() if key[0] != module}
 
     def _write(self) -> None:
-        loads = {name: _row(record) for name, record in self._loads.items()}
-        document = {
-            "format": FORMAT,
-            "loads": loads,
-            "owed": sorted(self._owed),
-            "met": sorted(self._met),
-            "crashes": dict(self._crashes),
-        }
-        write_atomically(self._path, json.dumps(document).encode())
+        self._file.write(Kept(self._loads, self._owed, self._met, self._crashes))
 
 
 class _Busy(Container[ModuleName]):
@@ -211,57 +201,3 @@ class _Busy(Container[ModuleName]):
 def _merged(old: Iterable[Parameter], new: Iterable[Parameter]) -> tuple[Parameter, ...]:
     """One of each name, the new ones in the place of the old."""
     return tuple({p.name: p for p in (*old, *new)}.values())
-
-
-def _row(record: LoadRecord) -> dict[str, Any]:
-    """A record without the kernel's messages, which are for the moment."""
-    return record._replace(messages=())._asdict()
-
-
-def _read(path: Path) -> Memory:
-    """What was kept, as far as it can be read; a damaged file is as none."""
-    try:
-        document = json.loads(path.read_bytes())
-        if document["format"] != FORMAT:
-            return Memory()
-        loads = {
-            ModuleName(name): _record(row) for name, row in document["loads"].items() if is_module_name(name)
-        }
-        crashes = {
-            ModuleName(name): Crash(ActionKind(kind), tuple(map(str, messages)))
-            for name, (kind, messages) in document["crashes"].items()
-            if is_module_name(name)
-        }
-        return Memory(
-            loads=loads, owed=_names(document["owed"]), met=_names(document["met"]), crashes=crashes
-        )
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        return Memory()
-
-
-def _record(row: dict[str, Any]) -> LoadRecord:
-    return LoadRecord(
-        instance=_number(row["instance"]),
-        parameters=_parameters(row["parameters"]),
-        loaded_us=_number(row["loaded_us"]),
-        duration_us=_number(row["duration_us"]),
-        shown=_parameters(row["shown"]),
-        stages=tuple(Stage(str(name), _number(duration_us)) for name, duration_us in row["stages"]),
-        ignored=_parameters(row.get("ignored", ())),  # an older kmodd did not keep them
-    )
-
-
-def _number(value: Any) -> int:
-    """One that the bus can carry; raises ValueError."""
-    number = int(value)
-    if not 0 <= number <= _MOST:
-        raise ValueError(f"{number} is no count of this boot")
-    return number
-
-
-def _parameters(rows: Iterable[tuple[str, str]]) -> tuple[Parameter, ...]:
-    return tuple(Parameter(str(name), str(value)) for name, value in rows)
-
-
-def _names(names: Iterable[str]) -> frozenset[ModuleName]:
-    return frozenset(ModuleName(name) for name in names if is_module_name(name))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from kmodd.core.diagnose import Retry
 from kmodd.core.memory import Attempt, Flight, LoadRecord, Wait
-from kmodd.daemon.store import FORMAT, MemoryStore
+from kmodd.daemon.memory_file import FORMAT
+from kmodd.daemon.store import MemoryStore
 from kmodd.model import ObservedModule, Parameter
 from kmodd.names import ModuleName
 from kmodd.shown import ActionKind, Condition, ModuleState
