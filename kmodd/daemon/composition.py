@@ -185,7 +185,7 @@ class Daemon:
         return await self._checkpoints.compiled(lambda: load_catalog(self._places.config))
 
     def _executor_changed(self) -> None:
-        self._trigger.notify(Look(retry=True))
+        self._trigger.notify(Look(retry=True), gather=not self._executor.idle)
 
     async def _reload_when_asked(self) -> None:
         """SIGHUP is answered by READY=1 when a pass that began after it is over, whatever that came to."""

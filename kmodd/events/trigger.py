@@ -68,6 +68,11 @@ class TokenBucket:
         self._spent_until = max(now, self._spent_until) + 1 / self.rate_hz
 
 
+SHARE: Final = 5
+"""Of the time in which things keep happening, passes take one part in so many: dearer ones gather more."""
+_LONGEST_S: Final = 1.0
+
+
 class Trigger:
     """Gathers looks for a single consumer; belongs to the running event loop, keeps at most one timer."""
 
@@ -76,14 +81,20 @@ class Trigger:
         self._bucket = bucket or TokenBucket()
         self._pending = NOTHING
         self._quiet_until = float("-inf")
+        self._taken_at: float | None = None
         self._wake_at: float | None = None
         self._changed = asyncio.Event()
 
-    def notify(self, look: Look) -> None:
-        """Add ``look`` to what the next pass looks at; never blocks, never fails."""
+    def notify(self, look: Look, *, gather: bool = True) -> None:
+        """Add ``look`` to what the next pass looks at; never blocks, never fails.
+
+        ``gather`` is false for what somebody waits for, and nothing more will come with.
+        """
         was_idle = not self._pending
         self._pending |= look
-        if was_idle and self._pending:
+        if not gather:
+            self._quiet_until = float("-inf")
+        if self._pending and (was_idle or not gather):
             self._changed.set()
 
     def wake_at(self, when: float | None) -> None:
@@ -95,6 +106,7 @@ class Trigger:
     async def wait(self) -> Look:
         """The next merged look, never an empty one: at once after a quiet time, else when that has passed."""
         loop = asyncio.get_running_loop()
+        self._gather_longer(loop.time())
         while True:
             due = self._due()
             if due is not None and due <= loop.time():
@@ -115,8 +127,16 @@ class Trigger:
             self._wake_at = None
         self._pending = NOTHING
         self._quiet_until = now + self.quiet_time_s
+        self._taken_at = now
         self._bucket.take(now)
         return look
+
+    def _gather_longer(self, now: float) -> None:
+        """Who took the last look is done with it: after a long pass more is gathered."""
+        if self._taken_at is not None and self._quiet_until > self._taken_at:
+            at_least_s = min(SHARE * (now - self._taken_at), _LONGEST_S)
+            self._quiet_until = max(self._quiet_until, self._taken_at + at_least_s)
+        self._taken_at = None
 
     async def _sleep_until(self, due: float | None) -> None:
         self._changed.clear()

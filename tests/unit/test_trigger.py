@@ -4,6 +4,7 @@ import asyncio
 import selectors
 from collections import deque
 from collections.abc import Callable, Coroutine
+from functools import partial
 from itertools import pairwise
 from typing import Any, TypeVar
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmodd.events.trigger import EVERYTHING, MOST_NAMES, NOTHING, Look, TokenBucket, Trigger
+from kmodd.events.trigger import EVERYTHING, MOST_NAMES, NOTHING, SHARE, Look, TokenBucket, Trigger
 from kmodd.names import ModuleName
 
 T = TypeVar("T")
@@ -101,6 +102,42 @@ def test_a_pass_in_progress_gathers_the_rest() -> None:
         return await trigger.wait(), clock.now - ended
 
     assert run(scenario) == (CONFIG | DUMMY, 0.0)
+
+
+def test_after_a_long_pass_more_is_gathered() -> None:
+    async def scenario(clock: Clock) -> list[float]:
+        trigger = Trigger(0.1)
+        began = []
+        for pass_time_s in (0.01, 0.1, 0.4):
+            trigger.notify(CONFIG)
+            await trigger.wait()
+            began.append(clock.now)
+            await asyncio.sleep(pass_time_s)
+        trigger.notify(CONFIG)
+        await trigger.wait()
+        return [b - a for a, b in pairwise([*began, clock.now])]
+
+    assert run(scenario) == pytest.approx([0.1, 0.1 * SHARE, 1.0])
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_what_somebody_waits_for_is_not_gathered(late: bool) -> None:
+    """Whether it comes in the middle of the pass before it, or after that."""
+
+    async def scenario(clock: Clock) -> tuple[Look, float]:
+        trigger = Trigger(0.1)
+        trigger.notify(CONFIG)
+        await trigger.wait()
+        trigger.notify(DUMMY)
+        hurry = partial(trigger.notify, devices("/sys/devices/a"), gather=False)
+        asyncio.get_running_loop().call_later(0.03, hurry)
+        began = clock.now
+        await asyncio.sleep(0.0 if late else 0.05)
+        return await trigger.wait(), clock.now - began
+
+    look, elapsed = run(scenario)
+    assert look == DUMMY | devices("/sys/devices/a")
+    assert elapsed == pytest.approx(0.03 if late else 0.05)
 
 
 def test_idle_needs_no_timer() -> None:
