@@ -79,6 +79,14 @@ class DesiredState(NamedTuple):
     present: frozenset[ModuleName] = frozenset()
     unready: frozenset[ModuleName] = frozenset()
 
+    @property
+    def awaits_device(self) -> bool:
+        """Whether a device that comes may have to be followed by its module at once."""
+        return any(
+            module.unmet and module.declaration and module.declaration.when.devices
+            for module in self.modules.values()
+        )
+
 
 def resolve(catalog: Catalog, facts: Facts, infos: Infos, history: History | None = None) -> DesiredState:
     """Desired state of everything that the catalog names or pulls in."""

@@ -82,6 +82,7 @@ class Daemon:
         reader.modules()  # before all else, so that a machine without them, or without /proc, is told so
         self._tree = places.modules / reader.release()
         inventory = Inventory(loader, runtime / "inventory.json", self._tree, places.modprobe_dirs)
+        self._loader = loader
         devices = PresentDevices()
         self._uevents = Uevents(self._trigger.notify, sys_root=places.roots.sys, known=devices.knows)
         hints = FileHints(self._trigger.notify, places.roots.sys)
@@ -163,6 +164,7 @@ class Daemon:
         self._bus.show()
         self._shown = True
         self._report(summary(snapshot))
+        self._loader.expect(soon=snapshot.expecting and not self._once)
 
     def finished(self, rows: tuple[OutcomeRow, ...]) -> None:
         """A plan has been carried out: tell the bus."""

@@ -324,6 +324,7 @@ class Reconciler:
             enforcing=self._enforcement.permitted,
             security=findings.security,
             initramfs=copies,
+            expecting=findings.desired.awaits_device and self._enforcement.permitted,
         )
         if old.problem and not problem:
             _log.info("the trouble is over: %s", old.problem, extra=fields(MessageId.TROUBLE_OVER))

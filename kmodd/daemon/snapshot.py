@@ -29,6 +29,8 @@ class Snapshot(NamedTuple):
     enforcing: bool = True
     security: Security = Security()
     initramfs: Copies = Copies()
+    expecting: bool = False
+    """Whether a device that comes is to be followed by its module at once."""
 
     @property
     def issues(self) -> tuple[Issue, ...]:

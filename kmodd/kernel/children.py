@@ -8,9 +8,9 @@ import socket
 from typing import Final, NamedTuple
 
 from kmodd.kernel.kmsg import KernelLog
-from kmodd.kernel.operations import LOGGED, carry_out
+from kmodd.kernel.operations import LOGGED, carry_out, warm_up
 from kmodd.kernel.tools import Tools
-from kmodd.kernel.wire import PACKET_LIMIT, Answer, Request, decode_request, encode_answer
+from kmodd.kernel.wire import PACKET_LIMIT, SPARE, Answer, Request, decode_request, encode_answer
 
 # Longer than a module tree needs to be read. A pass waits for that, so a child must have an end where a file
 # system does not answer, or where a FIFO lies among the files of modprobe.d.
@@ -69,6 +69,10 @@ class Job(NamedTuple):
     def work(self, daemon: socket.socket, tools: Tools) -> None:
         """Do it, and what else comes. Raises OSError when nobody is left to tell."""
         request: Request | None = self.request
+        if self.request.verb == SPARE:
+            warm_up(tools)
+            self.channel.send(_FREE)
+            request = self._next()
         while request is not None:
             limit_time(request)
             answer = carry_out(request, tools, self.log)

@@ -1,7 +1,9 @@
 """The daemon's side of the loader (``ports.Loader``)."""
 
+import asyncio
 import errno
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from kmodd.errors import ErrorKind, KmoddError
@@ -16,6 +18,7 @@ from kmodd.kernel.wire import (
     LOOKUP,
     PARAMETERS,
     RESTRAINT,
+    SPARE,
     SYMBOLS,
     UNLOAD,
     USERS,
@@ -41,12 +44,14 @@ from kmodd.shown import Stage
 
 # Names in one request: 256 of 55 bytes, twice, stay within a packet.
 _CHUNK: Final = 256
+_IDLE_S: Final = 10.0
+"""After this long without work the loader costs more than it saves: a third of all memory, 15 ms to start."""
 _PROOFS_CHUNK: Final = 16  # each takes up to a second
 _READING_HINT: Final = "see that every file of modprobe.d and of the module tree can be read at once"
 
 
 class LoaderClient:
-    """Starts the loader when it is first needed, and anew after it has died; for one event loop.
+    """Starts the loader when it is needed, ends it when it is not for a while; for one event loop.
 
     Cancelling a call forgets the answer; what the kernel has begun goes on.
     """
@@ -65,12 +70,26 @@ class LoaderClient:
         )
         self._kmsg_files = kmsg_files
         self._process: LoaderProcess | None = None
+        self._ending: LoaderProcess | None = None
+        self._rest: asyncio.TimerHandle | None = None
+        self._expecting = False
+        self._has_spare = False
         self._crowd = Crowd()
 
     @property
     def pid(self) -> int:
         """Process id of the loader; 0 while none runs."""
         return self._process.pid if self._process is not None and self._process.alive else 0
+
+    def expect(self, *, soon: bool) -> None:
+        """Whether a change may be wanted at any moment, and then at once: loader and child are kept ready."""
+        was, self._expecting = self._expecting, soon
+        if was and not soon:
+            self._rest_later()
+        if soon and not self._is_busy and not (self._has_spare and self.pid):
+            with suppress(KmoddError):  # who wants a change will hear of it
+                self._running().tell(SPARE)
+                self._has_spare = True
 
     async def perform(self, request: Request, note: Note | None = None) -> Report:
         """Carry out ``request`` after writing down its intent; the report is a claim, to be verified.
@@ -81,9 +100,10 @@ class LoaderClient:
         body["note"] = note._asdict() if note else None
         with self._crowd.entered(request.module) as others:
             try:
-                answer = await self._running().ask(verb, body)
+                answer = await self._asked(verb, body)
             except OSError as error:
                 return Report(error=error.errno or errno.EIO)
+        self._has_spare = False  # it may have been the spare one that made the change, and ended
         if isinstance(answer, Lost):
             messages = without_others(answer.messages, request.module, others)
             return Report(lost=True, died=answer.died, messages=messages)
@@ -168,8 +188,10 @@ class LoaderClient:
 
     async def close(self) -> None:
         """End the loader and reap it; never waits for its children. A later request starts another."""
-        if self._process is not None:
-            await self._process.close()
+        self._stay()
+        for process in (self._ending, self._process):
+            if process is not None:
+                await process.close()
 
     async def _restrain(self, denied: list[ModuleName], rendered: list[ModuleName]) -> RestraintRow:
         body = {"denied": denied, "rendered": rendered, "modprobe_file": self.modprobe_file}
@@ -177,7 +199,7 @@ class LoaderClient:
 
     async def _ask(self, verb: bytes, body: dict[str, Any]) -> Answer:
         try:
-            answer = await self._running().ask(verb, body)
+            answer = await self._asked(verb, body)
         except OSError as error:
             message = f"the loader cannot be asked for a {verb.decode()}: {error.strerror}"
             raise KmoddError(ErrorKind.LOADER_LOST, message) from error
@@ -187,10 +209,40 @@ class LoaderClient:
             )
         return _checked(answer)
 
+    async def _asked(self, verb: bytes, body: dict[str, Any]) -> Answer | Lost:
+        """Ask the loader, which stays for that. Raises LOADER_LOST; OSError: E2BIG."""
+        self._stay()
+        try:
+            return await self._running().ask(verb, body)
+        finally:
+            self._rest_later()
+
+    @property
+    def _is_busy(self) -> bool:
+        return self._process is not None and self._process.busy
+
     def _running(self) -> LoaderProcess:
         if self._process is None or not self._process.alive:
             self._process = LoaderProcess(self._places, self._kmsg_files)
+            self._has_spare = False
         return self._process
+
+    def _stay(self) -> None:
+        if self._rest is not None:
+            self._rest.cancel()
+            self._rest = None
+
+    def _rest_later(self) -> None:
+        """End the loader after a while, unless it is at work then or expected to be."""
+        if self.pid and not self._is_busy and not self._expecting:
+            self._stay()
+            self._rest = asyncio.get_running_loop().call_later(_IDLE_S, self._end)
+
+    def _end(self) -> None:
+        self._rest = None
+        if self._process is not None and not self._expecting:
+            self._process.end()
+            self._ending, self._process = self._process, None  # what it was sent now would be lost
 
 
 def _chunks(names: Iterable[ModuleName], size: int = _CHUNK) -> Iterator[list[ModuleName]]:

@@ -30,6 +30,7 @@ from kmodd.kernel.operations import LOGGED
 from kmodd.kernel.tools import Tools
 from kmodd.kernel.wire import (
     PACKET_LIMIT,
+    SPARE,
     Answer,
     Failure,
     Request,
@@ -59,13 +60,15 @@ class _Server:
         self._children: dict[int, Child] = {}
         self._channels: dict[int, Child] = {}
         self._free: list[Child] = []
+        self._spare = 0
+        """How many are kept although nothing comes."""
         self._poll = select.poll()
         self._poll.register(daemon, select.POLLIN)
 
     def serve(self) -> Job | None:
         """Serve until the daemon is gone: None then; in each child it returns too, with the child's job."""
         while True:
-            events = {fd for fd, _ in self._poll.poll(_FREE_MS if self._free else None)}
+            events = {fd for fd, _ in self._poll.poll(_FREE_MS if len(self._free) > self._spare else None)}
             if not events:
                 self._dismiss_free()
             for fd in events & self._channels.keys():  # who has become free can be given what comes now
@@ -81,7 +84,11 @@ class _Server:
     def _start(self, packet: bytes) -> Job | None:
         """Have a child do what ``packet`` asks for: its job in a new child, None in the server."""
         request = decode_request(packet)
-        if request.verb in LOGGED and self._give(packet, request.number):
+        if request.verb == SPARE:
+            self._spare = 1
+            if self._free:
+                return None
+        elif request.verb in LOGGED and self._give(packet, request.number):
             return None
         if len(self._children) >= self._children_limit:
             self._refuse(request.number, "too many of its children are still at work")
@@ -102,7 +109,7 @@ class _Server:
     def _fork(self, request: Request) -> Job | None:
         """As ``_start``, with a new child. Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        log = self._logs.from_now() if request.verb in LOGGED else KernelLog(None)
+        log = self._logs.from_now() if request.verb in (*LOGGED, SPARE) else KernelLog(None)
         child = Child(request.number, log, ours)
         try:
             child.pid = os.fork()
@@ -132,9 +139,9 @@ class _Server:
             self._dismiss(child)
 
     def _dismiss_free(self) -> None:
-        for child in self._free:
+        for child in self._free[self._spare :]:
             self._dismiss(child)
-        self._free = []
+        del self._free[self._spare :]
 
     def _dismiss(self, child: Child) -> None:
         """Give it nothing any more: it ends when it next wants something."""

@@ -8,6 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from kmodd.errors import KmoddError
@@ -85,6 +86,16 @@ def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
         return Answer(report=_timed(_change(request.verb, body, tools, record), record, log))
     except KmoddError as error:
         return Answer(failure=Failure(kind=error.kind.name, message=error.message, hint=error.hint))
+
+
+def warm_up(tools: Tools) -> None:
+    """Go the way of a load as far as it changes nothing: its pages are this process's own then."""
+    with (
+        suppress(KmoddError, OSError),
+        Context(tools.library(), conf_paths=()) as context,
+        context.module_at(os.devnull),
+    ):
+        read_into_cache(os.devnull)
 
 
 def _change(verb: bytes, body: dict[str, Any], tools: Tools, record: Record) -> Callable[[Stages], Done]:

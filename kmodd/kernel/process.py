@@ -76,10 +76,25 @@ class LoaderProcess:
         finally:
             del self._exchanges[number]
 
-    async def close(self) -> None:
-        """End the server and reap it; there is nothing in it that could be lost, so no need to be gentle."""
+    @property
+    def busy(self) -> bool:
+        """Whether it has been asked for something that it has not answered."""
+        return bool(self._exchanges)
+
+    def tell(self, verb: bytes) -> None:
+        """Send a request that has no answer."""
+        self._outbox.append(encode_request(self._next_number, verb, {}))
+        self._next_number += 1
+        self._send()
+
+    def end(self) -> None:
+        """End the server; there is nothing in it that could be lost, so no need to be gentle."""
         if self.alive:
             signal.pidfd_send_signal(self._pidfd, signal.SIGKILL)
+
+    async def close(self) -> None:
+        """End it, and wait until it is reaped."""
+        self.end()
         await asyncio.shield(self._ended)
 
     def _send(self) -> None:

@@ -26,6 +26,8 @@ RESTRAINT: Final = b"restraint"
 USERS: Final = b"users"
 SYMBOLS: Final = b"symbols"
 DIGESTS: Final = b"digests"
+SPARE: Final = b"spare"
+"""Keep a child that can make a change at once; there is no answer."""
 
 
 class Places(NamedTuple):

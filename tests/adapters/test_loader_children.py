@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kmodd.kernel import client as client_module
 from kmodd.kernel.client import LoaderClient
 from kmodd.model import Report
 from tests.adapters.loader_fixture import ABSENT, MODULE, Sandbox, children_of, ended, running
@@ -144,6 +145,81 @@ def test_all_end_with_the_loader(sandbox: Sandbox) -> None:
     async def scenario(client: LoaderClient) -> None:
         first = await wrote(client, sandbox)
         await client.close()
+        await ended(first)
+
+    carry_out(sandbox, scenario)
+
+
+def test_a_spare_child_is_there_before_it_is_needed(sandbox: Sandbox) -> None:
+    async def scenario(client: LoaderClient) -> None:
+        client.expect(soon=True)
+        await client.parameters([ABSENT])  # the server has forked for what it was told before
+        spare = min(children_of(client.pid))
+        report = await client.perform(sandbox.write("easy"))
+        assert (report.error, report.lost) == (0, False)
+        assert spare in children_of(client.pid)
+
+    carry_out(sandbox, scenario)
+
+
+def test_one_child_stays_when_nothing_comes_but_may(sandbox: Sandbox) -> None:
+    sandbox.hang("slow")
+
+    async def scenario(client: LoaderClient) -> None:
+        client.expect(soon=True)
+        hung = asyncio.create_task(client.perform(sandbox.write("slow")))
+        await asyncio.sleep(0)
+        await client.perform(sandbox.write("easy"))
+        both = children_of(client.pid)
+        assert len(both) == 2
+        reader = sandbox.release("slow")
+        await hung
+        os.close(reader)
+        ends = {asyncio.create_task(ended(pid)): pid for pid in both}
+        done, waiting = await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+        assert len(done) == 1
+        for task in waiting:
+            assert await wrote(client, sandbox) == ends[task]
+            task.cancel()
+
+    carry_out(sandbox, scenario)
+
+
+@pytest.mark.parametrize("soon", [False, True])
+def test_a_loader_without_work_ends_unless_some_is_expected(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, soon: bool
+) -> None:
+    async def scenario(client: LoaderClient) -> None:
+        client.expect(soon=soon)
+        await client.perform(sandbox.write("easy"))
+        first = client.pid
+        monkeypatch.setattr(client_module, "_IDLE_S", 0)
+        await client.parameters([ABSENT])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert client.pid == (first if soon else 0)
+        client.expect(soon=False)
+        await ended(first)
+        await wrote(client, sandbox)
+
+    carry_out(sandbox, scenario)
+
+
+def test_a_loader_at_work_does_not_end(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    sandbox.hang("slow")
+    monkeypatch.setattr(client_module, "_IDLE_S", 0)
+
+    async def scenario(client: LoaderClient) -> None:
+        hung = asyncio.create_task(client.perform(sandbox.write("slow")))
+        await asyncio.sleep(0)
+        first = client.pid
+        await client.parameters([ABSENT])
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        assert client.pid == first
+        reader = sandbox.release("slow")
+        assert not (await hung).lost
+        os.close(reader)
         await ended(first)
 
     carry_out(sandbox, scenario)
