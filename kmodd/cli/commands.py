@@ -65,9 +65,8 @@ def _svg(parser: ArgumentParser) -> None:
 
 
 def _graph(parser: ArgumentParser) -> None:
-    one = parser.add_mutually_exclusive_group()
-    one.add_argument("--dot", action="store_true", help="write a graph for dot(1)")
-    one.add_argument("--svg", action="store_true", help="draw a picture (SVG)")
+    parser.add_argument("--dot", action="store_true", help="write a graph for dot(1)")
+    _svg(parser)
 
 
 def _module(parser: ArgumentParser) -> None:

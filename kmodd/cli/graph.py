@@ -25,7 +25,7 @@ def show_graph(options: Namespace, output: Output) -> int:
         nodes = graph(all_modules(manager))
     if options.dot or options.svg:
         drawn = dot(nodes) if options.dot else svg(nodes)
-        output._replace(json=False).show(nodes, lambda _style: drawn)
+        output.show(nodes, lambda _style: drawn)
     else:
         output.show(nodes, lambda style: text(nodes, style))
     return 0

@@ -37,7 +37,7 @@ def timeline(options: Namespace, output: Output) -> int:
     with ask() as manager:
         found = loads(all_modules(manager))
     if options.svg:
-        output._replace(json=False).show(found, lambda _style: svg(occasions(found)))
+        output.show(found, lambda _style: svg(occasions(found)))
     else:
         output.show(found, lambda style: text(occasions(found), style))
     return 0

@@ -1,5 +1,6 @@
 """The tool's own words and tables, held against the model, the bus and the errors."""
 
+from argparse import _SubParsersAction
 from collections.abc import Mapping
 from importlib import import_module
 
@@ -12,7 +13,7 @@ from kmodd.cli import tones
 from kmodd.cli.advice import ADVICE, what_to_do, where_to_look
 from kmodd.cli.commands import COMMANDS, DEFAULT, Command
 from kmodd.cli.entry import INTERRUPTED
-from kmodd.cli.main import PIPE_CLOSED, parser
+from kmodd.cli.main import FORMATS, PIPE_CLOSED, main, parser
 from kmodd.cli.manager import MODULE, OVERVIEW, Overview, Wire
 from kmodd.cli.output import NOT_IN_ORDER
 from kmodd.core.status import GOOD
@@ -84,6 +85,37 @@ def test_every_command_is_in_the_help() -> None:
     shown = parser().format_help()
     assert all(f"    {command.name}" in shown and command.summary in shown for command in COMMANDS)
     assert DEFAULT in {command.name for command in COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["graph", "--svg", "--json"], "--json and --svg"),
+        (["--json", "graph", "--dot"], "--json and --dot"),
+        (["graph", "--svg", "--dot"], "--dot and --svg"),
+        (["timeline", "--json", "--svg"], "--json and --svg"),
+        (["--json", "timeline", "--svg"], "--json and --svg"),
+        (["check", "--sarif", "--json"], "--json and --sarif"),
+    ],
+)
+def test_two_formats_at_once_are_refused_before_anything_is_asked(
+    arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == ErrorKind.INVALID_ARGUMENT.exit_status
+    said = f"kmoddctl: {named} cannot be written at once (take one of them)\n"
+    assert capsys.readouterr() == ("", said)
+
+
+def test_every_way_to_write_is_one_of_those_that_exclude_each_other() -> None:
+    """An option that takes nothing and speaks of writing or drawing is a format."""
+    (subparsers,) = [each for each in parser()._actions if isinstance(each, _SubParsersAction)]
+    found = {
+        action.dest
+        for one in subparsers.choices.values()
+        for action in one._actions
+        if action.nargs == 0 and str(action.help).startswith(("write a", "draw a", "one JSON"))
+    }
+    assert found == set(FORMATS)
 
 
 @pytest.mark.parametrize("arguments", [["--json", "list"], ["list", "--json"]])
