@@ -4,6 +4,7 @@ from argparse import Namespace
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from kmodd.cli.advice import idleness
 from kmodd.cli.connect import ask
 from kmodd.cli.follow import Event, Follower
 from kmodd.cli.manager import Manager, Row
@@ -30,22 +31,28 @@ class Applied(NamedTuple):
         return tuple(row for row in self.modules if not in_order(row.condition))
 
 
+class Carried(NamedTuple):
+    """``applied``, the error that files have, if any, and why kmodd is idle (advice.idleness)."""
+
+    applied: Applied
+    refused: KmoddError | None
+    idle: str
+
+
 def apply(_options: Namespace, output: Output) -> int:
     """Compile and reconcile; raises INVALID_CONFIG at the end: what is right is in force by then."""
     with ask() as manager:
-        applied, refused = carried_out(manager, output)
-    output.show(applied, lambda style: applied_lines(applied, style))
-    if refused is not None:
+        carried = carried_out(manager, output)
+    applied = carried.applied
+    output.show(applied, lambda style: carried_lines(carried, style))
+    if carried.refused is not None:
         output.stream.flush()
-        raise refused
+        raise carried.refused
     return NOT_IN_ORDER if applied.wrong or is_unsolved(applied.outcomes) else 0
 
 
-def carried_out(manager: Manager, output: Output) -> tuple[Applied, KmoddError | None]:
-    """Have the files compiled and a pass made, with a line for each module that changes meanwhile.
-
-    Also the error that files have, if any.
-    """
+def carried_out(manager: Manager, output: Output) -> Carried:
+    """Have the files compiled and a pass made, with a line for each module that changes meanwhile."""
     outcomes: list[OutcomeRow] = []
 
     def told(event: Event) -> None:
@@ -62,15 +69,18 @@ def carried_out(manager: Manager, output: Output) -> tuple[Applied, KmoddError |
     told_last = tuple(outcomes[-len(rows) :]) if rows else ()
     if told_last != rows:
         outcomes.extend(rows)
-    return Applied(manager.overview().generation, tuple(outcomes), manager.modules()), refused
+    overview = manager.overview()
+    applied = Applied(overview.generation, tuple(outcomes), manager.modules())
+    return Carried(applied, refused, idleness(overview))
 
 
-def applied_lines(applied: Applied, style: Style) -> Iterable[str]:
+def carried_lines(carried: Carried, style: Style) -> Iterable[str]:
     """What was done, then what is still not as declared."""
+    applied = carried.applied
     if applied.outcomes:
         yield ""
         yield from result_lines(applied.outcomes, style)
-    yield from wrong_lines(applied.wrong, style)
+    yield from wrong_lines(applied.wrong, style, carried.idle)
     yield from ("",) if applied.wrong else ()
     yield f"generation {applied.generation}: {count_text(applied.modules, applied.wrong)}"
 

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 
-from kmodd.cli.advice import what_to_do
+from kmodd.cli.advice import idleness, what_to_do
 from kmodd.cli.connect import ask
 from kmodd.cli.output import NOT_IN_ORDER, Output
 from kmodd.cli.render import BOLD, DIM, RED, YELLOW, Cell, Style, columns, fields, headline, paint
@@ -19,25 +19,27 @@ def module_status(text: str, output: Output) -> int:
     name = module_name(text)
     with ask() as manager:
         module = manager.module(name)
-    output.show(module, lambda style: _lines(module, style))
-    return 0 if in_order(module.condition) else NOT_IN_ORDER
+        is_right = in_order(module.condition)
+        to_do = "" if is_right else what_to_do(module.condition, name, idleness(manager.overview()))
+    output.show(module, lambda style: _lines(module, to_do, style))
+    return 0 if is_right else NOT_IN_ORDER
 
 
-def _lines(module: ModuleStatus, style: Style) -> Iterable[str]:
+def _lines(module: ModuleStatus, to_do: str, style: Style) -> Iterable[str]:
     tone = CONDITIONS.get(module.condition, RED)
     yield from headline(Cell(module.name, BOLD), Cell(module.condition, tone), module.message, style)
-    yield from fields(_facts(module), style)
+    yield from fields(_facts(module, to_do), style)
     for title, rows in (("Kernel log", _log(module)), ("Declared by", source_cells(module.sources))):
         if rows:
             yield from ("", paint(title, BOLD, style), *columns(rows, style, 2))
 
 
-def _facts(module: ModuleStatus) -> tuple[tuple[str, list[Cell]], ...]:
+def _facts(module: ModuleStatus, to_do: str) -> tuple[tuple[str, list[Cell]], ...]:
     return (
         ("Desired", _cells(module.desired or "not declared")),
         ("Reason", _cells(module.reason)),
         ("State", _cells(", ".join(filter(None, (module.state, *_loading(module)))))),
-        ("To do", _cells(what_to_do(module.condition, module.name))),
+        ("To do", _cells(to_do)),
         ("Parameters", _parameters(module)),
         ("Holders", _cells(" ".join(module.holders))),
         ("Blockers", [Cell(each, YELLOW) for each in module.blockers]),

@@ -3,7 +3,7 @@
 from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
 
-from kmodd.cli.advice import where_to_look
+from kmodd.cli.advice import idleness, where_to_look
 from kmodd.cli.connect import ask
 from kmodd.cli.manager import IssueText, Overview, Row
 from kmodd.cli.output import NOT_IN_ORDER, Output
@@ -38,9 +38,9 @@ def list_modules(_options: Namespace, output: Output) -> int:
     return 0
 
 
-def wrong_lines(wrong: Iterable[Row], style: Style) -> Iterable[str]:
-    """Modules that are not as declared: why, and what to do."""
-    cells = [cells for row in wrong for cells in _with_advice(row)]
+def wrong_lines(wrong: Iterable[Row], style: Style, idle: str) -> Iterable[str]:
+    """Modules that are not as declared: why, and what to do (``idle`` as of advice.idleness)."""
+    cells = [cells for row in wrong for cells in _with_advice(row, idle)]
     return _section("Not as declared", columns(cells, style, 2) if cells else [], style)
 
 
@@ -56,7 +56,7 @@ def _dashboard(
     yield from headline(Cell("kmodd"), Cell(overview.state, tone), count, style)
     yield from columns([(Cell(line),) for line in (_details(overview), *_restrictions(overview))], style, 2)
     yield from _section("Configuration", _issues(overview.config_issues, style), style)
-    yield from wrong_lines(wrong, style)
+    yield from wrong_lines(wrong, style, idleness(overview))
     if all_of_them:
         yield from _section("As declared", columns(map(_short, right), style, 2) if right else [], style)
     elif right:
@@ -130,8 +130,8 @@ def _short(row: Row) -> tuple[Cell, ...]:
     return Cell(row.name, BOLD), toned(row.condition, CONDITIONS), Cell(row.message)
 
 
-def _with_advice(row: Row) -> Iterator[tuple[Cell, ...]]:
+def _with_advice(row: Row, idle: str) -> Iterator[tuple[Cell, ...]]:
     yield _short(row)
-    to_do = where_to_look(row.condition, row.name)
+    to_do = where_to_look(row.condition, row.name, idle)
     if to_do:
         yield Cell(""), Cell(""), Cell(f"-> {to_do}", DIM)

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from kmodd.cli import places
-from kmodd.cli.apply import Applied, applied_lines, carried_out
+from kmodd.cli.apply import Applied, carried_lines, carried_out
 from kmodd.cli.connect import ask
 from kmodd.cli.judge import Candidate, refuse_wrong
 from kmodd.cli.manager import Manager, Row
@@ -72,11 +72,12 @@ class _Attempt:
         try:
             before = {row.name: row for row in self._manager.modules()}
             self._trial.put()
-            applied, refused = carried_out(self._manager, output)
+            carried = carried_out(self._manager, output)
+            applied, refused = carried.applied, carried.refused
             if refused is not None and self._trial.is_named_in(refused.message):
                 raise refused
             if not output.json:
-                output.show(applied, lambda style: applied_lines(applied, style))
+                output.show(applied, lambda style: carried_lines(carried, style))
                 output.stream.flush()
             outweighed = tuple(self._outweighed(named & {row.name for row in applied.modules}))
             sys.stderr.writelines(outweighed)

@@ -10,7 +10,7 @@ from kmodd.bus.interfaces import MANAGER
 from kmodd.bus.interfaces import MODULE as MODULE_INTERFACE
 from kmodd.bus.table import Interface
 from kmodd.cli import tones
-from kmodd.cli.advice import ADVICE, what_to_do, where_to_look
+from kmodd.cli.advice import ADVICE, idleness, what_to_do, where_to_look
 from kmodd.cli.commands import COMMANDS, DEFAULT, Command
 from kmodd.cli.entry import INTERRUPTED
 from kmodd.cli.main import FORMATS, PIPE_CLOSED, main, parser
@@ -52,6 +52,23 @@ def test_what_is_not_in_order_has_an_advice_and_nothing_else() -> None:
         assert "{" not in where_to_look(condition, "loop")
     assert where_to_look(Condition.IN_USE, "loop").startswith("kmoddctl status loop says who uses it; ")
     assert where_to_look("brought-by-a-later-version", "loop") == ""
+
+
+_BY_ITSELF = ("by itself", "goes on", "kmodd reloads", " tries ", " sets ", "be tried", "has loaded itself")
+"""What kmodd does only while it may."""
+
+
+@pytest.mark.parametrize("enforcing", [True, False])
+@pytest.mark.parametrize("condition", ADVICE)
+def test_nothing_is_promised_that_kmodd_does_not_do_now(condition: Condition, enforcing: bool) -> None:
+    promised = any(words in what_to_do(condition, "loop") for words in _BY_ITSELF)
+    idle = idleness(Overview(paused=True, enforcing=enforcing))
+    for words in (what_to_do, where_to_look):
+        said = words(condition, "loop", idle)
+        assert not any(each in said for each in _BY_ITSELF)
+        assert said.endswith(idle) is promised
+    assert ("kmoddctl resume" in idle) is enforcing
+    assert idleness(Overview()) == ""
 
 
 @pytest.mark.parametrize(
