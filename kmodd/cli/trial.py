@@ -27,6 +27,8 @@ _STDIN = 0
 _LONGEST = 4096
 """Bytes of a line at a terminal (termios(3))."""
 _ENDS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_NO_ANSWER = (ErrorKind.NO_BUS, ErrorKind.NOT_RUNNING, ErrorKind.FAILED)
+"""What may come in the place of an answer that was under way."""
 _TAKEN_BACK = "taken back: files and kernel are as before"
 _BY_ITSELF = "kmoddctl: kmodd takes all back when the time has run out, or when it starts again\n"
 
@@ -65,7 +67,8 @@ class _Attempt:
         self._keep_by_itself: bool = options.yes
         self._deadline_s = time.monotonic() + options.timeout
         self._checkpoint = manager.create_checkpoint(options.timeout)
-        self._is_committed = False
+        self._is_to_be_ended = True
+        """Until it is committed, or nobody can be asked whether it is."""
 
     def make(self, named: frozenset[str], output: Output) -> Tried:
         """Try, judge, keep or take back. Whatever happens, all is taken back that is not committed."""
@@ -85,7 +88,7 @@ class _Attempt:
             wanted = good if self._keep_by_itself else _is_wanted(self._deadline_s)
             kept = wanted and self._keep()
         finally:
-            if not self._is_committed:
+            if self._is_to_be_ended:
                 self._take_back()
         return Tried(kept, applied.generation, applied.outcomes, applied.modules)
 
@@ -103,17 +106,56 @@ class _Attempt:
         """Whether it was in time. From the commit on nothing interrupts."""
         self._trial.prepare()
         with _uninterrupted():
-            try:
-                self._manager.commit(self._checkpoint)
-            except KmoddError as error:
-                if error.kind is ErrorKind.NOT_FOUND:
-                    return False
-                raise
-            self._is_committed = True
-            self._trial.keep()
+            if not self._commit():
+                return False
+            self._is_to_be_ended = False
+            with _uninterrupted(signal.valid_signals()):  # for as long as it takes to rename
+                self._trial.keep()
             with suppress(KmoddError):  # kmodd sees by itself that files have changed; they say the same
                 self._manager.reload()
         return True
+
+    def _commit(self) -> bool:
+        """Whether it was in time. Raises what keeps it from being committed, or from being known."""
+        try:
+            self._manager.commit(self._checkpoint)
+        except KmoddError as error:
+            if error.kind is ErrorKind.NOT_FOUND:
+                return False
+            if error.kind not in _NO_ANSWER:
+                raise
+            return self._is_committed_yet(error)
+        return True
+
+    def _is_committed_yet(self, error: KmoddError) -> bool:
+        """The same where ``error`` came in the place of an answer, which was perhaps under way.
+
+        So it is asked for once more, on a connection of its own. Where there is nobody to ask, what kmodd has
+        done with files tells: a commit removes the checkpoint's, and a rollback those on trial.
+        """
+        again = self._commit_again()
+        if again is None:
+            return True
+        if self._trial.is_taken_back:
+            return False
+        if again.kind is ErrorKind.NOT_FOUND or self._trial.is_committed:
+            sys.stderr.write(f"kmoddctl: {error.message}, but it was committed before: the files are kept\n")
+            return True
+        if again.kind is ErrorKind.NO_BUS:  # kmodd may be there, and read of it later
+            self._is_to_be_ended = False
+            self._trial.unprepare()
+            message = f"{error.message}, and nobody can be asked whether the files are kept"
+            raise KmoddError(error.kind, message, self._trial.where_if_kept) from error
+        raise error
+
+    def _commit_again(self) -> KmoddError | None:
+        """What is answered, on a connection of its own, None for a commit."""
+        try:
+            with ask() as manager:
+                manager.commit(self._checkpoint)
+        except KmoddError as error:
+            return error
+        return None
 
     def _take_back(self) -> None:
         """On a connection of its own: the other may be in the middle of a call, or broken."""
@@ -172,9 +214,9 @@ def _ends_as_interrupts() -> Iterator[None]:
 
 
 @contextmanager
-def _uninterrupted() -> Iterator[None]:
+def _uninterrupted(numbers: Iterable[int] = _ENDS) -> Iterator[None]:
     """An interrupt comes after it."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
         yield
     finally:

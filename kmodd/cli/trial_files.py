@@ -1,7 +1,8 @@
 """Files while they are tried: in /run, above all others, until somebody keeps them or all is taken back.
 
-/etc is changed only after that, and each file in one step: whatever ends in between leaves the files there as
-they were. The daemon itself takes the trial away with a rollback, whoever has died meanwhile.
+/etc is changed only after that, and each file in one step: whatever ends before leaves the files there as
+they were. The daemon itself takes the trial away with a rollback, whoever has died meanwhile. What ends
+between two of those steps leaves all on trial, in force until the next boot, and the next trial says so.
 """
 
 import os
@@ -29,6 +30,7 @@ class TrialFiles:
 
     def __init__(self, paths: ConfigPaths, files: Mapping[str, Candidate]) -> None:
         self._trial, self._etc = paths.trial_dir, paths.directories[0]
+        self._checkpoint = paths.checkpoint
         self._files = files
 
     @property
@@ -46,10 +48,32 @@ class TrialFiles:
 
     def refuse_another(self) -> None:
         """Raises BUSY for files that another trial has there, or one that ended between commit and rename."""
-        left = sorted(self._trial.glob(f"*{SUFFIX}"))
+        left = sorted(path.name for path in self._trial.glob(f"*{SUFFIX}"))
+        if left and self._checkpoint.exists():
+            message, hint = f"files of another trial are in {self._trial}", "let it end"
+            raise KmoddError(ErrorKind.BUSY, message, hint)
         if left:
-            hint = f"let it end; if none goes on, move them to {self._etc}, or remove them"
-            raise KmoddError(ErrorKind.BUSY, f"files of another trial are in {self._trial}", hint)
+            names = printable(", ".join(left))
+            message = f"a trial was kept, and ended before its files were in {self._etc}: {names}"
+            hint = f"move them there from {self._trial}, where they are in force until the next boot"
+            raise KmoddError(ErrorKind.BUSY, message, hint)
+
+    @property
+    def is_taken_back(self) -> bool:
+        """Whether a rollback has begun since put(): it begins with taking the files away."""
+        return not all((self._trial / name).exists() for name in self._files)
+
+    @property
+    def is_committed(self) -> bool:
+        """Whether kmodd has no checkpoint any more and yet has taken nothing back."""
+        return not self._checkpoint.exists() and not self.is_taken_back
+
+    @property
+    def where_if_kept(self) -> str:
+        """What to do if nobody can be asked whether they are kept."""
+        return (
+            f"if {self._trial} still has them when it should have been taken back, move them to {self._etc}"
+        )
 
     def put(self) -> None:
         """Have them above all others."""
@@ -82,12 +106,18 @@ class TrialFiles:
 
     def end(self) -> None:
         """Have none of them on trial, and nothing prepared. What cannot be taken away is left."""
+        self.unprepare()
         for name in self._files:
-            for path in (self._trial / name, self._staged(name)):
-                with suppress(OSError):
-                    path.unlink()
+            with suppress(OSError):
+                (self._trial / name).unlink()
         with suppress(OSError):
             self._trial.rmdir()
+
+    def unprepare(self) -> None:
+        """Have nothing prepared. What cannot be taken away is left."""
+        for name in self._files:
+            with suppress(OSError):
+                self._staged(name).unlink()
 
     def _staged(self, name: str) -> Path:
         return Path(staged(self._etc / name))
