@@ -15,7 +15,10 @@ from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import ModuleName
 
 PREFIX, SUFFIX = "zz-kmoddctl-", ".toml"
-HEADER = "# Made by kmoddctl(1); `kmoddctl clear {name}` takes it away.\n"
+HEADER = """\
+# Made by kmoddctl(1), which writes the whole of it anew; `kmoddctl clear {name}` takes it away.
+# Once anybody has changed it, such as by a comment, kmoddctl leaves it alone.
+"""
 
 Table = dict[str, Any]
 
@@ -43,7 +46,7 @@ class OwnFiles:
         if text is None:
             return None
         table = _table(path, name)
-        if table is None or path.is_symlink() or not text.startswith(HEADER.format(name=name)):
+        if table is None or path.is_symlink() or not self._is_as_made(name, table, text):
             raise KmoddError(
                 ErrorKind.FAILED,
                 f"{path} is not as kmoddctl makes it, so it is left alone",
@@ -75,6 +78,13 @@ class OwnFiles:
         from kmodd.config.override_text import override_text  # noqa: PLC0415  the same
 
         return override_text(name, table, HEADER.format(name=name))
+
+    def _is_as_made(self, name: ModuleName, table: Mapping[str, object], text: str) -> bool:
+        """Letter for letter: of what a person has written nothing may be lost, and no table has comments."""
+        try:
+            return text == self.text(name, table)
+        except KmoddError:  # what these commands would never write
+            return False
 
     def write(self, name: ModuleName, text: str) -> None:
         """Have a file that lasts say ``text``. Raises NOT_AUTHORIZED, FAILED."""
