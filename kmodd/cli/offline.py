@@ -17,14 +17,14 @@ from kmodd.config.compile import compile_files
 from kmodd.config.last_good import LastGood
 from kmodd.config.layers import scan
 from kmodd.core.against_kernel import kernel_issues
-from kmodd.core.conditions import asked_devices, asked_paths
+from kmodd.core.conditions import asked_devices, asked_facts
 from kmodd.core.draft import ObservedModules, Plan
 from kmodd.core.memory import Memory
 from kmodd.core.order import order
 from kmodd.core.plan import make_plan
 from kmodd.core.resolve import DesiredState, Infos, resolve
-from kmodd.daemon.facts import gather
 from kmodd.errors import ErrorKind
+from kmodd.kernel.facts import gather
 from kmodd.kernel.reader import SystemReader
 from kmodd.model import Catalog, DeviceMatch, Facts, ObservedModule
 from kmodd.names import ModuleName
@@ -77,14 +77,14 @@ def _resolved(target: Target, catalog: Catalog, facts: Facts) -> DesiredState:
 
 def _facts(target: Target, catalog: Catalog) -> Facts:
     """As the daemon gathers them; of a kernel that does not run, what its files tell: no device is there."""
+    asked = asked_facts(catalog.declarations)
     if target.is_running:
-        return gather(catalog, _present(catalog), target.roots)
-    paths = frozenset().union(*map(asked_paths, catalog.declarations))
+        return gather(asked, _present(catalog), target.roots)
     return Facts(
         kernel_release=target.release,
         architecture=os.uname().machine,
         command_line=target.command_line(),
-        existing_paths=frozenset(path for path in paths if os.path.exists(target.below(path))),
+        existing_paths=frozenset(path for path in asked.paths if os.path.exists(target.below(path))),
     )
 
 

@@ -1,13 +1,13 @@
-"""Gathers what conditions are held against; reads only what the catalog asks for."""
+"""Gathers what conditions are held against; reads only what they ask for."""
 
 import os
 from pathlib import Path
 
-from kmodd.core.conditions import asked_paths
 from kmodd.kernel.procfs import read_command_line, read_release
 from kmodd.kernel.roots import Roots
-from kmodd.model import Catalog, DeviceMatch, Facts
+from kmodd.model import AskedFacts, DeviceMatch, Facts
 
+_CONTAINER = "/run/systemd/container"
 _DMI = "class/dmi/id"
 _VENDORS = {
     "QEMU": "qemu",
@@ -27,20 +27,16 @@ _VENDORS = {
 """Beginnings of DMI vendor and product names, as systemd-detect-virt(1) names them."""
 
 
-def gather(catalog: Catalog, present: frozenset[DeviceMatch], roots: Roots) -> Facts:
+def gather(asked: AskedFacts, present: frozenset[DeviceMatch], roots: Roots) -> Facts:
     """Facts as of now; ``present`` are the device matches that are fulfilled."""
-    whens = [declaration.when for declaration in catalog.declarations]
-    paths = frozenset().union(*map(asked_paths, catalog.declarations))
-    asks_dmi = any(when.dmi for when in whens)
-    asks_virtualization = any(when.virtualization for when in whens)
-    dmi = _dmi(Path(roots.sys)) if asks_dmi or asks_virtualization else {}
+    dmi = _dmi(Path(roots.sys)) if asked.dmi or asked.virtualization else {}
     return Facts(
         kernel_release=read_release(roots.proc),
         architecture=os.uname().machine,
-        virtualization=_virtualization(dmi, Path(roots.proc)) if asks_virtualization else "",
+        virtualization=_virtualization(dmi, Path(roots.proc)) if asked.virtualization else "",
         command_line=read_command_line(roots.proc),
         dmi=dmi,
-        existing_paths=frozenset(path for path in paths if os.path.exists(path)),
+        existing_paths=frozenset(path for path in asked.paths if os.path.exists(path)),
         present_devices=present,
     )
 
@@ -64,7 +60,7 @@ def _dmi(sys: Path) -> dict[str, str]:
 def _virtualization(dmi: dict[str, str], proc: Path) -> str:
     """``vm:KIND`` or ``container:KIND``, "" on bare metal; kinds as systemd-detect-virt(1) names them."""
     try:
-        return "container:" + Path("/run/systemd/container").read_text("ascii", "replace").strip()
+        return "container:" + Path(_CONTAINER).read_text("ascii", "replace").strip()
     except OSError:
         pass
     named = (dmi.get(key, "") for key in ("product_name", "sys_vendor", "board_vendor", "bios_vendor"))
