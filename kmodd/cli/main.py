@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from kmodd import __version__
+from kmodd.cli import INTERRUPTED
 from kmodd.cli.commands import COMMANDS, DEFAULT
-from kmodd.cli.entry import INTERRUPTED
-from kmodd.cli.output import Output, style_of
+from kmodd.cli.terminal.output import Output, style_of
 from kmodd.errors import ErrorKind, KmoddError
 
 PIPE_CLOSED = 128 + 13

@@ -23,7 +23,8 @@ TOOL = Path(sys.executable).with_name("kmoddctl")
 _ELSEWHERE = """
 import sys
 from pathlib import Path
-from kmodd.cli import main, places
+from kmodd.cli import main
+from kmodd.cli.change import places
 root = Path(sys.argv[1])
 paths = places.CONFIG
 places.CONFIG = paths._make(

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from kmodd.cli.manager import Manager, Row
-from kmodd.cli.modules import all_modules
+from kmodd.cli.bus.manager import Manager, Row
+from kmodd.cli.bus.modules import all_modules
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import ModuleName
 from kmodd.shown import ModuleStatus, Stage

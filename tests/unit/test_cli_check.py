@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kmodd.cli import target
-from kmodd.cli.check import configured
 from kmodd.cli.main import main
+from kmodd.cli.offline import target
+from kmodd.cli.offline.check import configured
 from kmodd.config.paths import ConfigPaths
 
 GOOD = "[module.loop]\nparameters = { max_loop = 8 }\n"

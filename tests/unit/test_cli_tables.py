@@ -9,13 +9,13 @@ import pytest
 from kmodd.bus.interfaces import MANAGER
 from kmodd.bus.interfaces import MODULE as MODULE_INTERFACE
 from kmodd.bus.table import Interface
-from kmodd.cli import tones
-from kmodd.cli.advice import ADVICE, idleness, what_to_do, where_to_look
+from kmodd.cli import INTERRUPTED
+from kmodd.cli.bus.manager import MODULE, OVERVIEW, Overview, Wire
 from kmodd.cli.commands import COMMANDS, DEFAULT, Command
-from kmodd.cli.entry import INTERRUPTED
+from kmodd.cli.look.advice import ADVICE, idleness, what_to_do, where_to_look
 from kmodd.cli.main import FORMATS, PIPE_CLOSED, main, parser
-from kmodd.cli.manager import MODULE, OVERVIEW, Overview, Wire
-from kmodd.cli.output import NOT_IN_ORDER
+from kmodd.cli.terminal import tones
+from kmodd.cli.terminal.output import NOT_IN_ORDER
 from kmodd.core.status import GOOD
 from kmodd.errors import ErrorKind
 from kmodd.shown import ActionKind, Condition, DaemonState, ModuleStatus, Outcome, Severity

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
-from kmodd.cli import trial
-from kmodd.cli.judge import Candidate
-from kmodd.cli.trial_files import TrialFiles
+from kmodd.cli.change import trial
+from kmodd.cli.change.judge import Candidate
+from kmodd.cli.change.trial_files import TrialFiles
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
 from tests.support.config_tree import config_paths

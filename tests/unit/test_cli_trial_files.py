@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kmodd.cli.judge import Candidate, refuse_wrong
-from kmodd.cli.own_file import writing
-from kmodd.cli.trial_files import TrialFiles, read
+from kmodd.cli.change.judge import Candidate, refuse_wrong
+from kmodd.cli.change.own_file import writing
+from kmodd.cli.change.trial_files import TrialFiles, read
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
 from tests.support.config_tree import config_paths, drop
