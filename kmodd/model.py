@@ -244,6 +244,14 @@ class Security(NamedTuple):
     modules_disabled: bool = False
 
 
+class AskedFacts(NamedTuple):
+    """What conditions ask for, devices aside: ``paths`` whose existence decides something, and what else."""
+
+    paths: frozenset[str] = frozenset()
+    dmi: bool = False
+    virtualization: bool = False
+
+
 class Facts(NamedTuple):
     """What conditions are held against, gathered before a pass.
 

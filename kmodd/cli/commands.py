@@ -1,6 +1,8 @@
 """The commands as a table: what they are called, what they take, and where they are.
 
-Each lives in a module of its own kind, imported when it is called: nobody waits for what he does not use.
+Each is in one of three rooms, imported when it is called: nobody waits for what he does not use. ``look``
+only asks the daemon, ``change`` changes something, ``offline`` needs no daemon. Below them are ``bus``, the
+way to the daemon, and ``terminal``, how answers are written.
 """
 
 from argparse import ArgumentParser, ArgumentTypeError
@@ -11,7 +13,7 @@ DEFAULT = "status"
 
 
 class Command(NamedTuple):
-    """A command; its function, in a module of ``kmodd.cli``, takes options and Output; the exit status."""
+    """A command; its function, in a module below ``kmodd.cli``, takes options and Output; the exit status."""
 
     name: str
     module: str
@@ -65,9 +67,8 @@ def _svg(parser: ArgumentParser) -> None:
 
 
 def _graph(parser: ArgumentParser) -> None:
-    one = parser.add_mutually_exclusive_group()
-    one.add_argument("--dot", action="store_true", help="write a graph for dot(1)")
-    one.add_argument("--svg", action="store_true", help="draw a picture (SVG)")
+    parser.add_argument("--dot", action="store_true", help="write a graph for dot(1)")
+    _svg(parser)
 
 
 def _module(parser: ArgumentParser) -> None:
@@ -118,44 +119,48 @@ def _kind_of_file(parser: ArgumentParser) -> None:
 COMMANDS = (
     Command(
         "status",
-        "overview",
+        "look.overview",
         "status",
         "show how kmodd and its modules stand, or one module",
         _optional_module,
     ),
-    Command("list", "overview", "list_modules", "list the managed modules", _nothing),
-    Command("plan", "passes", "plan", "show what a pass would do now; changes nothing", _plan),
-    Command("explain", "explain", "explain", "show which file and line gave a value", _module_and_key),
-    Command("check", "check", "check", "check files, without a daemon", _files),
-    Command("reload", "passes", "reload", "have the files compiled again", _nothing),
-    Command("reconcile", "passes", "reconcile", "make one whole pass now", _nothing),
-    Command("retry", "changes", "retry", "try at once what failed or was put off", _module),
-    Command("release", "changes", "release", "end the quarantine of a module", _module),
-    Command("pause", "changes", "pause", "stop enforcement; looking on goes on", _nothing),
-    Command("resume", "changes", "resume", "enforce again", _nothing),
-    Command("load", "overrides", "load", "want a module loaded", _module_wanted),
-    Command("deny", "overrides", "deny", "want a module kept out, whoever asks for it", _module_wanted),
+    Command("list", "look.overview", "list_modules", "list the managed modules", _nothing),
+    Command("plan", "look.plan", "plan", "show what a pass would do now; changes nothing", _plan),
+    Command("explain", "look.explain", "explain", "show which file and line gave a value", _module_and_key),
+    Command("check", "offline.check", "check", "check files, without a daemon", _files),
+    Command("reload", "change.passes", "reload", "have the files compiled again", _nothing),
+    Command("reconcile", "change.passes", "reconcile", "make one whole pass now", _nothing),
+    Command("retry", "change.control", "retry", "try at once what failed or was put off", _module),
+    Command("release", "change.control", "release", "end the quarantine of a module", _module),
+    Command("pause", "change.control", "pause", "stop enforcement; looking on goes on", _nothing),
+    Command("resume", "change.control", "resume", "enforce again", _nothing),
+    Command("load", "change.overrides", "load", "want a module loaded", _module_wanted),
+    Command(
+        "deny", "change.overrides", "deny", "want a module kept out, whoever asks for it", _module_wanted
+    ),
     Command(
         "set",
-        "overrides",
+        "change.overrides",
         "set_parameters",
         "want parameters of a module",
         _module_and_parameters,
     ),
-    Command("clear", "overrides", "clear", "take away what load, deny and set have set", _module),
-    Command("apply", "apply", "apply", "put the files in force, and show what happens", _nothing),
-    Command("watch", "watch", "watch", "show what happens, as it happens", _nothing),
-    Command("try", "trial", "try_files", "try files, and take all back unless it is kept", _trial),
-    Command("symbols", "symbols", "symbols", "list the symbols of a module", _module),
-    Command("memory", "memory", "memory", "list the managed modules by their memory", _nothing),
-    Command("schema", "schema", "schema", "print the JSON schema of the files", _kind_of_file),
+    Command("clear", "change.overrides", "clear", "take away what load, deny and set have set", _module),
+    Command("apply", "change.apply", "apply", "put the files in force, and show what happens", _nothing),
+    Command("watch", "look.watch", "watch", "show what happens, as it happens", _nothing),
+    Command("try", "change.trial", "try_files", "try files, and take all back unless it is kept", _trial),
+    Command("symbols", "look.symbols", "symbols", "list the symbols of a module", _module),
+    Command("memory", "look.memory", "memory", "list the managed modules by their memory", _nothing),
+    Command("schema", "offline.schema", "schema", "print the JSON schema of the files", _kind_of_file),
     Command(
         "import",
-        "imports",
+        "offline.imports",
         "import_files",
         "write what modprobe.d and modules-load.d say as a file of kmodd",
         _import,
     ),
-    Command("graph", "graph", "show_graph", "show modules in the order of loading, and why", _graph),
-    Command("timeline", "timeline", "timeline", "show when modules were loaded, and how long it took", _svg),
+    Command("graph", "look.graph", "show_graph", "show modules in the order of loading, and why", _graph),
+    Command(
+        "timeline", "look.timeline", "timeline", "show when modules were loaded, and how long it took", _svg
+    ),
 )

@@ -1,7 +1,6 @@
 """Where kmoddctl begins: it may be interrupted before the rest of it has been imported."""
 
-INTERRUPTED = 128 + 2
-"""As a shell reports SIGINT (signal(7))."""
+from kmodd.cli import INTERRUPTED
 
 
 def main() -> int:

@@ -8,15 +8,17 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from kmodd import __version__
+from kmodd.cli import INTERRUPTED
 from kmodd.cli.commands import COMMANDS, DEFAULT
-from kmodd.cli.entry import INTERRUPTED
-from kmodd.cli.output import Output, style_of
+from kmodd.cli.terminal.output import Output, style_of
 from kmodd.errors import ErrorKind, KmoddError
 
 PIPE_CLOSED = 128 + 13
 """As a shell reports SIGPIPE (signal(7))."""
 
 _STDOUT = 1
+FORMATS = ("json", "dot", "svg", "sarif")
+"""Options that say how the output is to be written, one at a time."""
 _Function = Callable[[Namespace, Output], int]
 
 
@@ -79,7 +81,18 @@ def _run(arguments: Sequence[str]) -> int:
 def _parsed(arguments: Sequence[str]) -> Namespace:
     whole = parser()
     options = whole.parse_args(arguments)
-    return options if options.command else whole.parse_args([*arguments, DEFAULT])
+    if not options.command:
+        return whole.parse_args([*arguments, DEFAULT])
+    _refuse_two_formats(options)
+    return options
+
+
+def _refuse_two_formats(options: Namespace) -> None:
+    """Raises INVALID_ARGUMENT; --json may stand before the command, where no group of argparse sees it."""
+    wanted = [f"--{name}" for name in FORMATS if getattr(options, name, False)]
+    if len(wanted) > 1:
+        message = f"{' and '.join(wanted)} cannot be written at once"
+        raise KmoddError(ErrorKind.INVALID_ARGUMENT, message, "take one of them")
 
 
 def _discard_output() -> None:

@@ -7,6 +7,7 @@ from kmodd.names import ModuleName
 
 _DIRECTORIES = ("/etc/kmodd.d", "/run/kmodd.d", "/usr/local/lib/kmodd.d", "/usr/lib/kmodd.d")
 
+CHECKPOINT = "checkpoint.json"
 OVERRIDE_PREFIX, OVERRIDE_SUFFIX = "zz-override-", ".toml"
 """Of a drop-in that SetOverride makes: it sorts behind all others."""
 
@@ -35,6 +36,11 @@ class ConfigPaths(NamedTuple):
     def layers(self) -> tuple[Path, ...]:
         """Every directory whose files count, highest first."""
         return (self.trial_dir, *self.directories)
+
+    @property
+    def checkpoint(self) -> Path:
+        """There while a checkpoint is open (daemon/checkpoint_file.py), so gone when it is committed."""
+        return self.runtime_dir / CHECKPOINT
 
     @property
     def catalog(self) -> Path:

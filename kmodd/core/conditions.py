@@ -1,10 +1,10 @@
 """``when``: whether the facts fulfil it, and if not, which part does not and why (kmodd.d(5))."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from fnmatch import fnmatchcase
 
-from kmodd.model import Declaration, DeviceMatch, Facts, Ready, When
+from kmodd.model import AskedFacts, Declaration, DeviceMatch, Facts, Ready, When
 
 # uname(2) machine -> the names of ConditionArchitecture= (systemd.unit(5)) where they differ.
 _ARCHITECTURES = {
@@ -77,8 +77,17 @@ def describe_match(match: DeviceMatch) -> str:
     return " ".join(f"{key}={value}" for key, value in pairs if value)
 
 
-def asked_paths(declaration: Declaration) -> frozenset[str]:
-    """Paths whose existence decides something; for the caller that gathers the facts."""
+def asked_facts(declarations: Collection[Declaration]) -> AskedFacts:
+    """What all of them ask for; for the caller that gathers the facts."""
+    whens = [declaration.when for declaration in declarations]
+    return AskedFacts(
+        frozenset().union(*map(_asked_paths, declarations)),
+        dmi=any(when.dmi for when in whens),
+        virtualization=any(when.virtualization for when in whens),
+    )
+
+
+def _asked_paths(declaration: Declaration) -> frozenset[str]:
     paths = {entry.removeprefix("!") for entry in declaration.when.path_exists}
     if declaration.ready and declaration.ready.path_exists:
         paths.add(declaration.ready.path_exists)

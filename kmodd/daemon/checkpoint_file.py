@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from kmodd.config import store
 from kmodd.config.catalog import decode, encode
+from kmodd.config.paths import CHECKPOINT
 from kmodd.core.checkpoint import Before, Touched
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import Catalog, Parameter
@@ -51,7 +52,7 @@ class CheckpointFile:
     """The files in ``directory``: what is open (its catalog in a file of its own), and what is held."""
 
     def __init__(self, directory: Path) -> None:
-        self._open = directory / "checkpoint.json"
+        self._open = directory / CHECKPOINT
         self._catalog = directory / "checkpoint-catalog.json"
         self._held = directory / "held.json"
 

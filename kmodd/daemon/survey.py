@@ -6,21 +6,21 @@ from contextlib import suppress
 from typing import NamedTuple, Protocol
 
 from kmodd.core.against_kernel import kernel_issues
-from kmodd.core.conditions import asked_devices, asked_paths
+from kmodd.core.conditions import asked_devices, asked_facts
 from kmodd.core.diagnose import Retry
 from kmodd.core.draft import ObservedModules
 from kmodd.core.memory import Memory
 from kmodd.core.order import Order, order
 from kmodd.core.resolve import DesiredState, History, Infos, resolve
-from kmodd.daemon.facts import gather
 from kmodd.daemon.inventory import Inventory
 from kmodd.errors import KmoddError
 from kmodd.events.devices import Presence
 from kmodd.events.hints import SILENT
 from kmodd.events.trigger import Look
+from kmodd.kernel.facts import gather
 from kmodd.kernel.ports import KernelReader
 from kmodd.kernel.roots import Roots
-from kmodd.model import Catalog, DeviceMatch, Facts, ModuleInfo, ObservedModule, Security
+from kmodd.model import AskedFacts, Catalog, DeviceMatch, Facts, ModuleInfo, ObservedModule, Security
 from kmodd.names import ModuleName
 from kmodd.shown import Issue, ModuleState
 
@@ -96,7 +96,7 @@ class Survey:
         self._resolved: _Resolved | None = None
         self._security = Security()
         self._plugged: frozenset[ModuleName] = frozenset()
-        self._asked_paths: tuple[Catalog, frozenset[str]] = (Catalog(), frozenset())
+        self._asked = Catalog(), AskedFacts()
         self._followed: Mapping[ModuleName, int] = {}
         self._last: dict[ModuleName, ObservedModule] = {}
         self._tree_changed = False
@@ -124,7 +124,7 @@ class Survey:
             self._tree_changed |= self._inventory.refresh()
         self._follow(self._followed, catalog)
         presence = await self._presence(catalog, look, memory)
-        facts = gather(catalog, presence.present, self._roots)
+        facts = gather(self._asked_facts(catalog), presence.present, self._roots)
         if look.full:
             self._security = self._reader.security()
         found = await self._resolve(catalog, facts, History(memory.met, memory.owed))
@@ -221,12 +221,12 @@ class Survey:
         """Before anything of it is read, so that whatever changes meanwhile is told."""
         self._followed = instances
         if self._hints is not None:
-            self._hints.follow(instances, self._paths(catalog))
+            self._hints.follow(instances, self._asked_facts(catalog).paths)
 
-    def _paths(self, catalog: Catalog) -> frozenset[str]:
-        if self._asked_paths[0] is not catalog:
-            self._asked_paths = (catalog, frozenset().union(*map(asked_paths, catalog.declarations)))
-        return self._asked_paths[1]
+    def _asked_facts(self, catalog: Catalog) -> AskedFacts:
+        if self._asked[0] is not catalog:
+            self._asked = catalog, asked_facts(catalog.declarations)
+        return self._asked[1]
 
     def _detailed(self, seen: ObservedModule, *, declared: bool, busy: bool) -> ObservedModule:
         """``seen`` with parameters; those that nobody declared are read once an instance.

@@ -25,6 +25,19 @@ _kmoddctl_all_modules() {
 	} | sort -u
 }
 
+# Names of the parameters of a module, each with its "=": as the kernel has them, and as its file says.
+_kmoddctl_parameters() {
+	local module=${1//-/_} name
+	[[ $module =~ ^[A-Za-z0-9_]+$ ]] || return
+	{
+		find "/sys/module/$module/parameters/" -type f -printf '%f\n' 2>/dev/null
+		modinfo -F parm "$module" 2>/dev/null
+	} | while read -r name; do
+		name=${name%%:*}
+		[[ $name =~ ^[A-Za-z0-9_]+$ ]] && printf '%s=\n' "$name"
+	done | sort -u
+}
+
 # Offer those of the words after the first that begin with the first.
 _kmoddctl_offer() {
 	local current=$1 word
@@ -66,7 +79,7 @@ _kmoddctl_own_options() {
 }
 
 _kmoddctl() {
-	local current=$2 command='' count=0 word valued=''
+	local current=$2 command='' module='' count=0 word valued=''
 	local -a options=(--json --help -h) names
 	local -a commands=(
 		status list plan explain check reload reconcile retry release pause resume load deny
@@ -85,7 +98,14 @@ _kmoddctl() {
 		case $word in
 		--output | --root | --kernel | --timeout) valued=$word ;;
 		-*) ;;
-		*) if [[ $command ]]; then count=$((count + 1)); else command=$word; fi ;;
+		*)
+			if [[ $command ]]; then
+				count=$((count + 1))
+				module=${module:-$word}
+			else
+				command=$word
+			fi
+			;;
 		esac
 	done
 	case $valued in
@@ -113,6 +133,13 @@ _kmoddctl() {
 		;;
 	*:load:0 | *:deny:0 | *:set:0 | *:symbols:0)
 		mapfile -t names < <(_kmoddctl_all_modules)
+		_kmoddctl_offer "${current//-/_}" "${names[@]}"
+		;;
+	*:set:[1-9]*)
+		# A "=" is a word of its own to readline, and what follows it a value, which nobody can guess.
+		[[ ${COMP_WORDS[COMP_CWORD]} == *=* || ${COMP_WORDS[COMP_CWORD - 1]} == *= ]] && return
+		compopt -o nospace 2>/dev/null
+		mapfile -t names < <(_kmoddctl_parameters "$module")
 		_kmoddctl_offer "${current//-/_}" "${names[@]}"
 		;;
 	*:explain:1) _kmoddctl_offer "$current" "${keys[@]}" ;;

@@ -15,6 +15,24 @@ function __kmoddctl_all_modules
     end | sort -u
 end
 
+# Names of the parameters of the module on the line, each with its "=": as the kernel has them, and as its file says.
+function __kmoddctl_parameters
+    set --local words (commandline --tokenize --cut-at-cursor --current-process | string match --invert -- '-*')
+    set --local module (string replace --all -- - _ $words[3] | string match --regex '^[A-Za-z0-9_]+$'); or return
+    begin
+        find /sys/module/$module/parameters/ -type f -printf '%f\n' 2>/dev/null
+        modinfo -F parm $module 2>/dev/null
+    end | string replace --regex ':.*' '' | string match --regex '^[A-Za-z0-9_]+$' | sort -u |
+        string replace --regex '$' '='
+end
+
+# Whether the line has a module for `set`, and the name of a parameter comes now.
+function __kmoddctl_parameter
+    set --local words (commandline --tokenize --cut-at-cursor --current-process | string match --invert -- '-*')
+    test (count $words) -ge 3; and test "$words[2]" = set
+    and not string match --quiet -- '*=*' (commandline --current-token --cut-at-cursor)
+end
+
 # Whether this is the operand number $argv[1] of one of the commands after it.
 function __kmoddctl_operand
     set --local words (commandline --tokenize --cut-at-cursor --current-process | string match --invert -- '-*')
@@ -92,6 +110,7 @@ complete --command kmoddctl --condition '__kmoddctl_operand 1 status explain ret
     --arguments '(__kmoddctl_modules)'
 complete --command kmoddctl --condition '__kmoddctl_operand 1 load deny set symbols' \
     --arguments '(__kmoddctl_all_modules)'
+complete --command kmoddctl --condition __kmoddctl_parameter --arguments '(__kmoddctl_parameters)'
 complete --command kmoddctl --condition '__kmoddctl_operand 2 explain' --arguments 'state parameters
     on_parameter_change after before requires wants conflicts replaces when when_gone ready load_timeout reason'
 complete --command kmoddctl --condition '__kmoddctl_operand 1 schema' --arguments 'kmodd.d kmodd.toml'

@@ -12,7 +12,7 @@ import pytest
 from kmodd.cli.commands import COMMANDS
 from kmodd.cli.main import parser
 from kmodd.config.schema import ModuleTable
-from tests.support.shells import COMPLETIONS, SHELLS, offered
+from tests.support.shells import COMPLETIONS, SHELLS, offered, typed
 
 _HOSTILE = """#!/bin/sh
 cat <<'END'
@@ -24,14 +24,29 @@ ip_vs   -
 END
 echo not for the person who types >&2
 """
-# As find(1) in the directory of the running kernel's modules; its arguments are looked at.
-_TREE = """#!/bin/sh
-[ "$1 $2 $3 $4 $5" = "/lib/modules/$(uname -r)/ -name *.ko* -printf %f\\\\n" ] || exit 1
-cat <<'END'
+# As find(1) among the running kernel's modules, and the parameters of one; its arguments are looked at.
+_FIND = """#!/bin/sh
+case "$*" in
+"/lib/modules/$(uname -r)/ -name *.ko* -printf %f\\\\n") cat <<'END' ;;
 snd-usb-audio.ko.zst
 loop.ko
 $(touch pwned).ko
 `touch pwned`; y.ko.xz
+END
+"/sys/module/ip_vs/parameters/ -type f -printf %f\\\\n") cat <<'END' ;;
+conn_tab_bits
+$(touch pwned)
+END
+*) exit 1 ;;
+esac
+"""
+# As modinfo(8) says it of a module's file.
+_MODINFO = """#!/bin/sh
+[ "$*" = "-F parm ip_vs" ] || exit 1
+cat <<'END'
+conn_tab_bits:Set connections' hash size (int)
+schedule:what $(touch pwned): `touch pwned` (charp)
+$(touch pwned):x
 END
 """
 _ANY = ("load", "deny", "set", "symbols")
@@ -44,7 +59,7 @@ def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mapping[str,
     """A kmoddctl that lists two modules and what must not be run; files to check beside others."""
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
-    for name, text in {"kmoddctl": _HOSTILE, "find": _TREE}.items():
+    for name, text in {"kmoddctl": _HOSTILE, "find": _FIND, "modinfo": _MODINFO}.items():
         tool = bin_dir / name
         tool.write_text(text)
         tool.chmod(0o755)
@@ -117,6 +132,46 @@ def test_a_dash_stands_for_an_underscore(shell: str, environment: Mapping[str, s
 
 
 @each_shell
+@pytest.mark.parametrize("start", ["ip_vs", "ip-vs", "--persistent ip_vs", "ip_vs schedule=a"])
+def test_parameters_of_a_module_that_is_loaded_and_of_its_file(
+    shell: str, start: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    both = ["conn_tab_bits=", "schedule="]
+    assert offered(shell, f"kmoddctl set {start} ", environment, tmp_path) == both
+    assert offered(shell, f"kmoddctl set {start} conn-t", environment, tmp_path) == both[:1]
+    assert not list(tmp_path.rglob("pwned"))
+
+
+@each_shell
+@pytest.mark.parametrize(
+    "start", ["nosuch ", "../ip_vs ", "'a b' ", "ip_vs schedule=", "ip_vs conn_tab_bits=s"]
+)
+def test_no_parameter_where_there_is_none_and_none_in_a_value(
+    shell: str, start: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    assert offered(shell, f"kmoddctl set {start}", environment, tmp_path) == []
+
+
+@each_shell
+@pytest.mark.parametrize(
+    ("keys", "whole"),
+    [
+        ("sch\t7", "schedule=7"),
+        ("schedule=\t7", "schedule=7"),
+        ("conn_tab_bits=\t8 sch\t7", "conn_tab_bits=8 schedule=7"),
+    ],
+)
+def test_the_value_follows_without_a_space(
+    shell: str, keys: str, whole: str, environment: Mapping[str, str], tmp_path: Path
+) -> None:
+    """Whatever the shell puts behind a name by itself would be a word of its own."""
+    said = tmp_path / "said"
+    (tmp_path / "bin" / "kmoddctl").write_text(f'#!/bin/sh\n[ $1 = list ] || echo "$*" >>{said}\n')
+    typed(shell, f"kmoddctl set ip_vs {keys}", environment, tmp_path)
+    assert said.read_text() == f"set ip_vs {whole}\n"
+
+
+@each_shell
 def test_keys_of_the_language(shell: str, environment: Mapping[str, str], tmp_path: Path) -> None:
     assert offered(shell, "kmoddctl explain loop ", environment, tmp_path) == sorted(ModuleTable.model_fields)
     assert offered(shell, "kmoddctl explain loop on", environment, tmp_path) == ["on_parameter_change"]
@@ -145,7 +200,6 @@ def test_files(shell: str, command: str, environment: Mapping[str, str], tmp_pat
         "kmoddctl status loop x",
         "kmoddctl explain loop state x",
         "kmoddctl try --timeout ",
-        "kmoddctl set loop max",
     ],
 )
 def test_nothing_where_nothing_is_taken(

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kmodd.cli.import_text import toml
 from kmodd.cli.main import main
-from kmodd.cli.old_files import read
-from kmodd.cli.target import Target
+from kmodd.cli.offline.import_text import toml
+from kmodd.cli.offline.old_files import read
+from kmodd.cli.offline.target import Target
 from kmodd.config.check import check
 from kmodd.core.conversion import convert
 from kmodd.core.modprobe_conf import HEADER
@@ -241,7 +241,7 @@ def test_whatever_the_files_hold_what_is_written_is_right_and_nothing_is_lost(
 def test_an_import_needs_neither_compiler_nor_bus(root: Path) -> None:
     program = (
         "import sys; from kmodd.cli.main import main; status = main(sys.argv[1:]);"
-        "heavy = {'pydantic', 'tomli', 'asyncio', 'kmodd.cli.client'} & set(sys.modules);"
+        "heavy = {'pydantic', 'tomli', 'asyncio', 'kmodd.cli.bus.client'} & set(sys.modules);"
         "print(*sorted(heavy), file=sys.stderr);"
         "sys.exit(status)"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kmodd.cli.main import main
-from kmodd.cli.target import Target
+from kmodd.cli.offline.target import Target
 from tests.support.conversion import system
 from tests.support.module_tree import RELEASE, ModuleTree
 

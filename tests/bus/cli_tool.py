@@ -23,7 +23,8 @@ TOOL = Path(sys.executable).with_name("kmoddctl")
 _ELSEWHERE = """
 import sys
 from pathlib import Path
-from kmodd.cli import main, places
+from kmodd.cli import main
+from kmodd.cli.change import places
 root = Path(sys.argv[1])
 paths = places.CONFIG
 places.CONFIG = paths._make(
@@ -65,12 +66,13 @@ async def start(
     user: int | None = None,
     more: Mapping[str, str] = _NOTHING,
     root: Path | None = None,
+    first: str = "",
 ) -> Process:
     """A running tool, without a terminal; ``more`` goes into its environment.
 
-    ``root``: where the directories of files are, in place of /.
+    ``root``: where the directories of files are, in place of /; ``first``: Python that it begins with then.
     """
-    program = (TOOL,) if root is None else (sys.executable, "-c", _ELSEWHERE, root)
+    program = (TOOL,) if root is None else (sys.executable, "-c", first + _ELSEWHERE, root)
     return await asyncio.create_subprocess_exec(
         *(*program, *arguments),
         stdin=stdin,

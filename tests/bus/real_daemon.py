@@ -39,6 +39,9 @@ class RealDaemon(SimulatedDaemon):
         super().__init__(group, path, kernel)
         self.bus = bus
         self.root = path / "root"
+        # What the daemon itself keeps lies there.
+        self.files.runtime_dir.parent.mkdir(parents=True, exist_ok=True)
+        self.files.runtime_dir.symlink_to(path)
         self.etc = self.files.directories[0]
         self.reads_files = True
 

@@ -12,10 +12,10 @@ import pytest
 from kmodd.bus import names
 from kmodd.bus.auth import Authorizer
 from kmodd.bus.message import Variant
-from kmodd.cli import client as client_module
-from kmodd.cli import manager as manager_module
-from kmodd.cli.client import Client
-from kmodd.cli.manager import Manager, Overview
+from kmodd.cli.bus import client as client_module
+from kmodd.cli.bus import manager as manager_module
+from kmodd.cli.bus.client import Client
+from kmodd.cli.bus.manager import Manager, Overview
 from kmodd.errors import ErrorKind, KmoddError
 from tests.bus.cli_tool import finish, kmoddctl, rogue, start
 from tests.bus.manager import FakeManager, statuses

@@ -108,6 +108,24 @@ def test_status_ends_with_0_if_all_is_as_declared(
 
 
 @pytest.mark.parametrize(
+    ("paused", "enforcing", "to_do"),
+    [
+        (False, True, "nothing to do: it goes on by itself"),
+        (True, True, "nothing more is begun before kmoddctl resume"),
+        (True, False, "nothing is begun while kmodd only reports"),
+    ],
+)
+def test_what_goes_on_by_itself_does_not_while_nothing_is_enforced(
+    bus: PrivateBus, paused: bool, enforcing: bool, to_do: str
+) -> None:
+    waiting = status("loop", condition=Condition.WAITING_FOR_DEPENDENCY)
+    asked = FakeManager({waiting.name: waiting}, converged=False, paused=paused, enforcing=enforcing)
+    assert f"  -> {to_do}\n" in answered(bus, asked, "status").out
+    assert f"To do  {to_do}\n" in answered(bus, asked, "status", "loop").out
+    assert f"  -> {to_do}\n" in answered(bus, asked, "apply").out
+
+
+@pytest.mark.parametrize(
     ("place", "why"),
     [
         (Location(""), "something is in kmodd's way"),

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import pytest
 
-from kmodd.cli.render import columns_of
+from kmodd.cli.terminal.render import columns_of
 from tests.bus.cli_tool import at_terminal, use
 from tests.bus.golden_world import quiet, world
 from tests.bus.manager import FakeManager

@@ -17,7 +17,10 @@ from tests.support.config_tree import config_paths, drop
 from tests.support.simulated import Fault
 
 DUMMY = "zz-kmoddctl-dummy.toml"
-HEADER = "# Made by kmoddctl(1); `kmoddctl clear dummy` takes it away.\n"
+HEADER = """\
+# Made by kmoddctl(1), which writes the whole of it anew; `kmoddctl clear dummy` takes it away.
+# Once anybody has changed it, such as by a comment, kmoddctl leaves it alone.
+"""
 
 
 def test_a_module_is_loaded_for_this_boot_and_that_is_said(bus: PrivateBus, tmp_path: Path) -> None:
@@ -172,6 +175,10 @@ def test_what_nothing_declares_any_more_stays_and_is_said_not_to_be_managed(
         f"{HEADER}[module.dummy]\n[module.other]\n",
         f"{HEADER}[module.dummy\n",
         f"{HEADER}[module.other]\n",
+        f"{HEADER}# because of ticket 7\n[module.dummy]\nparameters = {{ level = 1 }}\n",
+        f"{HEADER}[module.dummy]\nparameters = {{ level = 1 }} # the louder one\n",
+        f"{HEADER}[module.dummy]\nparameters.level = 1\n",
+        f"{HEADER}[module.dummy]\nparameters = {{ level = 2026-01-01 }}\n",
         "",
     ],
 )
@@ -195,7 +202,7 @@ def test_what_the_compiler_refuses_is_never_there(bus: PrivateBus, tmp_path: Pat
         await daemon.ctl("reload")
         printed = await daemon.ctl("deny", "--persistent", "base")
         assert (printed.status, printed.out) == (5, "")
-        assert f"{daemon.etc}/zz-kmoddctl-base.toml:3:1: " in printed.err
+        assert f"{daemon.etc}/zz-kmoddctl-base.toml:4:1: " in printed.err
         assert "/tmp/kmoddctl-" not in printed.err
         assert [path.name for path in daemon.etc.iterdir()] == ["10.toml"]
         printed = await daemon.ctl("deny", "base")

@@ -23,6 +23,7 @@ _HEAVY = (
     "dataclasses",
     "inspect",
     "json",
+    "kmodd.cli.offline",
     "logging",
     "pydantic",
     "tempfile",

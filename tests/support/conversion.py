@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
 
-from kmodd.cli.imports import NAME, import_files
-from kmodd.cli.offline import compiled
-from kmodd.cli.old_files import read
-from kmodd.cli.output import Output
-from kmodd.cli.target import Target
+from kmodd.cli.offline.imports import NAME, import_files
+from kmodd.cli.offline.old_files import read
+from kmodd.cli.offline.plan import compiled
+from kmodd.cli.offline.target import Target
+from kmodd.cli.terminal.output import Output
 from kmodd.core.conversion import convert
 from kmodd.core.modprobe_conf import render
 from kmodd.core.old_lines import Conversion

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from kmodd.cli.render import BOLD, PLAIN, columns_of
-from kmodd.cli.svg import COLOURS, LETTER, LINE, escaped, picture
+from kmodd.cli.terminal.render import BOLD, PLAIN, columns_of
+from kmodd.cli.terminal.svg import COLOURS, LETTER, LINE, escaped, picture
 
 _PIECE = re.compile(r"(?:\x1b\[(\d+)m)?([^\x1b]+)(?:\x1b\[0m)?")
 _MARGIN = 16

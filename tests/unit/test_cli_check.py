@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from kmodd.cli import target
-from kmodd.cli.check import configured
 from kmodd.cli.main import main
+from kmodd.cli.offline import target
+from kmodd.cli.offline.check import configured
 from kmodd.config.paths import ConfigPaths
 
 GOOD = "[module.loop]\nparameters = { max_loop = 8 }\n"
@@ -133,7 +133,7 @@ def test_sarif_of_a_relative_path_with_what_a_uri_cannot_have(
 ) -> None:
     (directory / "a b#?.toml").write_text(BROKEN)
     monkeypatch.chdir(directory)
-    assert main(["--json", "check", "--sarif", "a b#?.toml", "gone.toml"]) == 5
+    assert main(["check", "--sarif", "a b#?.toml", "gone.toml"]) == 5
     results = json.loads(capsys.readouterr().out)["runs"][0]["results"]
     places = [result["locations"][0]["physicalLocation"] for result in results]
     assert {place["artifactLocation"]["uri"] for place in places} == {"a%20b%23%3F.toml", "gone.toml"}

@@ -2,11 +2,11 @@
 
 import pytest
 
-from kmodd.cli import timeline as times
-from kmodd.cli.graph import dot, svg, text
-from kmodd.cli.graph_model import Edge, Node, graph, ranks
-from kmodd.cli.render import Style
-from kmodd.cli.timeline import BREAK_US, Load, loads, occasions
+from kmodd.cli.look import timeline as times
+from kmodd.cli.look.graph import dot, svg, text
+from kmodd.cli.look.graph_model import Edge, Node, graph, ranks
+from kmodd.cli.look.timeline import BREAK_US, Load, loads, occasions
+from kmodd.cli.terminal.render import Style
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, Location, ModuleState, ModuleStatus, Source, Stage
 from tests.bus.manager import status

@@ -9,8 +9,8 @@ from typing import TextIO
 
 import pytest
 
-from kmodd.cli.output import Output, style_of
-from kmodd.cli.render import Style
+from kmodd.cli.terminal.output import Output, style_of
+from kmodd.cli.terminal.render import Style
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, Drift, Location, ModuleState, ModuleStatus, Source
 

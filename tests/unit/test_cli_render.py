@@ -2,7 +2,7 @@
 
 import pytest
 
-from kmodd.cli.render import (
+from kmodd.cli.terminal.render import (
     GREEN,
     RED,
     Cell,

@@ -1,5 +1,6 @@
 """The tool's own words and tables, held against the model, the bus and the errors."""
 
+from argparse import _SubParsersAction
 from collections.abc import Mapping
 from importlib import import_module
 
@@ -8,13 +9,13 @@ import pytest
 from kmodd.bus.interfaces import MANAGER
 from kmodd.bus.interfaces import MODULE as MODULE_INTERFACE
 from kmodd.bus.table import Interface
-from kmodd.cli import tones
-from kmodd.cli.advice import ADVICE, what_to_do, where_to_look
+from kmodd.cli import INTERRUPTED
+from kmodd.cli.bus.manager import MODULE, OVERVIEW, Overview, Wire
 from kmodd.cli.commands import COMMANDS, DEFAULT, Command
-from kmodd.cli.entry import INTERRUPTED
-from kmodd.cli.main import PIPE_CLOSED, parser
-from kmodd.cli.manager import MODULE, OVERVIEW, Overview, Wire
-from kmodd.cli.output import NOT_IN_ORDER
+from kmodd.cli.look.advice import ADVICE, idleness, what_to_do, where_to_look
+from kmodd.cli.main import FORMATS, PIPE_CLOSED, main, parser
+from kmodd.cli.terminal import tones
+from kmodd.cli.terminal.output import NOT_IN_ORDER
 from kmodd.core.status import GOOD
 from kmodd.errors import ErrorKind
 from kmodd.shown import ActionKind, Condition, DaemonState, ModuleStatus, Outcome, Severity
@@ -53,6 +54,23 @@ def test_what_is_not_in_order_has_an_advice_and_nothing_else() -> None:
     assert where_to_look("brought-by-a-later-version", "loop") == ""
 
 
+_BY_ITSELF = ("by itself", "goes on", "kmodd reloads", " tries ", " sets ", "be tried", "has loaded itself")
+"""What kmodd does only while it may."""
+
+
+@pytest.mark.parametrize("enforcing", [True, False])
+@pytest.mark.parametrize("condition", ADVICE)
+def test_nothing_is_promised_that_kmodd_does_not_do_now(condition: Condition, enforcing: bool) -> None:
+    promised = any(words in what_to_do(condition, "loop") for words in _BY_ITSELF)
+    idle = idleness(Overview(paused=True, enforcing=enforcing))
+    for words in (what_to_do, where_to_look):
+        said = words(condition, "loop", idle)
+        assert not any(each in said for each in _BY_ITSELF)
+        assert said.endswith(idle) is promised
+    assert ("kmoddctl resume" in idle) is enforcing
+    assert idleness(Overview()) == ""
+
+
 @pytest.mark.parametrize(
     ("interface", "table", "fields"),
     [(MANAGER, OVERVIEW, Overview._fields), (MODULE_INTERFACE, MODULE, ModuleStatus._fields)],
@@ -84,6 +102,37 @@ def test_every_command_is_in_the_help() -> None:
     shown = parser().format_help()
     assert all(f"    {command.name}" in shown and command.summary in shown for command in COMMANDS)
     assert DEFAULT in {command.name for command in COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["graph", "--svg", "--json"], "--json and --svg"),
+        (["--json", "graph", "--dot"], "--json and --dot"),
+        (["graph", "--svg", "--dot"], "--dot and --svg"),
+        (["timeline", "--json", "--svg"], "--json and --svg"),
+        (["--json", "timeline", "--svg"], "--json and --svg"),
+        (["check", "--sarif", "--json"], "--json and --sarif"),
+    ],
+)
+def test_two_formats_at_once_are_refused_before_anything_is_asked(
+    arguments: list[str], named: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == ErrorKind.INVALID_ARGUMENT.exit_status
+    said = f"kmoddctl: {named} cannot be written at once (take one of them)\n"
+    assert capsys.readouterr() == ("", said)
+
+
+def test_every_way_to_write_is_one_of_those_that_exclude_each_other() -> None:
+    """An option that takes nothing and speaks of writing or drawing is a format."""
+    (subparsers,) = [each for each in parser()._actions if isinstance(each, _SubParsersAction)]
+    found = {
+        action.dest
+        for one in subparsers.choices.values()
+        for action in one._actions
+        if action.nargs == 0 and str(action.help).startswith(("write a", "draw a", "one JSON"))
+    }
+    assert found == set(FORMATS)
 
 
 @pytest.mark.parametrize("arguments", [["--json", "list"], ["list", "--json"]])

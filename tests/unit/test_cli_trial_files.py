@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from kmodd.cli.judge import Candidate, refuse_wrong
-from kmodd.cli.own_file import writing
-from kmodd.cli.trial_files import TrialFiles, read
+from kmodd.cli.change.judge import Candidate, refuse_wrong
+from kmodd.cli.change.own_file import writing
+from kmodd.cli.change.trial_files import TrialFiles, read
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
 from tests.support.config_tree import config_paths, drop
@@ -82,6 +82,43 @@ def test_what_was_committed_and_cannot_take_its_place_stays_in_force(
     with pytest.raises(KmoddError) as caught:
         trial.refuse_another()
     assert caught.value.kind is ErrorKind.BUSY
+
+
+def test_a_kill_between_two_files_leaves_all_on_trial_and_the_next_trial_says_so(
+    paths: ConfigPaths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put = os.replace
+
+    def killed(staged: Path, path: Path) -> None:
+        put(staged, path)
+        raise SystemExit
+
+    trial = TrialFiles(paths, NEW)
+    trial.put()
+    trial.prepare()
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", killed)
+        with pytest.raises(SystemExit):
+            trial.keep()
+    assert contents(paths.trial_dir).keys() == NEW.keys()
+    with pytest.raises(KmoddError) as caught:
+        trial.refuse_another()
+    etc = paths.directories[0]
+    assert str(caught.value) == (
+        f"a trial was kept, and ended before its files were in {etc}: 10.toml, 20.toml "
+        f"(move them there from {paths.trial_dir}, where they are in force until the next boot)"
+    )
+    assert caught.value.kind is ErrorKind.BUSY
+
+
+def test_a_trial_that_goes_on_is_another_matter(paths: ConfigPaths) -> None:
+    trial = TrialFiles(paths, NEW)
+    trial.refuse_another()
+    trial.put()
+    paths.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+    paths.checkpoint.touch()
+    with pytest.raises(KmoddError, match="files of another trial are in"):
+        trial.refuse_another()
 
 
 def test_messages_are_known_for_its_own(paths: ConfigPaths) -> None:

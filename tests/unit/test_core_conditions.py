@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from kmodd.core.conditions import asked_paths, describe_match, unmet
-from kmodd.model import Declaration, DeviceMatch, Facts, Ready, When
+from kmodd.core.conditions import asked_facts, describe_match, unmet
+from kmodd.model import AskedFacts, Declaration, DeviceMatch, Facts, Ready, When
 from kmodd.names import ModuleName
 
 USB = DeviceMatch(subsystem="usb", attributes=(("idVendor", "10c4"),))
@@ -128,6 +128,12 @@ def test_a_match_in_words() -> None:
     assert describe_match(USB) == "subsystem=usb idVendor=10c4"
 
 
-def test_paths_to_be_looked_at() -> None:
-    declaration = Declaration(ModuleName("m"), when=When(path_exists=("/a", "!/b")), ready=Ready("/c"))
-    assert asked_paths(declaration) == {"/a", "/b", "/c"}
+def test_what_is_to_be_gathered() -> None:
+    assert asked_facts(()) == AskedFacts()
+    asking = (When(path_exists=("/a", "!/b")), When(dmi=("sys_vendor=A*",)), When(virtualization=("vm",)))
+    first, *others = (Declaration(ModuleName("m"), when=when) for when in asking)
+    assert asked_facts((first._replace(ready=Ready("/c")),)).paths == {"/a", "/b", "/c"}
+    assert [asked_facts((first, other)) for other in others] == [
+        AskedFacts(frozenset(("/a", "/b")), dmi=True),
+        AskedFacts(frozenset(("/a", "/b")), virtualization=True),
+    ]

@@ -6,19 +6,19 @@ from collections.abc import Mapping
 
 import pytest
 
+from kmodd.cli import INTERRUPTED
 from kmodd.cli import main as cli
-from kmodd.cli.apply import Applied
+from kmodd.cli.bus.follow import Daemon
+from kmodd.cli.bus.manager import IssueText, Overview, Row
+from kmodd.cli.change.apply import Applied
+from kmodd.cli.change.trial import Tried
 from kmodd.cli.commands import COMMANDS
-from kmodd.cli.entry import INTERRUPTED
-from kmodd.cli.follow import Daemon
-from kmodd.cli.graph_model import Edge, Node
-from kmodd.cli.import_text import document
-from kmodd.cli.manager import IssueText, Overview, Row
-from kmodd.cli.memory import Share
-from kmodd.cli.output import NOT_IN_ORDER
-from kmodd.cli.symbols import Needed, Symbols
-from kmodd.cli.timeline import Load
-from kmodd.cli.trial import Tried
+from kmodd.cli.look.graph_model import Edge, Node
+from kmodd.cli.look.memory import Share
+from kmodd.cli.look.symbols import Needed, Symbols
+from kmodd.cli.look.timeline import Load
+from kmodd.cli.offline.import_text import document
+from kmodd.cli.terminal.output import NOT_IN_ORDER
 from kmodd.core.old_lines import Conversion
 from kmodd.core.switches import Switches, switches
 from kmodd.daemon import app as daemon

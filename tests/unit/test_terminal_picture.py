@@ -1,7 +1,7 @@
 """What a terminal shows as SVG: text, places and colours."""
 
-from kmodd.cli.render import GREEN
-from kmodd.cli.svg import COLOURS, LETTER
+from kmodd.cli.terminal.render import GREEN
+from kmodd.cli.terminal.svg import COLOURS, LETTER
 from tests.support.svg import parsed
 from tests.support.terminal_picture import drawn
 

@@ -30,9 +30,9 @@ from tests.support.simulated import Fault
 OTHER, DUMMY = ModuleName("other"), ModuleName("dummy")
 WHY = os.strerror(errno.EISDIR)
 SITES = {
-    "cli/own_file.py write": "tests/bus/test_cli_overrides.py: kmoddctl's, in /etc/kmodd.d",
-    "cli/trial_files.py prepare": "tests/unit/test_cli_trial_files.py: the same",
-    "cli/trial_files.py put": "tests/unit/test_cli_trial_files.py: kmoddctl's, in /run/kmodd.d/trial",
+    "cli/change/own_file.py write": "tests/bus/test_cli_overrides.py: kmoddctl's, in /etc/kmodd.d",
+    "cli/change/trial_files.py prepare": "tests/unit/test_cli_trial_files.py: the same",
+    "cli/change/trial_files.py put": "tests/unit/test_cli_trial_files.py: kmoddctl's, in /run/kmodd.d/trial",
     "config/store.py write": "catalog.json, last-good, checkpoints and what is held, below",
     "daemon/block_file.py apply": "00-kmodd-blocked.conf",
     "daemon/enforcement.py pause": "paused",

@@ -18,12 +18,13 @@ from kmodd.bus.library import decode_values, split_signature
 from kmodd.bus.listing import Listing
 from kmodd.bus.message import CALL, ERROR, RETURN, Message, WireError
 from kmodd.bus.tree import Binding, Tree
-from kmodd.cli import manager as tool
-from kmodd.cli import module as tool_module
-from kmodd.cli.follow import Event, Follower
-from kmodd.cli.overview import _dashboard
-from kmodd.cli.render import Style
-from kmodd.cli.watch import line
+from kmodd.cli.bus import manager as tool
+from kmodd.cli.bus.follow import Event, Follower
+from kmodd.cli.look import module as tool_module
+from kmodd.cli.look.advice import idleness, what_to_do
+from kmodd.cli.look.overview import _dashboard
+from kmodd.cli.look.watch import line
+from kmodd.cli.terminal.render import Style
 from kmodd.errors import BUS_PREFIX
 from kmodd.names import ModuleName
 from kmodd.shown import ModuleStatus
@@ -237,9 +238,10 @@ def answer(data: bytes) -> None:
     client = _Client(values[0][0])
     found = tool.Manager(client)  # type: ignore[arg-type]
     module: ModuleStatus = found.module(_LOOP)
+    overview = found.overview()
     lines = chain(
-        tool_module._lines(module, Style(width=80)),
-        _dashboard(found.overview(), (), Style(width=20)),
+        tool_module._lines(module, what_to_do(module.condition, _LOOP, idleness(overview)), Style(width=80)),
+        _dashboard(overview, (), Style(width=20)),
         _told(found, values[0][0]),
     )
     promises.all_shown(lines, 20 * len(data) + 400)

@@ -8,7 +8,7 @@ from io import StringIO
 from kmodd.bus.address import socket_names
 from kmodd.bus.library import ExternalAuth
 from kmodd.bus.message import WireError
-from kmodd.cli.output import style_of
+from kmodd.cli.terminal.output import style_of
 from kmodd.daemon.log import StreamHandler, datagram, fields
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
 from kmodd.errors import KmoddError

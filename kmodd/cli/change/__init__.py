@@ -1,0 +1,1 @@
+"""Commands that change something, through the daemon and by files of their own."""

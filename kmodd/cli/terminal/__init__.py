@@ -1,0 +1,1 @@
+"""How what is answered is written: lines, tables, tones and pictures for people, JSON for programs."""

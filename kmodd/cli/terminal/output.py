@@ -1,0 +1,65 @@
+"""Where a command's words go: text for people, one JSON document a line for programs."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TextIO
+
+from kmodd.cli.terminal.render import Style
+
+NOT_IN_ORDER = 3
+"""Exit status: the question was answered, and something is not as declared. No error kind has it."""
+_MOST_DIGITS = 6  # of a width; Python refuses to read some thousands
+
+
+class Output(NamedTuple):
+    """What a command writes to; ``json`` instead of text where it was asked for."""
+
+    stream: TextIO
+    style: Style = Style()
+    json: bool = False
+
+    def show(self, data: Any, lines: Callable[[Style], Iterable[str]]) -> None:
+        """Write ``data`` (rows, or what JSON has) or, for people, ``lines``. Raises OSError."""
+        if self.json:
+            self.stream.write(_document(data) + "\n")
+        else:
+            self.stream.writelines(f"{line}\n" for line in lines(self.style))
+
+
+def style_of(stream: TextIO, environment: Mapping[str, str]) -> Style:
+    """How to write to ``stream``: plain and without end unless it is a terminal (no-color.org)."""
+    encoding = (stream.encoding or "").lower().replace("-", "")
+    unicode = encoding.startswith("utf")
+    if not stream.isatty():
+        return Style(unicode=unicode)
+    colour = not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"
+    return Style(colour, _width(stream, environment), unicode)
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON has it: rows are objects with the names of their fields."""
+    if isinstance(value, tuple) and hasattr(value, "_asdict"):
+        return {name: plain(item) for name, item in value._asdict().items()}
+    if isinstance(value, Mapping):
+        return {name: plain(item) for name, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    return value
+
+
+def _document(data: Any) -> str:
+    # Not needed where a person looks on.
+    from json import dumps  # noqa: PLC0415
+
+    return dumps(plain(data))
+
+
+def _width(stream: TextIO, environment: Mapping[str, str]) -> int:
+    """Columns of the terminal; COLUMNS has the last word (environ(7))."""
+    given = environment.get("COLUMNS", "")
+    if given.isdecimal() and len(given) <= _MOST_DIGITS:
+        return int(given)
+    try:
+        return os.get_terminal_size(stream.fileno()).columns
+    except OSError:
+        return 0
