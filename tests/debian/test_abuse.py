@@ -33,4 +33,4 @@ def test_long_abuse_by_a_user_costs_little(vm: DebianMachine) -> None:
     assert bus.call("Reconcile") == []
     assert int(vm.properties(KMODD, "MainPID")["MainPID"]) == daemon
     assert (spent_after["NRestarts"], spent_after["Result"]) == ("0", "success")
-    assert spent_after["TasksCurrent"] == spent["TasksCurrent"]
+    assert int(spent_after["TasksCurrent"]) <= int(spent["TasksCurrent"])

@@ -54,7 +54,7 @@ def footprint(vm: GuestMachine, daemon: int) -> Footprint:
 def assert_bounded(before: Footprint, after: Footprint) -> None:
     """What somebody did in between has left next to nothing."""
     assert after.resident_kib - before.resident_kib < MOST_KIB
-    assert after.descriptors == before.descriptors
+    assert after.descriptors <= before.descriptors, "fewer when the loader has ended meanwhile"
     assert after.log_lines - before.log_lines < MOST_LINES
     assert after.files == before.files
     assert after.files_bytes - before.files_bytes < MOST_BYTES

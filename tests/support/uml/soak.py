@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from tests.support.guest.calls import GuestProcess
 from tests.support.guest.channel import GuestError
-from tests.support.guest.conditions import BUS_NAME, CommandPrints, bus_name_owned
+from tests.support.guest.conditions import BUS_NAME, CommandPrints, PathExists, bus_name_owned
 from tests.support.guest.daemon_bus import MANAGER, MANAGER_PATH, Bus
 from tests.support.uml import soak_reading
 from tests.support.uml.machine import Machine, Role
@@ -308,10 +308,12 @@ class Footprint(NamedTuple):
 
 
 def footprint(vm: Machine) -> Footprint:
-    """With a loader that has just been at work."""
+    """With a loader that has just been at work, and whose children have ended, as nothing more has come."""
     vm.run("rmmod", "anubis").check()
     Bus(vm).call("Reconcile")
     daemon, loader = vm.pid_of("daemon"), vm.pid_of("loader")
+    for child in (process for process in living(vm) if process.parent == loader):
+        vm.wait_for(PathExists(f"/proc/{child.pid}", wanted=False))
     status = vm.read(f"/proc/{daemon}/status").splitlines()
     memory = next(int(line.split()[1]) for line in status if line.startswith("VmRSS:"))
     files = [len(vm.names_in(f"/proc/{pid}/fd")) for pid in (daemon, loader)]
