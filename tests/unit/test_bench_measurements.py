@@ -82,6 +82,7 @@ def test_seconds_for_a_call_are_said_as_calls_a_second() -> None:
 
 _UNIT = {
     "InactiveExitTimestampMonotonic": "1500000",
+    "ExecMainHandoffTimestampMonotonic": "1600000",
     "ActiveEnterTimestampMonotonic": "1750000",
     "ControlGroup": "/system.slice/it.service",
 }
@@ -102,6 +103,7 @@ def manager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, 
 
 def test_a_start_takes_as_long_as_the_manager_says(manager: list[tuple[str, ...]]) -> None:
     assert units.start_s("it.service") == 0.25
+    assert units.set_up_s("it.service") == 0.1
     assert manager == [("stop", "it.service"), ("reset-failed", "it.service"), ("start", "it.service")]
 
 
