@@ -23,7 +23,7 @@ class InGuest:
 class InDebian:
     """The same inside of a whole Debian with systemd, where kmodd and its peers are installed.
 
-    All of these share one machine, so each begins with what `bench.guest.units.afresh` leaves.
+    All of these share one machine, so each begins with what ``bench.guest.units.afresh`` leaves.
     """
 
     measure: Callable[[int], Finding]
