@@ -42,7 +42,7 @@ fuzz: setup
 	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: setup
-	$(BIN)/python -m bench $(ARGS)
+	PYTHONPATH=packaging $(BIN)/python -m bench $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check

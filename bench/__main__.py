@@ -10,7 +10,7 @@ from bench import baseline as committed
 from bench import host
 from bench.about import describe
 from bench.documents import Run, run_to_json
-from bench.measurement import AnyMeasurement
+from bench.measurement import Measurement
 from bench.picture import draw
 from bench.registry import MEASUREMENTS
 from bench.series import Comparison
@@ -57,14 +57,15 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return options
 
 
-def _measure(chosen: Sequence[AnyMeasurement], rounds: int) -> Run:
+def _measure(chosen: Sequence[Measurement], rounds: int) -> Run:
     comparisons, notes = list[Comparison](), list[str]()
-    for each in chosen:
-        _say(f"{each.name}: {each.what}, {rounds or each.rounds} rounds ...")
-        finding = host.measure(each, rounds or each.rounds)
-        comparisons += finding.comparisons
-        notes += finding.notes
-    return Run(describe(host.kernel()), tuple(comparisons), tuple(notes))
+    with host.Places() as places:
+        for each in chosen:
+            _say(f"{each.name}: {each.what}, {rounds or each.rounds} rounds ...")
+            finding = places.measure(each, rounds or each.rounds)
+            comparisons += finding.comparisons
+            notes += finding.notes
+    return Run(describe(host.kernel()), tuple(comparisons), tuple(dict.fromkeys(notes)))
 
 
 def _compared(baseline: committed.Baseline | None, run: Run) -> str:

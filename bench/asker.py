@@ -4,9 +4,11 @@ What a client spends on an answer is its own affair and not in the numbers.
 """
 
 import socket
+import time
 from types import TracebackType
 from typing import Self
 
+from bench.series import Series
 from kmodd.bus import names, outgoing
 from kmodd.bus.address import socket_names
 from kmodd.bus.decode import Framer, decode_message
@@ -58,6 +60,13 @@ class Asker:
                 assert message.kind != ERROR, message.error_name
                 return len(message.body)
 
+    def seconds_a_call(self, count: int, target: Target, signature: str = "", body: bytes = b"") -> float:
+        """Seconds for one call, of ``count`` one after another."""
+        began_s = time.perf_counter()
+        for _ in range(count):
+            self.call(target, signature, body)
+        return (time.perf_counter() - began_s) / count
+
     def flood(self, target: Target, count: int) -> None:
         """Send so many calls whose answers nobody wants; waits while the bus does not take them."""
         self._socket.sendall(
@@ -68,3 +77,9 @@ class Asker:
         while (frame := self._framer.next()) is None:
             self._framer.feed(self._socket.recv(_READ_BYTES))
         return frame.data
+
+
+def calls_a_second(*each: Series) -> str:
+    """What seconds for a call come to, as a sentence."""
+    rates = ", ".join(f"{one.label} {1 / one.median:.0f}" for one in each)
+    return f"small calls a second, one after another: {rates}"

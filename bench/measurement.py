@@ -12,37 +12,48 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Measurement:
-    """A row of the registry. ``measure`` runs inside the guest and takes the number of rounds."""
+class InGuest:
+    """Runs inside of a plain guest of its own; ``measure`` takes the number of rounds."""
 
-    name: str
-    what: str
-    rounds: int
     measure: Callable[[int], Finding]
     memory_mib: int = 512
 
 
 @dataclass(frozen=True, slots=True)
-class CopyMeasurement:
-    """As Measurement, but it runs on the machine itself, on a copy of what a guest shows."""
+class InDebian:
+    """The same inside of a whole Debian with systemd, where kmodd and its peers are installed.
 
-    name: str
-    what: str
-    rounds: int
+    All of these share one machine, so each begins with what ``bench.guest.units.afresh`` leaves.
+    """
+
+    measure: Callable[[int], Finding]
+
+
+@dataclass(frozen=True, slots=True)
+class OnCopy:
+    """Runs on the machine itself, on a copy of what a guest shows."""
+
     measure: Callable[[Copy, int], Finding]
 
 
 @dataclass(frozen=True, slots=True)
-class HostMeasurement:
-    """As Measurement, but it runs on the machine itself and asks no kernel for modules."""
+class OnHost:
+    """Runs on the machine itself and asks no kernel for modules."""
+
+    measure: Callable[[int], Finding]
+
+
+Place = InGuest | InDebian | OnCopy | OnHost
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """A row of the registry; ``place`` is where it runs, and what is run there."""
 
     name: str
     what: str
     rounds: int
-    measure: Callable[[int], Finding]
-
-
-AnyMeasurement = Measurement | CopyMeasurement | HostMeasurement
+    place: Place
 
 
 def in_turns(rounds: int, parts: Mapping[str, Callable[[], T]]) -> Mapping[str, tuple[T, ...]]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 
 from bench.copied import Copy
-from bench.measurement import AnyMeasurement, CopyMeasurement, HostMeasurement, Measurement
+from bench.measurement import InDebian, InGuest, Measurement, OnCopy, OnHost
 from bench.measurements import (
     bus_calls,
     growth,
@@ -12,29 +12,56 @@ from bench.measurements import (
     many,
     memory,
     no_op_pass,
+    pass_ansible,
     pass_on_copy,
     ready,
+    service_bus,
+    service_memory,
+    service_ready,
     stall,
     status_command,
     storm,
 )
 from bench.reports import importtime, profile
 
-MEASUREMENTS: tuple[AnyMeasurement, ...] = (
+MEASUREMENTS = (
     Measurement(
-        "ready", "from exec to READY=1, 200 modules declared, files as before and changed", 15, ready.measure
+        "ready",
+        "from exec to READY=1, 200 modules declared, files as before and changed",
+        15,
+        InGuest(ready.measure),
     ),
-    Measurement("memory", "all processes after 1,000 events, 200 modules declared", 5, memory.measure),
-    Measurement("pass", "no-op pass, 1,000 modules declared, 300 present", 7, no_op_pass.measure, 768),
-    CopyMeasurement("pass-on-copy", "the same pass, outside of the guest", 7, pass_on_copy.measure),
-    HostMeasurement("growth", "plans and compiling, 100 times as much", 5, growth.measure),
-    CopyMeasurement("bus", "calls on the bus, 300 modules", 15, bus_calls.measure),
-    CopyMeasurement("stall", "worst stall of the loop while one client floods", 5, stall.measure),
-    Measurement("idle", "wake-ups while nothing happens, a round a second", 60, idle.measure),
-    Measurement("many", "50 modules with all that they need into the kernel", 5, many.measure),
-    Measurement("hotplug", "a device plugged in until its module is live", 9, hotplug.measure),
-    Measurement("storm", "10,000 uevents", 3, storm.measure),
-    Measurement("status", "kmoddctl status from exec to exit", 15, status_command.measure),
+    Measurement(
+        "memory", "all processes after 1,000 events, 200 modules declared", 5, InGuest(memory.measure)
+    ),
+    Measurement(
+        "pass", "no-op pass, 1,000 modules declared, 300 present", 7, InGuest(no_op_pass.measure, 768)
+    ),
+    Measurement("pass-on-copy", "the same pass, outside of the guest", 7, OnCopy(pass_on_copy.measure)),
+    Measurement("growth", "plans and compiling, 100 times as much", 5, OnHost(growth.measure)),
+    Measurement("bus", "calls on the bus, 300 modules", 15, OnCopy(bus_calls.measure)),
+    Measurement("stall", "worst stall of the loop while one client floods", 5, OnCopy(stall.measure)),
+    Measurement("idle", "wake-ups while nothing happens, a round a second", 60, InGuest(idle.measure)),
+    Measurement("many", "50 modules with all that they need into the kernel", 5, InGuest(many.measure)),
+    Measurement("hotplug", "a device plugged in until its module is live", 9, InGuest(hotplug.measure)),
+    Measurement("storm", "10,000 uevents", 3, InGuest(storm.measure)),
+    Measurement(
+        "service-ready",
+        "systemctl start beside firewalld and tuned, 200 modules declared",
+        9,
+        InDebian(service_ready.measure),
+    ),
+    Measurement(
+        "service-memory",
+        "the services after 1,000 events, 200 modules declared",
+        5,
+        InDebian(service_memory.measure),
+    ),
+    Measurement("service-bus", "small calls to the services", 15, InDebian(service_bus.measure)),
+    Measurement("status", "kmoddctl status from exec to exit", 15, InDebian(status_command.measure)),
+    Measurement(
+        "pass-ansible", "no-op pass beside ansible, 1,000 modules declared", 3, InDebian(pass_ansible.measure)
+    ),
 )
 
 REPORTS: Mapping[str, Callable[[], str]] = {"importtime.txt": importtime.report}

@@ -1,25 +1,19 @@
-"""Inside the guest: ``python -m bench.guest measure NAME ROUNDS``, ``report NAME`` or ``copy``; prints."""
+"""Inside of a guest: ``python -m bench.guest MODULE FUNCTION [NUMBER]`` calls it and prints what comes of it.
+
+Only that module is imported: the libraries of all others are not there in every guest.
+"""
 
 import sys
+from importlib import import_module
 
 from bench.documents import finding_to_json
-from bench.guest.copy import pack
 from bench.guest.place import require_guest
-from bench.measurement import Measurement
-from bench.measurements.no_op_pass import declare
-from bench.registry import MEASUREMENTS, REPORTS
 
 
-def main(verb: str, name: str = "", rounds: str = "0") -> None:
-    """Do one thing and print what came of it."""
-    if verb == "measure":
-        rows = {each.name: each for each in MEASUREMENTS if isinstance(each, Measurement)}
-        print(finding_to_json(rows[name].measure(int(rounds))))
-    elif verb == "report":
-        print(REPORTS[name](), end="")
-    else:
-        declare()
-        print(pack())
+def main(module: str, function: str, *numbers: str) -> None:
+    """A text is printed as it is, a finding as JSON."""
+    result = getattr(import_module(module), function)(*map(int, numbers))
+    print(result if isinstance(result, str) else finding_to_json(result), end="")
 
 
 if __name__ == "__main__":

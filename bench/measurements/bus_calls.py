@@ -1,15 +1,25 @@
 """Calls on the bus: small ones beside the bus itself and a bare service, large ones against the clock."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
-from bench.asker import GET_ID, GET_MANAGED_OBJECTS, GET_VERSION, LIST_MODULES, VERSION, Asker, Target
+from bench.asker import (
+    GET_ID,
+    GET_MANAGED_OBJECTS,
+    GET_VERSION,
+    LIST_MODULES,
+    VERSION,
+    Asker,
+    Target,
+    calls_a_second,
+)
 from bench.copied import Copy
 from bench.measurement import seconds_in_turns, timed
 from bench.on_copy import serving
-from bench.series import Comparison, Finding, Series, within
+from bench.series import Comparison, Finding, within
 from kmodd.bus import names
 from tests.support.uml.process import REPOSITORY
 
@@ -27,14 +37,15 @@ def measure(copy: Copy, rounds: int) -> Finding:
         Asker(on_copy.bus.address) as asker,
         _bare(on_copy.bus.address) as has_bare,
     ):
-        parts = {
-            "kmodd, a property": lambda: _each(asker, GET_VERSION, VERSION),
-            "dbus-daemon, GetId": lambda: _each(asker, GET_ID),
+        ask = partial(asker.seconds_a_call, CALLS)
+        parts: dict[str, Callable[[], float]] = {
+            "kmodd, a property": partial(ask, GET_VERSION, "ss", VERSION),
+            "dbus-daemon, GetId": partial(ask, GET_ID),
             "ListModules": timed(lambda: asker.call(LIST_MODULES)),
             "GetManagedObjects": timed(lambda: asker.call(GET_MANAGED_OBJECTS)),
         }
         if has_bare:
-            parts["dbus-python and GLib, a property"] = lambda: _each(asker, _BARE, VERSION)
+            parts["dbus-python and GLib, a property"] = partial(ask, _BARE, "ss", VERSION)
         small, bus, rows, objects, *bare = seconds_in_turns(rounds, parts)
     return Finding(
         (
@@ -43,14 +54,8 @@ def measure(copy: Copy, rounds: int) -> Finding:
             within("ListModules, 300 modules", rows, LIST_MOST_S),
             within("GetManagedObjects, 300 modules", objects, OBJECTS_MOST_S),
         ),
-        (_calls_a_second(small, bus, *bare), _without(bool(bare))),
+        (calls_a_second(small, bus, *bare), *_without(bool(bare))),
     )
-
-
-def _each(asker: Asker, target: Target, body: bytes = b"") -> float:
-    """Seconds for one call, of many one after another."""
-    signature = "ss" if body else ""
-    return timed(lambda: [asker.call(target, signature, body) for _ in range(CALLS)])() / CALLS
 
 
 @contextmanager
@@ -65,14 +70,7 @@ def _bare(address: str) -> Iterator[bool]:
             service.kill()
 
 
-def _calls_a_second(*each: Series) -> str:
-    rates = ", ".join(f"{one.label} {1 / one.median:.0f}" for one in each)
-    return f"small calls a second, one after another: {rates}"
-
-
-def _without(bare: bool) -> str:
+def _without(bare: bool) -> tuple[str, ...]:
     if bare:
-        return (
-            "small call: firewalld and tuned answer with what the bare service is made of, and more besides"
-        )
-    return "small call: dbus-python and GLib are not installed here, so the bare service is not measured"
+        return ()
+    return ("small call: dbus-python and GLib are not installed here, so the bare service is not measured",)

@@ -4,17 +4,16 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from itertools import cycle, islice
 from pathlib import Path
 
 from bench.guest import daemon, modules
 from bench.guest.bus import client
 from bench.guest.memory import Memory, memory_of, with_descendants
+from bench.guest.uevents import raise_events
 from bench.measurement import in_turns
 from bench.series import Comparison, Finding, Series
 
 DECLARED = 200
-EVENTS = 1000
 RUNTIME = Path("/run/kmodd")
 _WAITING = "import asyncio, sys; print('there', flush=True); sys.stdin.read()"
 
@@ -43,19 +42,12 @@ def _kmodd(present: Sequence[str]) -> Memory:
     shutil.rmtree(RUNTIME, ignore_errors=True)
     running = daemon.start()
     try:
-        _raise_events(present)
+        raise_events(present)
         with client() as bus:  # the answer says that what came before has been taken
             bus.call("Reconcile")
         return memory_of(with_descendants(running.pid))
     finally:
         running.stop()
-
-
-def _raise_events(present: Sequence[str]) -> None:
-    """Uevents of modules, as ``udevadm trigger`` raises them (kernel/params.c: store_uevent)."""
-    for name in islice(cycle(present), EVENTS):
-        Path("/sys/module", name, "uevent").write_text("change")
-    subprocess.run(["udevadm", "settle"], check=True)
 
 
 def _asyncio() -> Memory:

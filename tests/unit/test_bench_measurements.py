@@ -3,16 +3,17 @@
 import os
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from bench.asker import GET_ID, GET_VERSION, VERSION, Asker
+from bench.asker import GET_ID, GET_VERSION, VERSION, Asker, calls_a_second
 from bench.flooder import TARGETS
-from bench.guest import modules
+from bench.guest import modules, units
 from bench.guest.processes import named, processor_s, wakeups
-from bench.measurements import growth, stall
+from bench.measurements import growth, pass_ansible, stall, status_command
 from bench.notifications import Notifications
 from bench.series import Series, within
 from kmodd.config.compile import compile_catalog
@@ -69,8 +70,74 @@ def test_calls_are_answered_on_one_connection_and_a_flood_is_taken() -> None:
         assert asker.call(GET_ID) > 32
         with pytest.raises(AssertionError, match=r"NameHasNoOwner|ServiceUnknown"):
             asker.call(GET_VERSION, "ss", VERSION)
+        assert asker.seconds_a_call(3, GET_ID) > 0
         asker.flood(GET_ID, 10)
         assert asker.call(GET_ID) > 32
+
+
+def test_seconds_for_a_call_are_said_as_calls_a_second() -> None:
+    said = calls_a_second(Series("a", "s", (0.002, 0.5)), Series("b", "s", (0.1,)))
+    assert said == "small calls a second, one after another: a 4, b 10"
+
+
+_UNIT = {
+    "InactiveExitTimestampMonotonic": "1500000",
+    "ExecMainHandoffTimestampMonotonic": "1600000",
+    "ActiveEnterTimestampMonotonic": "1750000",
+    "ControlGroup": "/system.slice/it.service",
+}
+
+
+@pytest.fixture
+def manager(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[tuple[str, ...]]:
+    """Calls of systemctl, of which none is made; the unit's two processes are in its group."""
+    group = tmp_path / "system.slice/it.service"
+    group.mkdir(parents=True)
+    (group / "cgroup.procs").write_text("17\n23\n")
+    called: list[tuple[str, ...]] = []
+    monkeypatch.setattr(units, "_systemctl", lambda *arguments: called.append(arguments))
+    monkeypatch.setattr(units, "_property", lambda _unit, name: _UNIT[name])
+    monkeypatch.setattr(units, "_GROUPS", tmp_path)
+    return called
+
+
+def test_a_start_takes_as_long_as_the_manager_says(manager: list[tuple[str, ...]]) -> None:
+    assert units.start_s("it.service") == 0.25
+    assert units.set_up_s("it.service") == 0.1
+    assert manager == [("stop", "it.service"), ("reset-failed", "it.service"), ("start", "it.service")]
+
+
+@pytest.mark.usefixtures("manager")
+def test_processes_of_a_unit_are_those_of_its_group() -> None:
+    assert units.pids("it.service") == (17, 23)
+
+
+def test_afresh_leaves_what_is_asked_for(
+    manager: list[tuple[str, ...]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "60-old.toml").touch()
+    monkeypatch.setattr(modules, "CONFIGURATION", tmp_path)
+    monkeypatch.setattr(modules, "load", lambda count: tuple("abc")[: count + 1])
+    assert units.afresh(2) == ("a", "b")
+    assert manager == [("stop", *units.ALL)]
+    assert [path.name for path in tmp_path.glob("*.toml")] == ["50-bench.toml"]
+
+
+def test_a_command_is_accounted_for_from_exec_to_exit() -> None:
+    busy = "import time; [None for _ in iter(lambda: time.process_time() < 0.05, False)]"
+    found = status_command.spent((sys.executable, "-I", "-S", "-c", busy))
+    assert found.wall_s > 0
+    assert found.processor_s >= 0.05
+    with pytest.raises(subprocess.CalledProcessError):
+        status_command.spent(("false",))
+
+
+def test_ansible_has_one_task_for_all_modules() -> None:
+    play = pass_ansible.playbook(("loop", "nls_cp737"))
+    assert isinstance(play, list)
+    (task,) = play[0]["tasks"]
+    assert task["loop"] == ["loop", "nls_cp737"]
+    assert play[0]["gather_facts"] is False
 
 
 def test_every_flood_is_of_a_member_of_its_name() -> None:

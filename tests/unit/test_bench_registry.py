@@ -5,16 +5,52 @@ import io
 import subprocess
 import sys
 import tarfile
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 from bench import __main__ as command
+from bench import debian, host
 from bench.about import describe
 from bench.copied import unpacked
+from bench.guest import units
+from bench.guest.copy import pack
 from bench.guest.memory import memory_of, with_descendants
 from bench.guest.place import is_guest
+from bench.measurement import InDebian, InGuest, Measurement
 from bench.registry import COPY_REPORTS, MEASUREMENTS, REPORTS
+from bench.series import Finding
+from tests.support.debian.machine import DebianMachine
+from tests.support.images.recipe import ImageNotBuilt
+
+_IN_GUESTS = [each.place.measure for each in MEASUREMENTS if isinstance(each.place, InGuest | InDebian)]
+_IN_DEBIAN = [each.place.measure for each in MEASUREMENTS if isinstance(each.place, InDebian)]
+
+
+@pytest.mark.parametrize("function", [*_IN_GUESTS, *REPORTS.values(), pack], ids=lambda each: each.__module__)
+def test_what_runs_inside_is_found_there_by_its_name(function: Callable[..., Finding | str]) -> None:
+    assert getattr(import_module(function.__module__), function.__qualname__) is function
+
+
+def test_what_runs_in_the_debian_needs_no_library_of_the_tests() -> None:
+    """Only those of kmodd's package are there; one process for all, to save time."""
+    imports = "; ".join(f"import {each.__module__}" for each in (*_IN_DEBIAN, units.versions))
+    program = f"import sys; sys.modules.update(pytest=None, hypothesis=None); {imports}"
+    assert _IN_DEBIAN
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_without_that_debian_its_rows_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def machine() -> AbstractContextManager[DebianMachine]:
+        raise ImageNotBuilt("nobody is root here")
+
+    monkeypatch.setattr(debian, "machine", machine)
+    row = Measurement("it", "something", 3, InDebian(_IN_DEBIAN[0]))
+    with host.Places() as places:
+        assert places.measure(row, 3) == Finding((), ("it: not measured, nobody is root here",))
 
 
 def test_names_are_used_once() -> None:

@@ -3,6 +3,7 @@
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,21 @@ def test_every_package_has_a_name_and_a_reason() -> None:
     entries = [line.split(maxsplit=1) for line in lines if not line.startswith("#")]
     assert all(len(entry) == 2 for entry in entries)
     assert recipe.packages() == [entry[0] for entry in entries]
+
+
+def test_packages_beside_those_make_stages_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[tuple[str, tuple[bytes, ...]]] = []
+
+    def built(kind: str, inputs: Iterable[bytes], _make: Callable[[Path], None]) -> Path:
+        made.append((kind, tuple(inputs)))
+        return Path(kind)
+
+    monkeypatch.setattr(recipe, "_built", built)
+    assert recipe.unpacked("trixie") == Path("trixie-tree")
+    assert recipe.unpacked("trixie", recipe.Company("-more", ("cowsay",))) == Path("trixie-tree-more")
+    (_, alone), (_, more) = made
+    (changed,) = [pair for pair in zip(alone, more, strict=True) if pair[0] != pair[1]]
+    assert changed[1] == changed[0] + b",cowsay"
 
 
 def test_the_kernel_finds_its_loader_beside_it_and_stays_as_long(tmp_path: Path) -> None:

@@ -65,14 +65,25 @@ class Image:
         return self.directory / "initrd.img"
 
 
+@dataclass(frozen=True, slots=True)
+class Company:
+    """Debian packages beside those of packages.txt; ``kind`` is part of the names of what has them."""
+
+    kind: str
+    packages: tuple[str, ...]
+
+
+NOBODY = Company("", ())
+
+
 def base(suite: str = SUITE) -> Image:
     """A Debian on which kmodd can be installed, with the modules of tests/modules."""
     return _image(f"{suite}-base", suite)
 
 
-def installed(package: Path, suite: str = SUITE) -> Image:
+def installed(package: Path, suite: str = SUITE, company: Company = NOBODY) -> Image:
     """The same with this package of kmodd installed, never booted since."""
-    return _image(f"{suite}-kmodd", suite, package)
+    return _image(f"{suite}-kmodd{company.kind}", suite, package, company)
 
 
 def packages() -> list[str]:
@@ -81,11 +92,11 @@ def packages() -> list[str]:
     return [line.split()[0] for line in lines if line and not line.startswith("#")]
 
 
-def unpacked(suite: str = SUITE) -> Path:
+def unpacked(suite: str = SUITE, company: Company = NOBODY) -> Path:
     """The files of the suite with its packages, as mmdebstrap leaves them."""
-    command = [*_BOOTSTRAP, f"--include={','.join(packages())}", suite]
+    command = [*_BOOTSTRAP, f"--include={','.join((*packages(), *company.packages))}", suite]
     inputs = (word.encode() for word in (*command, platform.machine()))
-    return _built(f"{suite}-tree", inputs, lambda tree: _bootstrap(command, tree))
+    return _built(f"{suite}-tree{company.kind}", inputs, lambda tree: _bootstrap(command, tree))
 
 
 def _bootstrap(command: Sequence[str], tree: Path) -> None:
@@ -94,9 +105,9 @@ def _bootstrap(command: Sequence[str], tree: Path) -> None:
     _run([*command, str(tree), f"deb [signed-by={_KEYRING}] {archive.uri} {command[-1]} main", *options])
 
 
-def _image(kind: str, suite: str, package: Path | None = None) -> Image:
+def _image(kind: str, suite: str, package: Path | None = None, company: Company = NOBODY) -> Image:
     """From the cache or made."""
-    tree = unpacked(suite)
+    tree = unpacked(suite, company)
     modules = built_modules(tree, suite)
     sources = (path.read_bytes() for path in sorted(_HERE.glob("*.py")))
     content = (package.read_bytes(),) if package else ()
