@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from deb.errors import DebError
 
-from bench import debian
+from bench import debian, virtual
 from bench.copied import Copy, unpacked
 from bench.documents import finding_from_json
 from bench.guest import units
 from bench.guest.copy import pack
-from bench.measurement import InDebian, InGuest, Measurement, OnCopy, OnHost
+from bench.measurement import InDebian, InGuest, InVirtualMachine, Measurement, OnCopy, OnHost
 from bench.registry import COPY_REPORTS, REPORTS
 from bench.series import Finding
 from tests.support.guest.machine import GuestMachine
@@ -68,13 +68,19 @@ class Places:
             case InGuest(measure, memory_mib):
                 with _guest(memory_mib) as inside:
                     return finding_from_json(inside.call(measure, rounds))
-            case InDebian(measure):
+            case InDebian() | InVirtualMachine():
                 try:
-                    inside = self._in_debian()
+                    return self._in_image(measurement.place, rounds)
                 except _NO_DEBIAN as error:
                     return Finding((), (f"{measurement.name}: not measured, {error}",))
-                found = finding_from_json(inside.call(measure, rounds))
-                return Finding(found.comparisons, (*found.notes, inside.call(units.versions)))
+
+    def _in_image(self, place: InDebian | InVirtualMachine, rounds: int) -> Finding:
+        if isinstance(place, InVirtualMachine):
+            with virtual.machine() as vm:
+                return finding_from_json(Inside(vm, debian.PYTHON).call(place.measure, rounds))
+        inside = self._in_debian()
+        found = finding_from_json(inside.call(place.measure, rounds))
+        return Finding(found.comparisons, (*found.notes, inside.call(units.versions)))
 
     def _in_debian(self) -> Inside:
         if self._debian is None:

@@ -3,13 +3,14 @@
 from collections.abc import Callable, Mapping
 
 from bench.copied import Copy
-from bench.measurement import InDebian, InGuest, Measurement, OnCopy, OnHost
+from bench.measurement import InDebian, InGuest, InVirtualMachine, Measurement, OnCopy, OnHost
 from bench.measurements import (
     bus_calls,
     growth,
     hotplug,
     idle,
     many,
+    many_on_two,
     memory,
     no_op_pass,
     pass_ansible,
@@ -43,6 +44,9 @@ MEASUREMENTS = (
     Measurement("stall", "worst stall of the loop while one client floods", 5, OnCopy(stall.measure)),
     Measurement("idle", "wake-ups while nothing happens, a round a second", 60, InGuest(idle.measure)),
     Measurement("many", "50 modules with all that they need into the kernel", 5, InGuest(many.measure)),
+    Measurement(
+        "many-on-two", "the same on two processors, Debian's kernel", 5, InVirtualMachine(many_on_two.measure)
+    ),
     Measurement("hotplug", "a device plugged in until its module is live", 9, InGuest(hotplug.measure)),
     Measurement("storm", "10,000 uevents", 3, InGuest(storm.measure)),
     Measurement(

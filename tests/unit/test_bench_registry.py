@@ -20,14 +20,20 @@ from bench.guest import units
 from bench.guest.copy import pack
 from bench.guest.memory import memory_of, with_descendants
 from bench.guest.place import is_guest
-from bench.measurement import InDebian, InGuest, Measurement
+from bench.measurement import InDebian, InGuest, InVirtualMachine, Measurement
 from bench.registry import COPY_REPORTS, MEASUREMENTS, REPORTS
 from bench.series import Finding
 from tests.support.debian.machine import DebianMachine
 from tests.support.images.recipe import ImageNotBuilt
+from tests.support.vm.boot import AGENT_PORT
 
-_IN_GUESTS = [each.place.measure for each in MEASUREMENTS if isinstance(each.place, InGuest | InDebian)]
-_IN_DEBIAN = [each.place.measure for each in MEASUREMENTS if isinstance(each.place, InDebian)]
+_IN_GUESTS = [
+    each.place.measure
+    for each in MEASUREMENTS
+    if isinstance(each.place, InGuest | InDebian | InVirtualMachine)
+]
+_WITH_PACKAGE = InDebian | InVirtualMachine
+_IN_DEBIAN = [each.place.measure for each in MEASUREMENTS if isinstance(each.place, _WITH_PACKAGE)]
 
 
 @pytest.mark.parametrize("function", [*_IN_GUESTS, *REPORTS.values(), pack], ids=lambda each: each.__module__)
@@ -38,7 +44,7 @@ def test_what_runs_inside_is_found_there_by_its_name(function: Callable[..., Fin
 def test_what_runs_in_the_debian_needs_no_library_of_the_tests() -> None:
     """Only those of kmodd's package are there; one process for all, to save time."""
     imports = "; ".join(f"import {each.__module__}" for each in (*_IN_DEBIAN, units.versions))
-    program = f"import sys; sys.modules.update(pytest=None, hypothesis=None); {imports}"
+    program = f"import sys; sys.modules.update(pytest=None, hypothesis=None, tests=None); {imports}"
     assert _IN_DEBIAN
     subprocess.run([sys.executable, "-c", program], check=True)
 
@@ -133,6 +139,9 @@ def test_what_changes_a_machine_refuses_to_run_outside_of_a_guest(module: str) -
     assert "starts it in a guest" in answer.stderr
 
 
-def test_a_guest_is_told_by_its_processor() -> None:
+def test_a_guest_is_told_by_its_processor_or_by_the_port_of_its_agent() -> None:
     assert is_guest("processor\t: 0\nvendor_id\t: User Mode Linux\nmodel name\t: UML\n")
-    assert not is_guest("processor\t: 0\nvendor_id\t: GenuineIntel\n")
+    other = "processor\t: 0\nvendor_id\t: GenuineIntel\n"
+    assert not is_guest(other)
+    assert not is_guest(other, ["org.qemu.guest_agent.0"])
+    assert is_guest(other, [AGENT_PORT])

@@ -21,7 +21,7 @@ An old processor: for each feature of a new one udev loads a module, whose self-
 _MACHINE = "q35,sata=off,smbus=off,i8042=off"
 """Nor are drivers loaded for what no test uses."""
 
-_AGENT_PORT = "kmodd.agent"
+AGENT_PORT = "kmodd.agent"
 _AGENT_UNIT = r"kmodd-test-agent@dev-virtio\x2dports-kmodd.agent.service"
 
 KERNEL_LOG_BYTES = 2 << 20
@@ -88,7 +88,7 @@ class Ends:
             "chardev:console",
         )
         yield from ("-chardev", f"socket,id=agent,fd={self.agent},server=on,wait=on")
-        yield from ("-device", f"virtserialport,chardev=agent,name={_AGENT_PORT}")
+        yield from ("-device", f"virtserialport,chardev=agent,name={AGENT_PORT}")
         # The host keeps what the guest wrote as long as the machine is there: flushing would only cost time.
         file = {"driver": "file", "filename": str(self.disk)}
         disk = {"driver": "qcow2", "node-name": "disk", "file": file, "cache": {"no-flush": True}}
