@@ -71,7 +71,7 @@ class Boot(NamedTuple):
 
 
 class Examination(NamedTuple):
-    """What comes of open intents. ``own`` are of this boot, ``void`` mean nothing and can go."""
+    """What comes of open intents. ``own`` are of this boot, ``void`` mean nothing any more and can go."""
 
     own: tuple[Intent, ...] = ()
     void: tuple[Intent, ...] = ()
@@ -87,8 +87,12 @@ def examine(
     ``before``: the last boot that is remembered.
     """
     own, void, suspects, quarantines = [], [], [], []
-    for intent in intents:
-        if intent.boot_id == boot_id:
+    opened = tuple(intents)
+    over = _done_with(intent for intent in opened if intent.boot_id == boot_id)
+    for intent in opened:
+        if intent in over:
+            void.append(intent)
+        elif intent.boot_id == boot_id:
             own.append(intent)
         elif before.clean and before.boot_id == intent.boot_id and not intent.crashed:
             void.append(intent)
@@ -99,6 +103,15 @@ def examine(
             else:
                 suspects.append(intent)
     return Examination(tuple(own), tuple(void), tuple(suspects), tuple(quarantines))
+
+
+def _done_with(own: Iterable[Intent]) -> list[Intent]:
+    """Those whose process went on to another change: it makes one after the other, if each went well."""
+    processes: dict[tuple[int, int], list[Intent]] = {}
+    for intent in own:
+        processes.setdefault((intent.pid, intent.start_ticks), []).append(intent)
+    changes = (sorted(intents, key=lambda intent: intent.since_us) for intents in processes.values())
+    return [intent for intents in changes for intent in intents[:-1] if not intent.crashed]
 
 
 def quarantined(intent: Intent, lines: Sequence[str]) -> Quarantine:

@@ -83,8 +83,11 @@ class DesiredState(NamedTuple):
     def awaits_device(self) -> bool:
         """Whether a device that comes may have to be followed by its module at once."""
         return any(
-            module.unmet and module.declaration and module.declaration.when.devices
-            for module in self.modules.values()
+            module.unmet
+            and not (module.skipped or module.barred or name in self.present)
+            and module.declaration
+            and module.declaration.when.devices
+            for name, module in self.modules.items()
         )
 
 

@@ -7,7 +7,7 @@ A damaged file is as none.
 
 import json
 import os
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -46,20 +46,30 @@ class MemoryFile:
 
     def read(self) -> Kept:
         """What was kept, as far as it can be read."""
+        lines = self._read_lines()
+        # Whatever the document is worth: the next one covers all of them.
+        self._last = max((number for number, _ in lines), default=0)
         try:
             document = json.loads(self._path.read_bytes())
             if document["format"] != FORMAT:
                 return Kept()
-            self._last = _number(document.get("lines", 0))  # an older kmodd had none
+            # An older kmodd knows of no lines, so they were there before its document.
+            covered = _number(document.get("lines", self._last))
+            loads = dict(_loads(document["loads"]))
             kept = Kept(
-                dict(_loads(document["loads"])),
+                loads,
                 _names(document["owed"]),
                 _names(document["met"]),
                 dict(_crashes(document["crashes"])),
             )
         except _DAMAGE:
             return Kept()
-        return kept._replace(loads={**kept.loads, **dict(self._later_loads())})
+        for number, rows in lines:
+            if number > covered:
+                with suppress(*_DAMAGE):
+                    loads.update(_loads(rows))
+        self._last = max(self._last, covered)
+        return kept
 
     def write(self, kept: Kept) -> None:
         """Keep this instead of all that was kept before. Raises OSError."""
@@ -80,7 +90,7 @@ class MemoryFile:
         """Keep one more load; false if it is time to write everything again. Raises OSError."""
         if not self._room:
             return False
-        self._room -= 1
+        room, self._room = self._room, 0  # what is not kept now is part of the next document
         self._last += 1
         line = json.dumps({"line": self._last, "loads": {module: _row(record)}})
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
@@ -89,25 +99,23 @@ class MemoryFile:
             # The newline comes first: whatever became of the line before it is not part of this one.
             raw = b"\n" + line.encode()
             if os.write(descriptor, raw) != len(raw):
-                self._room = 0
                 return False
         finally:
             os.close(descriptor)
+        self._room = room - 1
         return True
 
-    def _later_loads(self) -> Iterator[tuple[ModuleName, LoadRecord]]:
-        """What lines say that the document does not cover."""
+    def _read_lines(self) -> list[tuple[int, Any]]:
+        """The number of each line, and what it says of loads."""
         text = b""
         with suppress(OSError):
             text = self._lines.read_bytes()
-        covered = self._last
+        lines = []
         for line in text.split(b"\n"):
             with suppress(*_DAMAGE):
                 row = json.loads(line)
-                number = _number(row["line"])
-                if number > covered:
-                    self._last = max(self._last, number)
-                    yield from _loads(row["loads"])
+                lines.append((_number(row["line"]), row["loads"]))
+        return lines
 
 
 def _row(record: LoadRecord) -> dict[str, Any]:

@@ -324,7 +324,7 @@ class Reconciler:
             enforcing=self._enforcement.permitted,
             security=findings.security,
             initramfs=copies,
-            expecting=findings.desired.awaits_device and self._enforcement.permitted,
+            expecting=findings.desired.awaits_device and not self._enforcement.why_not,
         )
         if old.problem and not problem:
             _log.info("the trouble is over: %s", old.problem, extra=fields(MessageId.TROUBLE_OVER))

@@ -87,7 +87,7 @@ class LoaderClient:
         if was and not soon:
             self._rest_later()
         if soon and not self._is_busy and not (self._has_spare and self.pid):
-            with suppress(KmoddError):  # who wants a change will hear of it
+            with suppress(KmoddError, OSError):  # who wants a change will hear of it
                 self._running().tell(SPARE)
                 self._has_spare = True
 

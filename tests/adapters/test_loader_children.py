@@ -1,8 +1,10 @@
 """Which child of the loader makes a change: one that is free and has done well, else a new one."""
 
 import asyncio
+import errno
 import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -122,6 +124,28 @@ def test_who_is_killed_while_free_is_missed_by_nobody(sandbox: Sandbox) -> None:
     carry_out(sandbox, scenario)
 
 
+def test_who_is_killed_before_it_has_read_what_it_was_given_costs_nothing_else(sandbox: Sandbox) -> None:
+    sandbox.hang("slow")
+
+    async def scenario(client: LoaderClient) -> None:
+        first = await wrote(client, sandbox)
+        os.kill(first, signal.SIGSTOP)
+        asking = asyncio.create_task(client.perform(sandbox.write("easy")))
+        hung = asyncio.create_task(client.perform(sandbox.write("slow")))
+        await asyncio.sleep(0)
+        await client.parameters([ABSENT])  # the server has handed on what came before
+        server = client.pid
+        os.kill(first, signal.SIGKILL)
+        assert (await asking).died
+        assert not (await client.perform(sandbox.write("easy"))).lost
+        assert client.pid == server
+        reader = sandbox.release("slow")
+        assert not (await hung).lost
+        os.close(reader)
+
+    carry_out(sandbox, scenario)
+
+
 def test_nobody_stays_when_nothing_comes(sandbox: Sandbox) -> None:
     async def scenario(client: LoaderClient) -> None:
         first = await wrote(client, sandbox)
@@ -166,7 +190,8 @@ def test_one_child_stays_when_nothing_comes_but_may(sandbox: Sandbox) -> None:
     sandbox.hang("slow")
 
     async def scenario(client: LoaderClient) -> None:
-        client.expect(soon=True)
+        await wrote(client, sandbox)
+        client.expect(soon=True)  # it is that one
         hung = asyncio.create_task(client.perform(sandbox.write("slow")))
         await asyncio.sleep(0)
         await client.perform(sandbox.write("easy"))
@@ -183,6 +208,25 @@ def test_one_child_stays_when_nothing_comes_but_may(sandbox: Sandbox) -> None:
             task.cancel()
 
     carry_out(sandbox, scenario)
+
+
+def test_a_loader_that_cannot_be_kept_ready_is_missed_by_nobody_yet(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_descriptor(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    async def scenario() -> None:
+        client = LoaderClient(sandbox.roots)
+        with monkeypatch.context() as patch:
+            patch.setattr(socket, "socketpair", no_descriptor)
+            client.expect(soon=True)
+            without = client.pid
+        client.expect(soon=True)
+        assert without == 0 < client.pid
+        await client.close()
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.parametrize("soon", [False, True])

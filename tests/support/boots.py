@@ -32,7 +32,7 @@ class SimulatedMachine:
         self.boots += 1
         self._down = False
         shutil.rmtree(self.path / "run-modprobe.d", ignore_errors=True)
-        for name in ("loads.json", "inventory.json"):
+        for name in ("loads.json", "loads.jsonl", "inventory.json"):
             (self.path / name).unlink(missing_ok=True)
         self._run(scenario, modules, before)
 

@@ -117,6 +117,7 @@ class SimulatedDaemon:
         self.guard = simulated_guard(path, self.store, self.kernel, self.loader, self._changed)
         examiner = Examiner(self.loader, self.kernel)
         executor = Executor(group, performer, self.kernel, self.store, self.guard, examiner, self._changed)
+        self._executor = executor
         self.modprobe_file = path / "00-kmodd.conf"
         self.loader.modprobe_file = str(self.modprobe_file)
         self.catalog = Catalog(settings=Settings(modprobe_file=str(self.modprobe_file)))
@@ -151,7 +152,7 @@ class SimulatedDaemon:
         return self.catalog
 
     def _changed(self) -> None:
-        self.trigger.notify(Look(retry=True))
+        self.trigger.notify(Look(retry=True), gather=not self._executor.idle)
 
     def show(self, snapshot: Snapshot) -> None:
         """Keep what would be shown."""

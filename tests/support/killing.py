@@ -183,28 +183,31 @@ class Restarted(NamedTuple):
 
 
 class Late:
-    """Children that outlive their daemon and loader in the kernel, as a process that the guard can watch."""
+    """Children that outlive daemon and loader in the kernel, each a process that the guard can watch."""
 
     def __init__(self, world: World, left: tuple[Request, ...]) -> None:
         self._kernel = world.kernel
         self._left = left
-        self._process = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-        pid = self._process.pid
-        (world.path / f"proc/{pid}").mkdir()
-        (world.path / f"proc/{pid}/stat").write_text(Path(f"/proc/{pid}/stat").read_text())
+        self._processes = [
+            subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) for _ in left
+        ]
         files = GuardFiles(world.path / "state")
-        for request in left:
+        for request, process in zip(left, self._processes, strict=True):
+            pid = process.pid
+            (world.path / f"proc/{pid}").mkdir()
+            (world.path / f"proc/{pid}/stat").write_text(Path(f"/proc/{pid}/stat").read_text())
             intent = files.intent(file_name(_kind(request), request.module))
             if intent is not None:
                 files.rewrite(intent._replace(pid=pid, start_ticks=start_ticks(pid)))
 
     def end(self) -> None:
-        """Init and exit return, the process ends."""
+        """Init and exit return, the processes end."""
         points, self._kernel.points = self._kernel.points, None
         for request in self._left:
             self._kernel.end(request)
         self._kernel.points = points
-        self._process.communicate()
+        for process in self._processes:
+            process.communicate()
 
 
 class _Log(logging.Handler):

@@ -166,8 +166,10 @@ class SimulatedLoader:
                 rest = (module, ActionKind.WRITE, "", written(parameters))
             case _:
                 raise AssertionError(request)
-        # A process that is not there, so that nobody waits for it.
-        intent = Intent(*rest, note.kernel, note.boot_id, NOBODY, 0, 0, next(self._clock_us), note.tries)
+        began_us = next(self._clock_us)
+        # A process of its own that is not there, so that nobody waits for it.
+        process = (NOBODY, began_us)
+        intent = Intent(*rest, note.kernel, note.boot_id, *process, 0, began_us, note.tries)
         self.keep(Path(note.directory) / intent.file_name, render(intent))
         return 0
 

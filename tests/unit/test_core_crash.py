@@ -55,6 +55,16 @@ def test_of_this_boot_it_is_its_own() -> None:
     assert sort(INTENT._replace(boot_id="boot-2")) == ("own", ())
 
 
+def test_of_one_process_the_last_is_its_own_and_what_the_kernel_killed() -> None:
+    last = INTENT._replace(module=ModuleName("last"), since_us=12)
+    other = INTENT._replace(module=ModuleName("other"), start_ticks=6)
+    killed = INTENT._replace(module=ModuleName("killed"), since_us=11, crashed=True)
+    found = examine([last, INTENT, other, killed], LIVED, INTENT.boot_id)
+    assert (found.own, found.void) == ((last, other, killed), (INTENT,))
+    # It may have gone down a moment later all the same.
+    assert examine([last, INTENT], LIVED, "boot-2").suspects == (last, INTENT)
+
+
 def test_without_a_log_it_is_tried_once_more() -> None:
     assert sort(INTENT) == ("suspects", ())
 

@@ -3,7 +3,7 @@
 import pytest
 
 from kmodd.core.resolve import DesiredState, resolve
-from kmodd.model import Catalog, Declaration, Desired, Facts, When
+from kmodd.model import Catalog, Declaration, Desired, DeviceMatch, Facts, When
 from kmodd.names import ModuleName
 from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule, module
 
@@ -16,6 +16,7 @@ TREE = (
     module("alone"),
 )
 UNMET = When(architecture=("pdp11",))
+HERE, GONE = DeviceMatch(subsystem="here"), DeviceMatch(subsystem="gone")
 
 
 def names(*texts: str) -> tuple[ModuleName, ...]:
@@ -111,3 +112,22 @@ def test_what_the_tree_has_not_been_asked_about_is_unknown() -> None:
 def test_modules_that_pull_one_another_end() -> None:
     state = resolved(declare("alone", requires=names("tail")), declare("tail", requires=names("alone")))
     assert shape(state) == {"alone": ("loaded", ("tail",)), "tail": ("loaded", ("alone",))}
+
+
+@pytest.mark.parametrize(
+    ("when", "words", "awaits"),
+    [
+        (When(devices=(GONE,)), (), True),
+        (When(devices=(HERE, GONE)), (), False),
+        (When(devices=(HERE,), architecture=("pdp11",)), (), False),
+        (UNMET, (), False),
+        (When(devices=(GONE,)), ("kmodd.skip=alone",), False),
+        (When(devices=(GONE,)), ("modprobe.blacklist=alone",), False),
+    ],
+)
+def test_a_device_is_awaited_only_where_its_coming_changes_something(
+    when: When, words: tuple[str, ...], awaits: bool
+) -> None:
+    catalog = Catalog(declarations=(Declaration(ModuleName("alone"), when=when),))
+    facts = Facts(command_line=words, present_devices=frozenset((HERE,)))
+    assert resolve(catalog, facts, {}).awaits_device is awaits

@@ -3,17 +3,21 @@
 import asyncio
 import errno
 import os
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from kmodd.daemon.crash_guard import SAFE_MODE
+from kmodd.daemon.intent_files import GuardFiles
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import Look
-from kmodd.model import Desired
+from kmodd.intent import Intent
+from kmodd.kernel.intents import start_ticks
+from kmodd.model import Desired, LoadRequest
 from kmodd.names import ModuleName
-from kmodd.shown import Condition, DaemonState, ModuleState
+from kmodd.shown import ActionKind, Condition, DaemonState, ModuleState
 from tests.support.boots import SimulatedMachine
 from tests.support.daemon import CONFIG, TREE, SimulatedDaemon, declare, with_parameters
 from tests.support.simulated import Fault
@@ -386,6 +390,36 @@ def test_a_loader_that_is_lost_is_no_crash(machine: SimulatedMachine) -> None:
         assert open_intents(machine) == []
 
     machine.boot(scenario)
+
+
+def test_who_went_on_to_another_change_was_done_with_the_one_before(machine: SimulatedMachine) -> None:
+    """kmodd was killed before it had taken the first intent away, and the second change hangs."""
+    process = subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+
+    def killed(daemon: SimulatedDaemon) -> None:
+        stat = Path(f"proc/{process.pid}/stat")
+        (machine.path / stat).parent.mkdir(parents=True)
+        (machine.path / stat).write_text(("/" / stat).read_text())
+        files = GuardFiles(machine.state)
+        files.intents.mkdir(parents=True)
+        ticks = start_ticks(process.pid)
+        for since_us, name in enumerate((OTHER, BASE)):
+            kernel = f"{daemon.kernel.release()} #1 SMP"
+            change = (name, ActionKind.LOAD, "", "", kernel, f"boot-{machine.boots}")
+            files.rewrite(Intent(*change, process.pid, ticks, since_us, 0))
+        daemon.kernel.insert("other")
+        daemon.kernel.begin(LoadRequest(BASE, "", ""))
+        daemon.declare(declare("base"), declare("other"))
+
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        await daemon.second()
+        assert set(daemon.store.memory.in_flight) == {BASE}
+        assert daemon.status("other").condition is Condition.IN_SYNC
+        assert open_intents(machine) == ["base.load.json"]
+        assert daemon.loader.begun() == []
+
+    machine.boot(scenario, before=killed)
+    process.communicate()
 
 
 @pytest.mark.shows("fault: no room for intents")

@@ -6,7 +6,7 @@ from kmodd.events.trigger import Look
 from kmodd.model import Declaration, DeviceMatch, Ready, When, WhenGone
 from kmodd.names import ModuleName
 from kmodd.shown import Condition
-from tests.support.daemon import SimulatedDaemon, declare, play
+from tests.support.daemon import CONFIG, SimulatedDaemon, declare, play
 from tests.support.simulated_kernel import module
 
 BASE, MID, CARD = map(ModuleName, ("base", "mid", "card"))
@@ -43,6 +43,22 @@ def test_a_device_that_was_never_there_takes_nothing_out(tmp_path: Path) -> None
         await daemon.second()
         assert CARD in daemon.kernel.present()
         assert not daemon.loader.begun()
+
+    play(tmp_path, scenario, TREE)
+
+
+def test_while_a_device_is_awaited_its_coming_is_to_be_followed_at_once(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        daemon.declare(follows_usb())
+        await daemon.look(CONFIG)
+        seen = [daemon.snapshot.expecting]
+        for paused in (True, False):
+            await daemon.facade.pause(paused=paused)
+            seen.append(daemon.snapshot.expecting)
+        daemon.devices.present.add(USB)
+        await daemon.look(Look(all_devices=True))
+        assert CARD in daemon.kernel.present()
+        assert [*seen, daemon.snapshot.expecting] == [True, False, True, False]
 
     play(tmp_path, scenario, TREE)
 

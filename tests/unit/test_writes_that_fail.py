@@ -40,11 +40,11 @@ SITES = {
     "daemon/intent_files.py rewrite": "other.load.json",
     "daemon/intent_files.py try_intents": "boot.json",
     "daemon/inventory.py _write": "inventory.json",
+    "daemon/memory_file.py write": "loads.json",
     "daemon/modprobe_file.py _forget_other_place": "modprobe-file",
     "daemon/modprobe_file.py _replace": "00-kmodd.conf",
     "daemon/override_files.py _write": "zz-override-dummy.toml",
     "daemon/override_files.py put": "override.json",
-    "daemon/store.py _write": "loads.json",
     "initramfs/record.py write": "tests/unit/test_initramfs_main.py: no daemon writes it",
     "kernel/intents.py write_down": "tests/unit/test_crash_guard.py: written in a child of the loader",
 }
