@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 
 from kmodd.config.compiler import load_catalog
 from kmodd.daemon.block_file import BlockFile
@@ -84,11 +85,13 @@ class Daemon:
         inventory = Inventory(loader, runtime / "inventory.json", self._tree, places.modprobe_dirs)
         self._loader = loader
         devices = PresentDevices()
-        self._uevents = Uevents(self._trigger.notify, sys_root=places.roots.sys, known=devices.knows)
+        store = MemoryStore(runtime / "loads.json")
+        self._uevents = Uevents(
+            self._trigger.notify, sys_root=places.roots.sys, known=devices.knows, busy=store.is_busy
+        )
         hints = FileHints(self._trigger.notify, places.roots.sys)
         self._hints = hints
         survey = Survey(places.roots, reader, inventory, self._uevents, devices, hints)
-        store = MemoryStore(runtime / "loads.json")
         enforcement, turns = Enforcement(runtime / "paused"), Turns(group)
         self._override_files = OverrideFiles(places.config)
         self._checkpoints = Checkpoints(
@@ -164,7 +167,9 @@ class Daemon:
         self._bus.show()
         self._shown = True
         self._report(summary(snapshot))
-        self._loader.expect(soon=snapshot.expecting and not self._once)
+        # Not before what this pass has begun asks for its children.
+        expect = partial(self._loader.expect, soon=snapshot.expecting and not self._once)
+        asyncio.get_running_loop().call_soon(expect)
 
     def finished(self, rows: tuple[OutcomeRow, ...]) -> None:
         """A plan has been carried out: tell the bus."""

@@ -32,6 +32,9 @@ from kmodd.shown import ActionKind, ModuleState, Outcome, OutcomeRow, Stage
 
 _log = logging.getLogger(__name__)
 
+PROGRESS_S = 0.25
+"""While others are at work, what is done is shown after this long, with what else has ended by then."""
+
 SUCCESS = frozenset((Outcome.DONE, Outcome.UNCHANGED))
 
 
@@ -94,6 +97,7 @@ class Executor:
         self._ready: deque[_Waiting] = deque()
         self._running: dict[ModuleName, _Running] = {}
         self._busy = 0
+        self._progress: asyncio.TimerHandle | None = None
         self._rows: list[OutcomeRow] = []
         self.parallel = 4
 
@@ -157,10 +161,22 @@ class Executor:
         self._ended(self._running.pop(step.module))
         self._settle(step, outcome)
         self._start_ready()
-        # Also while others are at work, and one of them perhaps hangs: what is done is shown.
-        self._changed()
+        self._report()
         if self.idle:
             await self._guard.keep_closed()
+
+    def _report(self) -> None:
+        """Have it looked at: at once when all is done, else soon, because another may hang."""
+        if self.idle:
+            self._report_now()
+        elif self._progress is None:
+            self._progress = asyncio.get_running_loop().call_later(PROGRESS_S, self._report_now)
+
+    def _report_now(self) -> None:
+        if self._progress is not None:
+            self._progress.cancel()
+            self._progress = None
+        self._changed()
 
     async def _perform(self, step: Step) -> Report:
         """Have it done; whatever comes of it is a report."""

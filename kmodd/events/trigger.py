@@ -82,18 +82,20 @@ class Trigger:
         self._pending = NOTHING
         self._quiet_until = float("-inf")
         self._taken_at: float | None = None
+        self._hurried = False
         self._wake_at: float | None = None
         self._changed = asyncio.Event()
 
     def notify(self, look: Look, *, gather: bool = True) -> None:
         """Add ``look`` to what the next pass looks at; never blocks, never fails.
 
-        ``gather`` is false for what somebody waits for, and nothing more will come with.
+        ``gather`` is false for the end of kmodd's own work: nothing more comes with that. Its pass is none
+        of those that are capped, so that devices never wait for what was done for others.
         """
         was_idle = not self._pending
         self._pending |= look
         if not gather:
-            self._quiet_until = float("-inf")
+            self._quiet_until, self._hurried = float("-inf"), True
         if self._pending and (was_idle or not gather):
             self._changed.set()
 
@@ -115,7 +117,7 @@ class Trigger:
 
     def _due(self) -> float | None:
         """When the next look is to be handed out; None while nothing is to come."""
-        allowed = max(self._quiet_until, self._bucket.earliest())
+        allowed = self._quiet_until if self._hurried else max(self._quiet_until, self._bucket.earliest())
         if self._pending:
             return allowed
         return None if self._wake_at is None else max(self._wake_at, allowed)
@@ -128,7 +130,9 @@ class Trigger:
         self._pending = NOTHING
         self._quiet_until = now + self.quiet_time_s
         self._taken_at = now
-        self._bucket.take(now)
+        if not self._hurried:
+            self._bucket.take(now)
+        self._hurried = False
         return look
 
     def _gather_longer(self, now: float) -> None:

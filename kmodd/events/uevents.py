@@ -1,9 +1,9 @@
 """Uevents from netlink to the trigger: modules from the kernel, devices from udevd (without it, the kernel).
 
 An event is a hint, so what is passed on is a name or a path, never its content; that serves only to pass over
-devices that nobody asks for. A lost event is a look at
-everything, after the socket has been read empty: until then netlink drops all others without telling again
-(net/netlink/af_netlink.c, NETLINK_S_CONGESTED).
+devices that nobody asks for. Modules on which kmodd itself is at work are passed over too: they are looked at
+when that is over. A lost event is a look at everything, after the socket has been read empty: until then
+netlink drops all others without telling again (net/netlink/af_netlink.c, NETLINK_S_CONGESTED).
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from kmodd.events.match import may_fulfil, subsystems
 from kmodd.events.trigger import Look
 from kmodd.events.udev import Group, Monitor, Udev, UdevDevice, UdevMonitor
 from kmodd.model import DeviceMatch
-from kmodd.names import is_module_name, module_name
+from kmodd.names import ModuleName, is_module_name, module_name
 
 BATCH: Final = 64
 """Events read in one turn of the loop: 9 us each, so the loop is held for less than a millisecond."""
@@ -36,6 +36,11 @@ _log = logging.getLogger(__name__)
 def _any_path(_path: str) -> bool:
     """Where nobody keeps which devices there are, all count."""
     return True
+
+
+def _no_module(_name: ModuleName) -> bool:
+    """Where nobody changes modules."""
+    return False
 
 
 class Source:
@@ -103,8 +108,12 @@ class Uevents:
         run_root: str = "/run",
         sys_root: str = "/sys",
         known: Callable[[str], bool] = _any_path,
+        busy: Callable[[ModuleName], bool] = _no_module,
     ) -> None:
-        """``known``: whether the device at a sys path fulfilled a match; its events always count."""
+        """``known``: whether the device at a sys path fulfilled a match; its events always count.
+
+        ``busy``: whether kmodd is changing a module just now; the end of that is told otherwise.
+        """
         self.overflows = 0
         self._notify = notify
         self._control = os.path.join(run_root, "udev/control")
@@ -114,6 +123,7 @@ class Uevents:
         self._devices_key: tuple[Group, frozenset[str]] | None = None
         self._matches: frozenset[DeviceMatch] = frozenset()
         self._known = known
+        self._busy = busy
         self._small_buffer = ""
 
     def listen(self, matches: Iterable[DeviceMatch]) -> None:
@@ -182,7 +192,8 @@ class Uevents:
 
     def _modules_heard(self, paths: list[str]) -> None:
         names = (path.rpartition("/")[2] for path in paths)
-        modules = frozenset(module_name(name) for name in names if is_module_name(name))
+        found = frozenset(module_name(name) for name in names if is_module_name(name))
+        modules = frozenset(name for name in found if not self._busy(name))
         if modules:
             self._notify(Look(modules=modules))
 

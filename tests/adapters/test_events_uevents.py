@@ -19,6 +19,7 @@ from kmodd.events import kernel_filter, uevents
 from kmodd.events.trigger import Look
 from kmodd.events.udev import Udev, UdevMonitor
 from kmodd.events.uevents import BATCH, Source, Uevents
+from kmodd.names import ModuleName
 
 FULL = Look(full=True, all_devices=True)
 
@@ -125,6 +126,25 @@ def test_a_dead_source_is_opened_again_by_the_pass_that_it_asks_for(monkeypatch:
 
     assert asyncio.run(scenario())
     assert looks == [FULL]
+
+
+def test_a_module_that_kmodd_itself_changes_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks: list[Look] = []
+    paths = [f"/sys/module/{name}" for name in ("busy", "other", "busy")]
+
+    async def scenario() -> None:
+        listener = Uevents(looks.append, run_root="/nonexistent", busy={"busy"}.__contains__)
+        listener.listen(())
+        source = listener._modules
+        assert source is not None
+        for heard in (paths, paths[:1]):
+            told = iter(heard)
+            monkeypatch.setattr(UdevMonitor, "receive", lambda _self, told=told: next(told, None))
+            source._readable()
+        listener.close()
+
+    asyncio.run(scenario())
+    assert looks == [Look(modules=frozenset((ModuleName("other"),)))]
 
 
 def test_a_small_buffer_is_said_when_it_overflows(

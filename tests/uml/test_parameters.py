@@ -1,16 +1,17 @@
 """Parameters written from outside: healed without polling, reported, fought for ever more slowly."""
 
 import re
+from collections.abc import Iterable
 
 import pytest
 
-from tests.support.guest.conditions import FileHolds, parameter_is
+from tests.support.guest.conditions import FileHolds, PathExists, parameter_is
 from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import DAEMON_LOG, Machine, Role
 
 FILE = "40-scsi-debug.toml"
 DELAY = "[module.scsi_debug]\nparameters = { delay = 3, add_host = 0 }\n"
-ROLES: tuple[Role, ...] = ("daemon", "loader")
+AWAITED = '[module.st]\nwhen.device = { modalias = "scsi:t-0x01*" }\n'
 IDLE_WINDOWS = 3
 WRITTEN = r"^kmodd: write scsi_debug: done"
 
@@ -29,9 +30,9 @@ def writes(vm: Machine) -> int:
     return len(re.findall(WRITTEN, vm.log(), re.MULTILINE))
 
 
-def wakeups(vm: Machine) -> dict[Role, int]:
+def wakeups(vm: Machine, roles: Iterable[Role]) -> dict[Role, int]:
     """How often each process has slept and woken up."""
-    return {role: vm.wakeups_of(role) for role in ROLES}
+    return {role: vm.wakeups_of(role) for role in roles}
 
 
 def test_scsi_debug_delay_written_from_outside_is_healed(vm: Machine) -> None:
@@ -125,19 +126,27 @@ def test_parameter_of_a_builtin_is_written_and_healed_too(vm: Machine) -> None:
     vm.set_parameter("tcp_cubic", "beta", before)
 
 
-@pytest.mark.parametrize("watched", [True, False])
-def test_no_wake_ups_while_idle(vm: Machine, watched: bool) -> None:
-    """With and without parameters to be guarded; nothing polls, so that the counts stand still."""
-    text = DELAY if watched else "[module.scsi_debug]\n"
+@pytest.mark.parametrize(
+    ("text", "roles"),
+    [
+        pytest.param("[module.scsi_debug]\n", ("daemon",), id="nothing to be guarded"),
+        pytest.param(DELAY, ("daemon",), id="a parameter to be guarded"),
+        pytest.param("[module.scsi_debug]\n" + AWAITED, ("daemon", "loader"), id="a device to come"),
+    ],
+)
+def test_no_wake_ups_while_idle(vm: Machine, text: str, roles: tuple[Role, ...]) -> None:
+    """Nothing polls, so that the counts stand still; the loader is there only where it may be needed."""
     bus = started(vm, text + '[module.f2fs]\nstate = "denied"\n[module.ifb]\nwhen.path_exists = "/tmp/x"\n')
     bus.wait_for_state("converged")
     bus.call("Reconcile")
-    windows = [wakeups(vm)]
+    if "loader" not in roles:
+        vm.wait_for(PathExists(f"/proc/{vm.pid_of('loader')}", wanted=False))
+    windows = [wakeups(vm, roles)]
     while len(windows) <= IDLE_WINDOWS and windows[-1:] != windows[-2:-1]:
         vm.run("sleep", "10").check()
-        windows.append(wakeups(vm))  # the first may see the end of what the drop began
+        windows.append(wakeups(vm, roles))  # the first may see the end of what the drop began
     print(f"voluntary context switches every 10 idle seconds: {windows}")
     assert windows[-1] == windows[-2]
     vm.run("rmmod", "scsi_debug").check()  # the counts do count
     vm.wait_for(FileHolds("/proc/modules", "^scsi_debug "))
-    assert all(count > windows[-1][role] for role, count in wakeups(vm).items())
+    assert all(count > windows[-1][role] for role, count in wakeups(vm, roles).items())

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kmodd.core.diagnose import Retry
+from kmodd.daemon.executor import PROGRESS_S
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import Parameter
 from kmodd.shown import Condition, ModuleState, Outcome, OutcomeRow
@@ -25,9 +26,13 @@ def test_needs_go_first_and_independent_loads_overlap(tmp_path: Path) -> None:
         assert bench.loader.begun() == [A, B]
         await bench.open(A)
         assert bench.loader.begun() == [A, B, C]
-        assert bench.changes == 2, "each that is done is shown, also while others are at work"
+        assert bench.changes == 0
+        await asyncio.sleep(PROGRESS_S)
+        assert bench.changes == 1, "what is done is shown, also while others are at work"
         await bench.open(C)
-        assert bench.changes == 3
+        assert bench.changes == 2, "the last is shown at once"
+        await asyncio.sleep(2 * PROGRESS_S)
+        assert bench.changes == 2
         assert bench.rows() == [(B, "load", "done"), (A, "load", "done"), (C, "load", "done")]
         assert bench.rows() == []
 
@@ -214,6 +219,7 @@ def test_a_failure_is_reported_while_others_still_load(tmp_path: Path) -> None:
         bench.gate(B)
         bench.loader.faults[A] = [Fault(error=errno.EBUSY)]
         await bench.replace(load(A), load(B))
+        await asyncio.sleep(PROGRESS_S)
         assert bench.changes == 1
         assert not bench.idle()
 

@@ -327,3 +327,18 @@ def test_nothing_is_lost_and_the_quiet_time_is_kept(
         assert covers(later, look)
     starts = [at for at, _ in seen]
     assert all(b - a >= quiet_time_s - 1e-6 for a, b in pairwise(starts))
+
+
+def test_what_is_not_gathered_spends_nothing_of_what_is_capped() -> None:
+    async def scenario(clock: Clock) -> float:
+        trigger = Trigger(0.0, TokenBucket(rate_hz=1.0, burst=2))
+        for _ in range(20):
+            trigger.notify(DUMMY, gather=False)
+            await trigger.wait()
+        began = clock.now
+        for _ in range(3):
+            trigger.notify(CONFIG)
+            await trigger.wait()
+        return clock.now - began
+
+    assert run(scenario) == pytest.approx(1.0)
