@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from bench import baseline as committed
-from bench import host
+from bench import host, readme
 from bench.about import describe
 from bench.documents import Run, run_to_json
 from bench.measurement import Measurement
@@ -38,8 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if os.getloadavg()[0] > 1.5 * (os.cpu_count() or 1):
         _say("this machine is busy with other things: medians are rough, and so is what moved")
     if options.accept:
-        committed.write(committed.baseline_of(run))
-        _say("the baseline is these ratios now")
+        _accept(run, whole=not options.names)
     return 0
 
 
@@ -66,6 +65,14 @@ def _measure(chosen: Sequence[Measurement], rounds: int) -> Run:
             comparisons += finding.comparisons
             notes += finding.notes
     return Run(describe(host.kernel()), tuple(comparisons), tuple(dict.fromkeys(notes)))
+
+
+def _accept(run: Run, *, whole: bool) -> None:
+    """Ratios of a part stand beside those of before; only a whole run is what the README shows."""
+    committed.write(committed.baseline_of(run), keep=not whole)
+    if whole:
+        readme.PATH.write_text(readme.replaced(readme.PATH.read_text(), run))
+    _say("the baseline is these ratios now")
 
 
 def _compared(baseline: committed.Baseline | None, run: Run) -> str:

@@ -60,9 +60,9 @@ def read(path: Path = PATH) -> Baseline | None:
     return Baseline(document["machine"], document["ratios"], document["least_ratios"])
 
 
-def write(baseline: Baseline, path: Path = PATH) -> None:
-    """Replace the baseline; names not measured this time keep their ratio."""
-    old = read(path) or Baseline({}, {}, {})
+def write(baseline: Baseline, path: Path = PATH, *, keep: bool = True) -> None:
+    """Replace the baseline; ``keep``: names not measured this time keep their ratio."""
+    old = (read(path) if keep else None) or Baseline({}, {}, {})
     document = {
         "format": FORMAT,
         "machine": dict(baseline.machine),

@@ -22,11 +22,11 @@ def quantity(value: float, unit: str) -> str:
     """A value in the unit that people read: seconds as ms, KiB as MiB, a count as it is."""
     match unit:
         case "s":
-            return f"{_figures(value * 1000)} ms"
+            return f"{figures(value * 1000)} ms"
         case "KiB":
-            return f"{_figures(value / 1024)} MiB"
+            return f"{figures(value / 1024)} MiB"
         case "":
-            return _figures(value)
+            return figures(value)
     raise ValueError(f"unknown unit {unit!r}")
 
 
@@ -37,10 +37,10 @@ def _row(each: Comparison, before: float | None) -> tuple[str, ...]:
         _measured(each.subject),
         each.peer.label,
         _measured(each.peer),
-        f"{_figures(each.ratio)} ({_figures(least)} .. {_figures(most)})",
-        _figures(each.least_ratio),
+        f"{figures(each.ratio)} ({figures(least)} .. {figures(most)})",
+        figures(each.least_ratio),
         _target(each),
-        "-" if before is None else _figures(before),
+        "-" if before is None else figures(before),
         str(each.runs),
     )
 
@@ -56,7 +56,7 @@ def _target(each: Comparison) -> str:
     return f"<= {each.target:g} {'met' if each.meets_target else 'MISSED'}"
 
 
-def _figures(value: float) -> str:
+def figures(value: float) -> str:
     """Three significant figures, without an exponent."""
     if value >= 100:
         return f"{value:.0f}"

@@ -84,6 +84,13 @@ def test_accepting_a_part_keeps_the_rest(tmp_path: Path) -> None:
     assert baseline.read(path) == Baseline(MACHINE, {"a": 1.0, "b": 3.0}, {"a": 1.0, "b": 3.0})
 
 
+def test_accepting_a_whole_run_forgets_what_is_not_measured_any_more(tmp_path: Path) -> None:
+    path = tmp_path / "baseline.json"
+    baseline.write(baseline.baseline_of(run(b=2.0)), path)
+    baseline.write(baseline.baseline_of(run(a=3.0)), path, keep=False)
+    assert baseline.read(path) == Baseline(MACHINE, {"a": 3.0}, {"a": 3.0})
+
+
 def test_a_baseline_of_another_format_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "baseline.json"
     path.write_text('{"format": 99}')
