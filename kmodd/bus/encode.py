@@ -4,7 +4,6 @@ dbus_next's marshaller walks and verifies every value and is several times slowe
 connection for is refused here: NUL and lone surrogates in strings, wrong object paths, oversized arrays.
 """
 
-import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
@@ -12,13 +11,13 @@ from typing import Any
 
 from kmodd.bus.library import split_signature
 from kmodd.bus.message import Variant, WireError
+from kmodd.names import is_ascii_word
 
 Encoder = Callable[[bytearray, Any], None]
 """Appends a value to a body. The buffer begins where the body does: alignment counts from there."""
 
 PAD = tuple(bytes(count) for count in range(8))
 MAX_ARRAY_BYTES = 64 * 1024 * 1024
-_PATH = re.compile(r"/|(?:/[A-Za-z0-9_]+)+")
 _U32 = struct.Struct("<I")
 # Type -> struct format; the size is the alignment (D-Bus specification, Summary of types).
 _NUMBERS = {"y": "B", "n": "h", "q": "H", "i": "i", "u": "I", "x": "q", "t": "Q", "d": "d"}
@@ -90,9 +89,16 @@ def _string(out: bytearray, value: Any) -> None:
 
 
 def _path(out: bytearray, value: Any) -> None:
-    if not _PATH.fullmatch(value):
+    if not _is_path(value):
         raise WireError("not an object path")
     _string(out, value)
+
+
+def _is_path(value: str) -> bool:
+    """``/``, or words with one ``/`` before each."""
+    if not value.startswith("/") or "//" in value:
+        return False
+    return value == "/" or (value[-1] != "/" and is_ascii_word(value.replace("/", "_")))
 
 
 def _signature(out: bytearray, value: Any) -> None:

@@ -6,8 +6,7 @@ that is done here. The bytes are made and read by the same pieces of ``kmodd.bus
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
@@ -54,6 +53,10 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the bus."""
         self._socket.close()
 
     def call(
@@ -77,12 +80,13 @@ class Client:
         data = outgoing.method_call(self._serial, target, signature, body, flags | NO_AUTO_START)
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         try:
-            with _sentences():
-                self._limit(deadline_s)
-                self._socket.sendall(data)
-                reply = self._answer(self._serial, deadline_s)
+            self._limit(deadline_s)
+            self._socket.sendall(data)
+            reply = self._answer(self._serial, deadline_s)
         except TimeoutError:
             raise _late(target, timeout_s) from None
+        except (OSError, WireError) as error:
+            raise _broken(error) from error
         return _values(reply, target, answer)
 
     def listen(self, rules: Sequence[str], told: Callable[[Message], None]) -> None:
@@ -97,9 +101,11 @@ class Client:
 
     def wait(self) -> None:
         """Return when something has come, which was told. Raises NO_BUS."""
-        with _sentences():
+        try:
             self._limit(None)
             self._next(None)
+        except (OSError, WireError) as error:
+            raise _broken(error) from error
 
     def _limit(self, deadline_s: float | None) -> None:
         """Let the next step take no longer than is left; raises TimeoutError when nothing is."""
@@ -145,17 +151,11 @@ def _nobody_listens(_message: Message) -> None:
     """For a connection that only asks."""
 
 
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """What goes wrong with a connection, as an error with a sentence; a TimeoutError is the caller's."""
-    try:
-        yield
-    except TimeoutError:
-        raise
-    except OSError as error:
-        raise _no_bus(f"the connection to the bus broke: {error.strerror}") from error
-    except WireError as error:
-        raise KmoddError(ErrorKind.FAILED, f"the bus sent what cannot be read: {error}") from error
+def _broken(error: OSError | WireError) -> KmoddError:
+    """What goes wrong with a connection, as an error with a sentence."""
+    if isinstance(error, OSError):
+        return _no_bus(f"the connection to the bus broke: {error.strerror}")
+    return KmoddError(ErrorKind.FAILED, f"the bus sent what cannot be read: {error}")
 
 
 def _connected(address: str) -> socket.socket:
