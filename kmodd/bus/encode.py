@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from kmodd.bus.library import split_signature
 from kmodd.bus.message import Variant, WireError
+from kmodd.bus.signature import split_signature, types_in
 from kmodd.names import is_ascii_word
 
 Encoder = Callable[[bytearray, Any], None]
@@ -42,7 +42,12 @@ def encode_into(out: bytearray, signature: str, values: Sequence[Any]) -> None:
 
 @lru_cache(maxsize=512)
 def _encoders(signature: str) -> tuple[Encoder, ...]:
-    return tuple(_encoder(kind) for kind in split_signature(signature))
+    return tuple(map(_encoder, split_signature(signature)))
+
+
+def _inner(signature: str) -> tuple[Encoder, ...]:
+    """Of what is between brackets."""
+    return tuple(map(_encoder, types_in(signature)))
 
 
 @lru_cache(maxsize=512)
@@ -117,7 +122,7 @@ def _variant(out: bytearray, value: Variant) -> None:
 
 
 def _struct(inner: str) -> Encoder:
-    writers = _encoders(inner)
+    writers = _inner(inner)
 
     def write(out: bytearray, value: Any) -> None:
         out += PAD[-len(out) & 7]
@@ -136,7 +141,7 @@ def _items(write_one: Encoder) -> Encoder:
 
 
 def _dictionary_items(inner: str) -> Encoder:
-    write_key, write_item = _encoders(inner)
+    write_key, write_item = _inner(inner)
 
     def write(out: bytearray, value: Mapping[Any, Any]) -> None:
         for key, item in value.items():

@@ -10,11 +10,10 @@ from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from kmodd.bus import names, outgoing
+from kmodd.bus import external, names, outgoing
 from kmodd.bus.address import socket_names
 from kmodd.bus.decode import Framer, decode_body, decode_message
 from kmodd.bus.encode import encode
-from kmodd.bus.library import ExternalAuth
 from kmodd.bus.message import ERROR, RETURN, SIGNAL, Message, WireError
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import printable
@@ -182,15 +181,14 @@ def _connected(address: str) -> socket.socket:
 
 def _authenticate(sock: socket.socket) -> None:
     """EXTERNAL (D-Bus specification, Authentication Protocol); raises OSError and WireError."""
-    dialogue = ExternalAuth()
-    sock.sendall(dialogue.first_line())
+    sock.sendall(external.first_line())
     line = b""
     while not line.endswith(b"\r\n"):
         data = sock.recv(_READ_BYTES)
         line += data
         if not data or len(line) > _READ_BYTES:
             raise WireError("it ended the authentication")
-    sock.sendall(dialogue.next_line(line))
+    sock.sendall(external.next_line(line))
 
 
 def _values(reply: Message, target: _Target, answer: str) -> tuple[Any, ...]:
