@@ -47,9 +47,10 @@ def _run(arguments: Sequence[str]) -> int:
     # What the encoding of the terminal lacks is escaped, too.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     output = Output(sys.stdout, style_of(sys.stdout, os.environ), options.json)
+    function: _Function = getattr(import_module(f"kmodd.cli.{options.module_name}"), options.function)
     # What was imported stays: looking for garbage in it takes longer than most commands.
     gc.freeze()
-    function: _Function = getattr(import_module(f"kmodd.cli.{options.module_name}"), options.function)
+    gc.enable()
     status = function(options, output)
     sys.stdout.flush()
     return status
