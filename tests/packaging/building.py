@@ -103,6 +103,15 @@ def expected() -> set[str]:
     return {path for path in table if not path.startswith(_INITRAMFS_TOOLS)}
 
 
+def has_our_programs(package: Path, before: str = "") -> bool:
+    """Whether they are in the place of pip's, and know where the package lies; ``before`` each path."""
+    variables = {**install.VARIABLES, "pythondir": SITE_PACKAGES}
+    programs = [file for file in install.placed() if file.target.parent == Path("/usr/bin")]
+    return [run("bsdtar", "-xOf", package, f"{before}{file.target}"[1:]) for file in programs] == [
+        install.content(file.source, variables).decode() for file in programs
+    ]
+
+
 def modules() -> set[str]:
     """The Python files of every package, below SITE_PACKAGES."""
     sources = (path for path in tracked() if path.startswith("kmodd/"))

@@ -83,6 +83,17 @@ def test_nothing_else_is_in_it_but_kmodd_and_its_documents(members: dict[str, ta
     assert {(member.uname, member.gname) for member in members.values()} == {("root", "root")}
 
 
+def test_programs_are_ours_and_not_pips(package: Path) -> None:
+    content = subprocess.run(["dpkg-deb", "--fsys-tarfile", package], check=True, capture_output=True).stdout
+    programs = [file for file in install.placed() if file.target.parent == Path("/usr/bin")]
+    assert len(programs) == 2
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        for file in programs:
+            member = archive.extractfile(f".{file.target}")
+            assert member is not None
+            assert member.read() == install.content(file.source, install.VARIABLES)
+
+
 def test_every_module_of_python_is_in_it(members: dict[str, tarfile.TarInfo]) -> None:
     modules = {path.relative_to(REPOSITORY) for path in (REPOSITORY / "kmodd").rglob("*.py")}
     assert {f"{PYTHON}{module}" for module in modules} <= set(members)
