@@ -9,11 +9,10 @@ from types import TracebackType
 from typing import Self
 
 from bench.series import Series
-from kmodd.bus import names, outgoing
+from kmodd.bus import external, names, outgoing
 from kmodd.bus.address import socket_names
 from kmodd.bus.decode import Framer, decode_message
 from kmodd.bus.encode import encode
-from kmodd.bus.library import ExternalAuth
 from kmodd.bus.message import ERROR, NO_REPLY_EXPECTED
 
 Target = tuple[str, str, str, str]
@@ -37,9 +36,8 @@ class Asker:
         self._socket.connect(socket_names(address)[0])
         self._framer = Framer(_MOST_BYTES)
         self._serial = 0
-        dialogue = ExternalAuth()
-        self._socket.sendall(dialogue.first_line())
-        self._socket.sendall(dialogue.next_line(self._socket.recv(_READ_BYTES)))
+        self._socket.sendall(external.first_line())
+        self._socket.sendall(external.next_line(self._socket.recv(_READ_BYTES)))
         self.call((names.BUS, names.BUS_PATH, names.BUS, "Hello"))
 
     def __enter__(self) -> Self:

@@ -1,6 +1,5 @@
 """Canonical module names. ``-`` and ``_`` are one letter to the kernel and to libkmod; here it is ``_``."""
 
-import re
 from typing import Final, NewType
 
 from kmodd.errors import ErrorKind, KmoddError
@@ -12,13 +11,12 @@ LOADER: Final = "kmodd-loader"
 
 # MODULE_NAME_LEN is 64 - sizeof(unsigned long) with its NUL (include/linux/moduleparam.h).
 MAX_LENGTH = 55
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,54}")
-_PARAMETER = re.compile(r"[A-Za-z0-9_.-]{1,128}")
+_MAX_PARAMETER = 128
 
 
 def module_name(text: str) -> ModuleName:
     """Canonical form of a module's name; raises INVALID_ARGUMENT for what cannot be one."""
-    if not _NAME.fullmatch(text):
+    if not is_module_name(text):
         raise KmoddError(
             ErrorKind.INVALID_ARGUMENT,
             f"{printable(text[:80])!r} is not a module name",
@@ -29,12 +27,19 @@ def module_name(text: str) -> ModuleName:
 
 def is_module_name(text: str) -> bool:
     """Whether ``text`` can name a module, in whichever spelling."""
-    return _NAME.fullmatch(text) is not None
+    return 0 < len(text) <= MAX_LENGTH and text[0] != "-" and is_ascii_word(text.replace("-", "_"))
 
 
 def is_parameter_name(text: str) -> bool:
     """Whether ``text`` can name a module parameter (it becomes a file name under /sys/module)."""
-    return _PARAMETER.fullmatch(text) is not None and text not in (".", "..")
+    if len(text) > _MAX_PARAMETER or text in (".", ".."):
+        return False
+    return is_ascii_word(text.replace("-", "_").replace(".", "_"))
+
+
+def is_ascii_word(text: str) -> bool:
+    """Whether it is of ASCII's letters and digits and ``_`` and not empty; no pattern: ``re`` takes 2 ms."""
+    return text.isascii() and text.replace("_", "a").isalnum()
 
 
 def printable(text: str) -> str:

@@ -1,6 +1,7 @@
-"""``make install``: puts what is not Python where it belongs. Every distribution's package is filled by it.
+"""``make install``: puts what is no Python package where it belongs. Every distribution's is filled by it.
 
-One table says where each file goes. The Python package itself is pip's, or the distribution's builder's. Runs
+One table says where each file goes. The Python package itself is pip's, or the distribution's builder's; the
+programs here take the place of those that pip makes, because they say where that package lies. Runs
 on the bare system interpreter, so that only the standard library is there.
 """
 
@@ -8,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +17,9 @@ from typing import Final, NamedTuple
 REPOSITORY: Final = Path(__file__).resolve().parents[1]
 
 VARIABLES: Final[Mapping[str, str]] = {
+    "bindir": "/usr/bin",
+    # Where the Python package lies, and what it imports: the programs look nowhere else.
+    "pythondir": "/usr/lib/python3/dist-packages",
     "sysconfdir": "/etc",
     "datadir": "/usr/share",
     "mandir": "/usr/share/man",
@@ -29,6 +32,9 @@ VARIABLES: Final[Mapping[str, str]] = {
 """Where distributions differ; each can be said otherwise on the command line."""
 
 
+_PYTHONDIR: Final = b"@pythondir@"
+
+
 class Row(NamedTuple):
     """Files of the repository (one, or a pattern) and where they go: a path, or a directory with "/" last."""
 
@@ -38,6 +44,7 @@ class Row(NamedTuple):
 
 
 FILES: Final = (
+    Row("packaging/programs/*", "{bindir}/", 0o755),
     Row("systemd/kmodd.service", "{systemddir}/system/"),
     Row("systemd/kmodd-load.service", "{systemddir}/system/"),
     Row("systemd/90-kmodd.preset", "{systemddir}/system-preset/"),
@@ -73,6 +80,7 @@ WHOLE_DIRECTORIES: Final = (
     "packaging/initramfs",
     "packaging/man",
     "packaging/polkit",
+    "packaging/programs",
     "etc",
 )
 """Everything below these belongs to the table."""
@@ -104,8 +112,13 @@ def install(destination: Path, variables: Mapping[str, str] = VARIABLES) -> None
     for file in placed(variables):
         target = below(destination, file.target)
         make_directory(target.parent)
-        shutil.copyfile(file.source, target)
+        target.write_bytes(content(file.source, variables))
         target.chmod(file.mode)
+
+
+def content(source: Path, variables: Mapping[str, str]) -> bytes:
+    """What is installed of a file; a program is told where the Python package lies."""
+    return source.read_bytes().replace(_PYTHONDIR, variables["pythondir"].encode())
 
 
 def below(destination: Path, path: Path) -> Path:

@@ -1,7 +1,6 @@
 """Where the bus is. For the daemon and for the tool, so nothing of asyncio in here."""
 
 import os
-import re
 from collections.abc import Mapping
 
 from kmodd.bus.names import SYSTEM_BUS
@@ -38,4 +37,7 @@ def socket_names(address: str) -> tuple[bytes, ...]:
 def _unescaped(text: str) -> bytes:
     if "%" not in text:
         return os.fsencode(text)
+    # Seldom needed, and dear.
+    import re  # noqa: PLC0415
+
     return re.sub(rb"%([0-9A-Fa-f]{2})", lambda escape: bytes.fromhex(escape[1].decode()), os.fsencode(text))

@@ -4,8 +4,8 @@ import struct
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from kmodd.bus.library import decode_values
 from kmodd.bus.message import CALL, Message, WireError
+from kmodd.bus.values import decode_values
 
 FIXED_BYTES = 16
 MAX_FIELDS_BYTES = 64 * 1024

@@ -4,21 +4,20 @@ dbus_next's marshaller walks and verifies every value and is several times slowe
 connection for is refused here: NUL and lone surrogates in strings, wrong object paths, oversized arrays.
 """
 
-import re
 import struct
 from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
-from kmodd.bus.library import split_signature
 from kmodd.bus.message import Variant, WireError
+from kmodd.bus.signature import split_signature, types_in
+from kmodd.names import is_ascii_word
 
 Encoder = Callable[[bytearray, Any], None]
 """Appends a value to a body. The buffer begins where the body does: alignment counts from there."""
 
 PAD = tuple(bytes(count) for count in range(8))
 MAX_ARRAY_BYTES = 64 * 1024 * 1024
-_PATH = re.compile(r"/|(?:/[A-Za-z0-9_]+)+")
 _U32 = struct.Struct("<I")
 # Type -> struct format; the size is the alignment (D-Bus specification, Summary of types).
 _NUMBERS = {"y": "B", "n": "h", "q": "H", "i": "i", "u": "I", "x": "q", "t": "Q", "d": "d"}
@@ -43,7 +42,12 @@ def encode_into(out: bytearray, signature: str, values: Sequence[Any]) -> None:
 
 @lru_cache(maxsize=512)
 def _encoders(signature: str) -> tuple[Encoder, ...]:
-    return tuple(_encoder(kind) for kind in split_signature(signature))
+    return tuple(map(_encoder, split_signature(signature)))
+
+
+def _inner(signature: str) -> tuple[Encoder, ...]:
+    """Of what is between brackets."""
+    return tuple(map(_encoder, types_in(signature)))
 
 
 @lru_cache(maxsize=512)
@@ -90,9 +94,16 @@ def _string(out: bytearray, value: Any) -> None:
 
 
 def _path(out: bytearray, value: Any) -> None:
-    if not _PATH.fullmatch(value):
+    if not _is_path(value):
         raise WireError("not an object path")
     _string(out, value)
+
+
+def _is_path(value: str) -> bool:
+    """``/``, or words with one ``/`` before each."""
+    if not value.startswith("/") or "//" in value:
+        return False
+    return value == "/" or (value[-1] != "/" and is_ascii_word(value.replace("/", "_")))
 
 
 def _signature(out: bytearray, value: Any) -> None:
@@ -111,7 +122,7 @@ def _variant(out: bytearray, value: Variant) -> None:
 
 
 def _struct(inner: str) -> Encoder:
-    writers = _encoders(inner)
+    writers = _inner(inner)
 
     def write(out: bytearray, value: Any) -> None:
         out += PAD[-len(out) & 7]
@@ -130,7 +141,7 @@ def _items(write_one: Encoder) -> Encoder:
 
 
 def _dictionary_items(inner: str) -> Encoder:
-    write_key, write_item = _encoders(inner)
+    write_key, write_item = _inner(inner)
 
     def write(out: bytearray, value: Mapping[Any, Any]) -> None:
         for key, item in value.items():

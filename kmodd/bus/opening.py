@@ -3,8 +3,8 @@
 import asyncio
 import socket
 
+from kmodd.bus import external
 from kmodd.bus.address import socket_names
-from kmodd.bus.library import ExternalAuth
 from kmodd.bus.message import WireError
 from kmodd.errors import ErrorKind, KmoddError
 
@@ -40,12 +40,11 @@ async def _opened(name: bytes) -> socket.socket:
 async def _authenticate(sock: socket.socket) -> None:
     """EXTERNAL; fd passing is not asked for, so that no message can bring one."""
     loop = asyncio.get_running_loop()
-    dialogue = ExternalAuth()
-    await loop.sock_sendall(sock, dialogue.first_line())
+    await loop.sock_sendall(sock, external.first_line())
     line = b""
     while not line.endswith(b"\r\n"):
         data = await loop.sock_recv(sock, _LINE_BYTES)
         line += data
         if not data or len(line) > _LINE_BYTES:
             raise WireError("the bus ended the authentication")
-    await loop.sock_sendall(sock, dialogue.next_line(line))
+    await loop.sock_sendall(sock, external.next_line(line))

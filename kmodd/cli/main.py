@@ -3,13 +3,11 @@
 import gc
 import os
 import sys
-from argparse import SUPPRESS, ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from types import SimpleNamespace
 
-from kmodd import __version__
-from kmodd.cli import INTERRUPTED
-from kmodd.cli.commands import COMMANDS, DEFAULT
+from kmodd.cli import INTERRUPTED, usual
 from kmodd.cli.terminal.output import Output, style_of
 from kmodd.errors import ErrorKind, KmoddError
 
@@ -19,7 +17,7 @@ PIPE_CLOSED = 128 + 13
 _STDOUT = 1
 FORMATS = ("json", "dot", "svg", "sarif")
 """Options that say how the output is to be written, one at a time."""
-_Function = Callable[[Namespace, Output], int]
+_Function = Callable[[SimpleNamespace, Output], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,27 +40,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return ErrorKind.FAILED.exit_status
 
 
-def parser() -> ArgumentParser:
-    """The whole command line."""
-    whole = ArgumentParser(
-        prog="kmoddctl",
-        description="Ask and control kmodd, which keeps kernel modules as files declare them.",
-    )
-    whole.add_argument("--version", action="version", version=f"kmoddctl {__version__}")
-    _add_json(whole, default=False)
-    subparsers = whole.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for command in COMMANDS:
-        own = subparsers.add_parser(command.name, help=command.summary, description=f"{command.summary}.")
-        _add_json(own, default=SUPPRESS)
-        command.arguments(own)
-        own.set_defaults(module_name=command.module, function=command.function)
-    return whole
-
-
-def _add_json(one: ArgumentParser, default: bool | str) -> None:
-    one.add_argument("--json", action="store_true", default=default, help="one JSON document a line")
-
-
 def _run(arguments: Sequence[str]) -> int:
     options = _parsed(arguments)
     # A closed one is told before anything is done: the interpreter has no stdout then.
@@ -70,24 +47,26 @@ def _run(arguments: Sequence[str]) -> int:
     # What the encoding of the terminal lacks is escaped, too.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     output = Output(sys.stdout, style_of(sys.stdout, os.environ), options.json)
+    function: _Function = getattr(import_module(f"kmodd.cli.{options.module_name}"), options.function)
     # What was imported stays: looking for garbage in it takes longer than most commands.
     gc.freeze()
-    function: _Function = getattr(import_module(f"kmodd.cli.{options.module_name}"), options.function)
+    gc.enable()
     status = function(options, output)
     sys.stdout.flush()
     return status
 
 
-def _parsed(arguments: Sequence[str]) -> Namespace:
-    whole = parser()
-    options = whole.parse_args(arguments)
-    if not options.command:
-        return whole.parse_args([*arguments, DEFAULT])
+def _parsed(arguments: Sequence[str]) -> SimpleNamespace:
+    options = usual.read(arguments)
+    if options is None:
+        from kmodd.cli.parser import interpreted  # noqa: PLC0415  seldom needed, and dear
+
+        options = interpreted(arguments)
     _refuse_two_formats(options)
     return options
 
 
-def _refuse_two_formats(options: Namespace) -> None:
+def _refuse_two_formats(options: SimpleNamespace) -> None:
     """Raises INVALID_ARGUMENT; --json may stand before the command, where no group of argparse sees it."""
     wanted = [f"--{name}" for name in FORMATS if getattr(options, name, False)]
     if len(wanted) > 1:

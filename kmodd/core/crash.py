@@ -28,13 +28,14 @@ _UNTIL: Final = {
     ActionKind.WRITE: "other values are declared, the kernel is another, or until it is released",
 }
 
+# Texts: re compiles what is used, and keeps it; a start needs none of these.
 # "<4>[   12.345678] text": what the kernel puts before a line of a crash log.
-_STAMP = re.compile(r"^(?:<\d{1,3}>)?(?:\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? ?)?")
+_STAMP: Final = r"^(?:<\d{1,3}>)?(?:\[ *\d+\.\d+\](?:\[ *[CT]\d+\])? ?)?"
 # A frame of a call trace: "init_module+0x15/0xff0 [name]", newer kernels with a build id behind the name.
-_FRAME = re.compile(r"\+0x[0-9a-f]+/0x[0-9a-f]+ \[([\w-]+)(?: [0-9a-f]+)?\]")
+_FRAME: Final = r"\+0x[0-9a-f]+/0x[0-9a-f]+ \[([\w-]+)(?: [0-9a-f]+)?\]"
 # "Modules linked in: a(+) b(OE+) c": a plus is on its way in, a minus on its way out (kernel/module/main.c,
 # module_flags).
-_MOVING = re.compile(r"(?<= )([\w-]+)\([A-Z]*[+-]\)")
+_MOVING: Final = r"(?<= )([\w-]+)\([A-Z]*[+-]\)"
 _LINKED: Final = "Modules linked in:"
 _BEGINS: Final = ("Kernel panic", "BUG:", "Oops", "Unable to handle", "Internal error", "kernel BUG at")
 
@@ -149,9 +150,9 @@ def accused(lines: Iterable[str], module: ModuleName) -> bool:
 
 
 def _named(line: str) -> Iterator[str]:
-    found = _FRAME.findall(line)
+    found = re.findall(_FRAME, line)
     if _LINKED in line:
-        found += _MOVING.findall(line)
+        found += re.findall(_MOVING, line)
     return (name.replace("-", "_") for name in found)
 
 
@@ -166,7 +167,7 @@ def _evidence(intent: Intent, logs: Mapping[int, Sequence[str]]) -> tuple[str, .
 
 def _of_crash(lines: Iterable[str]) -> list[str]:
     """What was logged from the crash on, without time stamps and empty lines; all where no line begins it."""
-    texts = [text for line in lines if (text := _STAMP.sub("", line).strip())]
+    texts = [text for line in lines if (text := re.sub(_STAMP, "", line).strip())]
     first = next((number for number, text in enumerate(texts) if text.startswith(_BEGINS)), 0)
     return texts[first:]
 

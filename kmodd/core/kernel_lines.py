@@ -14,22 +14,19 @@ from kmodd.model import Parameter
 from kmodd.names import LOADER, ModuleName, printable
 
 _MOST_NAMES: Final = 5
-_SYMBOL: Final = re.compile(r"Unknown symbol (\S+) \(err -2\)")
-_CHECKSUM: Final = re.compile(r"disagrees about version of symbol (\S+)")
-_NAMESPACE: Final = re.compile(
-    r"module uses symbol \(?(\S+?)\)? from namespace (\S+), but does not import it\."
-)
-_MAGIC: Final = re.compile(r"version magic '(.*)' should be '(.*)'")
-_DUPLICATE: Final = re.compile(r"exports duplicate symbol (\S+) \(owned by (\S+)\)")
-_GAVE_UP: Final = re.compile(r"gave up waiting for init of module (\S+)\.")
-_REFUSED: Final = re.compile(
-    r"(?:`.*' (?:invalid|too large) for parameter|Unknown parameter) `(?P<name>[^`']*)'"
-)
-_TOO_LONG: Final = re.compile(r"(\S+): string (?:parameter too long|doesn't fit in \d+ chars\.)")
-_UNKNOWN: Final = re.compile(r"unknown parameter '(.*)' ignored")
+# Texts: re compiles what is used, and keeps it. A start needs none of these, and all take 2 ms of it.
+_SYMBOL: Final = r"Unknown symbol (\S+) \(err -2\)"
+_CHECKSUM: Final = r"disagrees about version of symbol (\S+)"
+_NAMESPACE: Final = r"module uses symbol \(?(\S+?)\)? from namespace (\S+), but does not import it\."
+_MAGIC: Final = r"version magic '(.*)' should be '(.*)'"
+_DUPLICATE: Final = r"exports duplicate symbol (\S+) \(owned by (\S+)\)"
+_GAVE_UP: Final = r"gave up waiting for init of module (\S+)\."
+_REFUSED: Final = r"(?:`.*' (?:invalid|too large) for parameter|Unknown parameter) `(?P<name>[^`']*)'"
+_TOO_LONG: Final = r"(\S+): string (?:parameter too long|doesn't fit in \d+ chars\.)"
+_UNKNOWN: Final = r"unknown parameter '(.*)' ignored"
 _AFTER_DASHES: Final = "parameters '"
-_FIRMWARE: Final = re.compile(r"(.*?)\bDirect firmware load for (\S+) failed with error (-?\d+)")
-_REJECTED: Final = re.compile(r"Loading of (.*) is rejected")
+_FIRMWARE: Final = r"(.*?)\bDirect firmware load for (\S+) failed with error (-?\d+)"
+_REJECTED: Final = r"Loading of (.*) is rejected"
 _LOCKED: Final = "Lockdown: {loader}: {what} is restricted; see man kernel_lockdown.7"
 
 
@@ -76,24 +73,24 @@ class Lines:
 
     def foreign_namespace(self) -> tuple[str, str] | None:
         """A symbol, and the namespace that the module does not import."""
-        return next(((m[1], m[2]) for m in self._matches(_NAMESPACE) if self._has_symbol(m[1])), None)
+        return next(((m[1], m[2]) for m in _matches(_NAMESPACE, self._own) if self._has_symbol(m[1])), None)
 
     def magic(self) -> Magic | None:
         """What its file was built for, and what it should be."""
-        return next((Magic(m[1].strip(), m[2].strip()) for m in self._matches(_MAGIC)), None)
+        return next((Magic(m[1].strip(), m[2].strip()) for m in _matches(_MAGIC, self._own)), None)
 
     def duplicate(self) -> tuple[str, str] | None:
         """A symbol that it exports, and the module that has it already."""
-        return next(((m[1], m[2]) for m in self._matches(_DUPLICATE)), None)
+        return next(((m[1], m[2]) for m in _matches(_DUPLICATE, self._own)), None)
 
     def gave_up_on(self) -> str:
         """The module that it needs and whose init did not end in time; "" for none."""
-        return next((m[1] for m in self._matches(_GAVE_UP)), "")
+        return next((m[1] for m in _matches(_GAVE_UP, self._own)), "")
 
     def refused_parameter(self) -> Parameter | None:
         """The parameter that stopped the load, as it was given."""
         for text in self._own:
-            match = _REFUSED.fullmatch(text)
+            match = re.fullmatch(_REFUSED, text)
             found = self._given.get(same_name(match["name"])) if match else self._cut_off(text)
             if found is not None:
                 return found
@@ -101,7 +98,7 @@ class Lines:
 
     def too_long_parameter(self) -> Parameter | None:
         """The same for a text so long that the kernel has no line with it: only its setter says so."""
-        names = (match[1] for match in map(_TOO_LONG.fullmatch, self.every) if match is not None)
+        names = (match[1] for match in _matches(_TOO_LONG, self.every))
         return next((self._given[same_name(n)] for n in names if same_name(n) in self._given), None)
 
     def missing_firmware(self, *, any_device: bool) -> tuple[str, ...]:
@@ -110,7 +107,7 @@ class Lines:
         A line begins with driver and device, which need not have the module's name; ``any_device`` takes
         those of others too where none has it.
         """
-        found = [m for m in map(_FIRMWARE.fullmatch, self.every) if m is not None and m[3] == "-2"]
+        found = [m for m in _matches(_FIRMWARE, self.every) if m[3] == "-2"]
         own = [m for m in found if self._module in re.split(r"\W+", m[1].replace("-", "_"))]
         return _some(m[2] for m in own or (found if any_device else ()))
 
@@ -124,17 +121,14 @@ class Lines:
 
     def rejected(self) -> str:
         """As what it was rejected where signatures are enforced; "" where that is not clear."""
-        found = {m[1] for m in map(_REJECTED.fullmatch, self.every) if m is not None}
+        found = {m[1] for m in _matches(_REJECTED, self.every)}
         return found.pop() if len(found) == 1 else ""
 
-    def _named(self, pattern: re.Pattern[str]) -> tuple[str, ...]:
-        return _some(m[1] for m in self._matches(pattern) if self._has_symbol(m[1]))
+    def _named(self, pattern: str) -> tuple[str, ...]:
+        return _some(m[1] for m in _matches(pattern, self._own) if self._has_symbol(m[1]))
 
     def _has_symbol(self, name: str) -> bool:
         return self._symbols is None or name in self._symbols
-
-    def _matches(self, pattern: re.Pattern[str]) -> Iterator[re.Match[str]]:
-        return (match for match in map(pattern.fullmatch, self._own) if match is not None)
 
     def _cut_off(self, text: str) -> Parameter | None:
         """A value so long that the line ends before the parameter's name."""
@@ -169,7 +163,7 @@ def ignored(
     The line loses what follows a dot; what follows ``--`` is not looked at at all.
     """
     own = tuple(about(messages, module))
-    unknown = {match[1] for match in map(_UNKNOWN.fullmatch, own) if match is not None}
+    unknown = {match[1] for match in _matches(_UNKNOWN, own)}
     words = split_options(options)
     late = set()
     if "--" in words and any(text.startswith(_AFTER_DASHES) for text in own):
@@ -184,3 +178,8 @@ def _same(text: str, other: str) -> bool:
 def _some(names: Iterable[str]) -> tuple[str, ...]:
     """Each once, and not too many of them."""
     return tuple(dict.fromkeys(names))[:_MOST_NAMES]
+
+
+def _matches(pattern: str, lines: Iterable[str]) -> Iterator[re.Match[str]]:
+    """Of the lines that are of this form."""
+    return filter(None, (re.fullmatch(pattern, line) for line in lines))

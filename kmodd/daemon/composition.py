@@ -8,6 +8,7 @@ import signal
 from collections.abc import Callable
 from functools import partial
 
+from kmodd.bus.signature import prepare
 from kmodd.config.compiler import load_catalog
 from kmodd.daemon.block_file import BlockFile
 from kmodd.daemon.bus_link import BusLink
@@ -180,6 +181,7 @@ class Daemon:
         if self._shown and not self._ready and (self._once or self._bus.tried.is_set()):
             self._ready = True
             self._notifier.ready(text)
+            prepare()
         elif text != self._told:
             self._notifier.status(text)
         self._told = text

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kmodd.cli.commands import COMMANDS
-from kmodd.cli.main import parser
+from kmodd.cli.parser import parser
 from kmodd.config.schema import ModuleTable
 from tests.support.shells import COMPLETIONS, SHELLS, offered, typed
 

@@ -18,9 +18,11 @@ from tests.bus.private_bus import Printed, PrivateBus
 
 # What a question to the daemon never needs, and what takes longer to import than asking.
 _HEAVY = (
+    "argparse",
     "asyncio",
     "ctypes",
     "dataclasses",
+    "dbus_next.signature",
     "inspect",
     "json",
     "kmodd.cli.offline",
@@ -187,7 +189,7 @@ def test_what_the_terminal_cannot_show_is_escaped(bus: PrivateBus) -> None:
         (["retry", "loop"], []),
         (["pause"], []),
         (["load", "loop"], []),
-        (["set", "loop", "max_loop=8"], []),
+        (["set", "loop", "max_loop=8"], ["argparse"]),
         (["clear", "loop"], []),
         (["apply"], []),
         (["symbols", "loop"], []),

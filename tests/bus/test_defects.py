@@ -219,14 +219,14 @@ def run_python(code: str, *, path: Path | None = None) -> subprocess.CompletedPr
 
 
 def test_10_nothing_needs_the_decorator_that_python_3_15_removes() -> None:
-    code = "import typing; del typing.no_type_check_decorator; import kmodd.bus.connection"
+    code = "import typing; del typing.no_type_check_decorator; import kmodd.bus.connection, kmodd.bus.library"
     assert run_python(code).stderr == ""
 
 
 def test_11_neither_gi_nor_the_rest_of_the_library_is_imported(tmp_path: Path) -> None:
     (tmp_path / "gi.py").write_text("raise SystemExit('gi was imported')")
     code = (
-        "import sys, kmodd.bus.publish;"
+        "import sys, kmodd.bus.publish, kmodd.bus.library;"
         "print(*sorted(name for name in sys.modules if name.startswith(('dbus_next', 'gi.', 'xml'))))"
     )
     run = run_python(code, path=tmp_path)

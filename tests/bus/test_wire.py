@@ -1,6 +1,7 @@
-"""Values and headers as bytes: our encoder against dbus_next's decoder, and both against nonsense."""
+"""Values and headers as bytes: our encoder and decoder against dbus_next's, and both against nonsense."""
 
 import struct
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -9,11 +10,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kmodd.bus import library, outgoing
+from kmodd.bus import values as decoding
 from kmodd.bus.decode import decode_body, decode_message
 from kmodd.bus.encode import encode
-from kmodd.bus.library import decode_values
+from kmodd.bus.interfaces import MANAGER, MODULE
 from kmodd.bus.message import CALL, ERROR, RETURN, SIGNAL, Message, Variant, WireError
+from kmodd.bus.signature import OWN, split_signature
+from kmodd.bus.standard import STANDARD
+from kmodd.bus.table import Interface
+from kmodd.bus.values import decode_values
 
+_MARSHALLER = sys.modules["dbus_next._private.marshaller"]
 _TARGET = ("org.kmodd1", "/org/kmodd1", "org.kmodd1.Manager", "GetModule")
 
 
@@ -73,6 +80,80 @@ def test_what_is_encoded_is_decoded(data: st.DataObject) -> None:
     assert decode_values(signature, body) == (values, len(body))
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(st.data())
+def test_bytes_are_those_of_dbus_next(data: st.DataObject) -> None:
+    kind, values = data.draw(_typed())
+    value = data.draw(values)
+    body = bytes(_MARSHALLER.Marshaller(kind, [_as_in_dbus_next(value)]).marshall())
+    assert encode(kind, (value,)) == body
+    assert decode_values(kind, body) == ((value,), len(body))
+
+
+def _as_in_dbus_next(value: Any) -> Any:
+    if isinstance(value, Variant):
+        return library._signature.Variant(value.signature, _as_in_dbus_next(value.value))
+    if isinstance(value, list):
+        return [_as_in_dbus_next(each) for each in value]
+    return {key: _as_in_dbus_next(each) for key, each in value.items()} if isinstance(value, dict) else value
+
+
+@pytest.mark.parametrize(
+    ("signature", "body", "value"),
+    [
+        ("u", b"\0\0\1\2", 258),
+        ("(ys)", b"\1\0\0\0\0\0\0\1a\0", [1, "a"]),
+        ("aq", b"\0\0\0\4\0\1\0\2", [1, 2]),
+        ("a{sb}", b"\0\0\0\14\0\0\0\0\0\0\0\1a\0\0\0\0\0\0\1", {"a": True}),
+        ("v", b"\1n\0\0\377\376", Variant("n", -2)),
+    ],
+)
+def test_the_other_order_of_bytes(signature: str, body: bytes, value: object) -> None:
+    assert decode_values(signature, body, little_endian=False) == ((value,), len(body))
+
+
+@pytest.mark.parametrize(
+    ("signature", "body"),
+    [
+        ("s", b"\1\0\0\0ab"),
+        ("s", b"\1\0\0\0a"),
+        ("s", b"\377\377\377\377a\0"),
+        ("s", b"\1\0\0\0\377\0"),
+        ("g", b"\1sx"),
+        ("g", b"\5s\0"),
+        ("ay", b"\2\0\0\0a"),
+        ("as", b"\6\0\0\0\1\0\0\0a"),
+        ("aq", b"\3\0\0\0\1\0\2\0"),
+        ("a{yy}", b"\1\0\0\0\0\0\0\0\1"),
+        ("t", b"\1\0\0\0"),
+    ],
+)
+def test_a_value_that_does_not_lie_within_its_bytes(signature: str, body: bytes) -> None:
+    with pytest.raises(WireError):
+        decode_values(signature, body)
+
+
+@pytest.mark.parametrize("interface", [MANAGER, MODULE, *STANDARD], ids=lambda interface: interface.name)
+def test_what_is_said_on_the_bus_needs_no_dbus_next(interface: Interface) -> None:
+    methods = interface.methods.values()
+    said = {each.signature for each in interface.properties.values()}
+    said.update(each.signature for each in interface.signals.values())
+    said.update(*((each.input_signature, each.output_signature) for each in methods))
+    assert said <= OWN
+
+
+@pytest.mark.parametrize("signature", sorted(OWN))
+def test_our_own_signatures_are_some(signature: str) -> None:
+    assert library.is_signature(signature)
+
+
+@given(st.lists(_typed(), max_size=4))
+def test_a_signature_is_cut_where_dbus_next_cuts_it(kinds: list[tuple[str, Any]]) -> None:
+    signature = "".join(kind for kind, _ in kinds)
+    found = library._signature.SignatureTree(signature).types
+    assert split_signature(signature) == tuple(each.signature for each in found)
+
+
 @settings(deadline=None)
 @given(st.binary(max_size=200), st.sampled_from(["s", "a{sv}", "v", "aas", "(sa{sv})", "ao", "as", "b"]))
 def test_nonsense_in_a_body_is_a_wire_error_or_a_value(data: bytes, signature: str) -> None:
@@ -100,7 +181,9 @@ def test_signatures_of_strangers_do_not_pile_up() -> None:
         signature = f"({'s' * (count % 200 + 1)}{'u' * (count // 200)})".encode()
         with pytest.raises(WireError):
             decode_values("v", bytes((len(signature),)) + signature + b"\0")
-    assert library._types.cache_info().currsize <= library._CACHED_SIGNATURES
+    for cached in (split_signature, decoding._decoders, decoding._decoder):
+        kept = cached.cache_info()
+        assert kept.currsize <= 256 == kept.maxsize
     assert len(library._signature.SignatureTree._cache) == known
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kmodd import __version__
-from tests.packaging.building import PACKAGING, apart, build_arch, expected, modules, run
+from tests.packaging.building import PACKAGING, apart, build_arch, expected, has_our_programs, modules, run
 
 _ARCH = PACKAGING / "arch"
 
@@ -34,6 +34,7 @@ def test_it_has_what_every_package_has(package: Path) -> None:
     assert files == expected()
     assert code == modules()
     assert "/usr/share/licenses/kmodd/LICENSE" in paths
+    assert has_our_programs(package)
 
 
 def test_everything_belongs_to_root_with_modes_that_no_umask_made(package: Path) -> None:

@@ -79,8 +79,19 @@ def test_nothing_else_is_in_it_but_kmodd_and_its_documents(members: dict[str, ta
         for name, member in members.items()
         if not member.isdir() and name.removesuffix(".gz") not in table and not name.startswith(ours)
     }
-    assert rest == {"/usr/bin/kmodd", "/usr/bin/kmoddctl"}
+    assert rest == set()
     assert {(member.uname, member.gname) for member in members.values()} == {("root", "root")}
+
+
+def test_programs_are_ours_and_not_pips(package: Path) -> None:
+    content = subprocess.run(["dpkg-deb", "--fsys-tarfile", package], check=True, capture_output=True).stdout
+    programs = [file for file in install.placed() if file.target.parent == Path("/usr/bin")]
+    assert len(programs) == 2
+    with tarfile.open(fileobj=io.BytesIO(content)) as archive:
+        for file in programs:
+            member = archive.extractfile(f".{file.target}")
+            assert member is not None
+            assert member.read() == install.content(file.source, install.VARIABLES)
 
 
 def test_every_module_of_python_is_in_it(members: dict[str, tarfile.TarInfo]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kmodd import __version__
-from tests.packaging.building import SPEC, apart, at_home, build_rpm, expected, modules, run
+from tests.packaging.building import SPEC, apart, at_home, build_rpm, expected, has_our_programs, modules, run
 
 _FILES = "[%{FILENAMES} %{FILEMODES:perms}\n]"
 _FLAGS = "[%{FILENAMES} %{FILEFLAGS:fflags}|\n]"
@@ -32,6 +32,7 @@ def test_it_has_what_every_package_has(package: Path) -> None:
     files, code = apart(path for path, _, mode in rows if not mode.startswith("d"))
     assert files - _STATE == expected()
     assert code == modules()
+    assert has_our_programs(package, "/.")
 
 
 def test_directories_that_nobody_else_has_are_its_own(package: Path) -> None:

@@ -4,10 +4,10 @@ import os
 import re
 import shutil
 import subprocess
-from argparse import Namespace
 from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
+from types import SimpleNamespace
 
 from kmodd.cli.offline.imports import NAME, import_files
 from kmodd.cli.offline.old_files import read
@@ -58,7 +58,7 @@ def converted(root: Path, release: str, target: Path) -> Path:
     """A system as ``root``, with what ``kmoddctl import`` wrote, and kmodd generates of it, instead."""
     system(target, root.joinpath("lib/modules").resolve())
     directory = str(target / "etc/kmodd.d")
-    options = Namespace(root=str(root), kernel=release, output=directory)
+    options = SimpleNamespace(root=str(root), kernel=release, output=directory)
     assert import_files(options, Output(StringIO())) == 0
     kept = target / f"etc/kmodd.d/{NAME}.conf"
     if kept.exists():

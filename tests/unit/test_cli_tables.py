@@ -13,7 +13,8 @@ from kmodd.cli import INTERRUPTED
 from kmodd.cli.bus.manager import MODULE, OVERVIEW, Overview, Wire
 from kmodd.cli.commands import COMMANDS, DEFAULT, Command
 from kmodd.cli.look.advice import ADVICE, idleness, what_to_do, where_to_look
-from kmodd.cli.main import FORMATS, PIPE_CLOSED, main, parser
+from kmodd.cli.main import FORMATS, PIPE_CLOSED, main
+from kmodd.cli.parser import parser
 from kmodd.cli.terminal import tones
 from kmodd.cli.terminal.output import NOT_IN_ORDER
 from kmodd.core.status import GOOD

@@ -1,9 +1,9 @@
 """A commit whose answer did not come: what kmodd does with files tells whether it was one."""
 
-from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -58,7 +58,7 @@ def attempt(paths: ConfigPaths, kmodd: Kmodd, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(trial, "ask", ask)
     files = TrialFiles(paths, FILES)
     files.put()
-    options = Namespace(yes=True, timeout=60)
+    options = SimpleNamespace(yes=True, timeout=60)
     return trial._Attempt(kmodd, files, options)  # type: ignore[arg-type]
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kmodd.cli.commands import COMMANDS
-from kmodd.cli.main import parser
+from kmodd.cli.parser import parser
 from tests.support.documents import README, ROOT, command_lines
 from tests.support.man_page import Page
 from tests.support.recipes import DOCUMENT, Command, File, Step, is_as_printed, recipes, standing_in

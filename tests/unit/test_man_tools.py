@@ -18,6 +18,7 @@ from kmodd.cli.look.memory import Share
 from kmodd.cli.look.symbols import Needed, Symbols
 from kmodd.cli.look.timeline import Load
 from kmodd.cli.offline.import_text import document
+from kmodd.cli.parser import parser
 from kmodd.cli.terminal.output import NOT_IN_ORDER
 from kmodd.core.old_lines import Conversion
 from kmodd.core.switches import Switches, switches
@@ -33,7 +34,7 @@ _DAEMON = Page("kmodd.8")
 
 
 def _commands() -> Mapping[str, ArgumentParser]:
-    (subparsers,) = [each for each in cli.parser()._actions if isinstance(each, _SubParsersAction)]
+    (subparsers,) = [each for each in parser()._actions if isinstance(each, _SubParsersAction)]
     parsers: Mapping[str, ArgumentParser] = subparsers.choices
     return parsers
 
@@ -68,13 +69,13 @@ def test_every_command_with_its_operands_and_no_other() -> None:
     described = {item.names[0]: " ".join(item.words[2:]) for item in _TOOL.items("COMMANDS")}
     parsers = _commands()
     assert list(described) == list(parsers) == [command.name for command in COMMANDS]
-    for name, parser in parsers.items():
-        operands = [_operand(action) for action in parser._actions if not action.option_strings]
+    for name, own in parsers.items():
+        operands = [_operand(action) for action in own._actions if not action.option_strings]
         assert described[name] == " ".join(operands)
 
 
 def test_every_option_of_the_tool_and_no_other() -> None:
-    parsers = (cli.parser(), *_commands().values())
+    parsers = (parser(), *_commands().values())
     assert set().union(*map(_options, parsers)) == _described_options(_TOOL)
 
 

@@ -1,5 +1,7 @@
 """What may name a module or a parameter, and text that may be shown."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -32,6 +34,16 @@ def test_what_is_no_name(text: str) -> None:
     with pytest.raises(KmoddError) as caught:
         module_name(text)
     assert caught.value.kind is ErrorKind.INVALID_ARGUMENT
+
+
+_LETTERS = st.text(st.sampled_from("aZ09_-./\n\0 \u00e9\u0661"), max_size=130)
+
+
+@given(_LETTERS)
+def test_names_are_what_these_patterns_say(text: str) -> None:
+    assert is_module_name(text) == (re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,54}", text) is not None)
+    is_parameter = re.fullmatch(r"[A-Za-z0-9_.-]{1,128}", text) is not None and text not in (".", "..")
+    assert is_parameter_name(text) == is_parameter
 
 
 @pytest.mark.shows("security 4")

@@ -6,16 +6,14 @@ that is done here. The bytes are made and read by the same pieces of ``kmodd.bus
 
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any
 
-from kmodd.bus import names, outgoing
+from kmodd.bus import external, names, outgoing
 from kmodd.bus.address import socket_names
 from kmodd.bus.decode import Framer, decode_body, decode_message
 from kmodd.bus.encode import encode
-from kmodd.bus.library import ExternalAuth
 from kmodd.bus.message import ERROR, RETURN, SIGNAL, Message, WireError
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import printable
@@ -54,6 +52,10 @@ class Client:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Leave the bus."""
         self._socket.close()
 
     def call(
@@ -77,12 +79,13 @@ class Client:
         data = outgoing.method_call(self._serial, target, signature, body, flags | NO_AUTO_START)
         deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         try:
-            with _sentences():
-                self._limit(deadline_s)
-                self._socket.sendall(data)
-                reply = self._answer(self._serial, deadline_s)
+            self._limit(deadline_s)
+            self._socket.sendall(data)
+            reply = self._answer(self._serial, deadline_s)
         except TimeoutError:
             raise _late(target, timeout_s) from None
+        except (OSError, WireError) as error:
+            raise _broken(error) from error
         return _values(reply, target, answer)
 
     def listen(self, rules: Sequence[str], told: Callable[[Message], None]) -> None:
@@ -97,9 +100,11 @@ class Client:
 
     def wait(self) -> None:
         """Return when something has come, which was told. Raises NO_BUS."""
-        with _sentences():
+        try:
             self._limit(None)
             self._next(None)
+        except (OSError, WireError) as error:
+            raise _broken(error) from error
 
     def _limit(self, deadline_s: float | None) -> None:
         """Let the next step take no longer than is left; raises TimeoutError when nothing is."""
@@ -145,17 +150,11 @@ def _nobody_listens(_message: Message) -> None:
     """For a connection that only asks."""
 
 
-@contextmanager
-def _sentences() -> Iterator[None]:
-    """What goes wrong with a connection, as an error with a sentence; a TimeoutError is the caller's."""
-    try:
-        yield
-    except TimeoutError:
-        raise
-    except OSError as error:
-        raise _no_bus(f"the connection to the bus broke: {error.strerror}") from error
-    except WireError as error:
-        raise KmoddError(ErrorKind.FAILED, f"the bus sent what cannot be read: {error}") from error
+def _broken(error: OSError | WireError) -> KmoddError:
+    """What goes wrong with a connection, as an error with a sentence."""
+    if isinstance(error, OSError):
+        return _no_bus(f"the connection to the bus broke: {error.strerror}")
+    return KmoddError(ErrorKind.FAILED, f"the bus sent what cannot be read: {error}")
 
 
 def _connected(address: str) -> socket.socket:
@@ -182,15 +181,14 @@ def _connected(address: str) -> socket.socket:
 
 def _authenticate(sock: socket.socket) -> None:
     """EXTERNAL (D-Bus specification, Authentication Protocol); raises OSError and WireError."""
-    dialogue = ExternalAuth()
-    sock.sendall(dialogue.first_line())
+    sock.sendall(external.first_line())
     line = b""
     while not line.endswith(b"\r\n"):
         data = sock.recv(_READ_BYTES)
         line += data
         if not data or len(line) > _READ_BYTES:
             raise WireError("it ended the authentication")
-    sock.sendall(dialogue.next_line(line))
+    sock.sendall(external.next_line(line))
 
 
 def _values(reply: Message, target: _Target, answer: str) -> tuple[Any, ...]:

@@ -5,8 +5,8 @@ later kmodd has brought is shown as well. What no answer tells, such as a column
 """
 
 import os
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from types import TracebackType
 from typing import Any, NamedTuple
 
 from kmodd.bus import names
@@ -137,6 +137,14 @@ class Manager:
     def __init__(self, client: Client) -> None:
         self.client = client
 
+    def __enter__(self) -> "Manager":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.client.close()
+
     def ping(self) -> None:
         """Return if it answers. Raises NOT_RUNNING, BUSY."""
         self.client.call(_PING, answer="", timeout_s=PING_TIMEOUT_S)
@@ -264,11 +272,9 @@ class Manager:
         return known(values, wires)
 
 
-@contextmanager
-def ask() -> Iterator[Manager]:
+def ask() -> Manager:
     """The daemon on the system bus, or on the one that the environment names. Raises NO_BUS."""
-    with Client(system_bus(os.environ)) as client:
-        yield Manager(client)
+    return Manager(Client(system_bus(os.environ)))
 
 
 def variant(value: object) -> Variant:

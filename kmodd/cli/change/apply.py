@@ -1,7 +1,7 @@
 """``kmoddctl apply``: the files in force and carried out, with everything that happens meanwhile."""
 
-from argparse import Namespace
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.bus.follow import Event, Follower
@@ -38,7 +38,7 @@ class Carried(NamedTuple):
     idle: str
 
 
-def apply(_options: Namespace, output: Output) -> int:
+def apply(_options: SimpleNamespace, output: Output) -> int:
     """Compile and reconcile; raises INVALID_CONFIG at the end: what is right is in force by then."""
     with ask() as manager:
         carried = carried_out(manager, output)

@@ -1,7 +1,7 @@
 """``kmoddctl reload`` and ``reconcile``: the files in force, and a whole pass."""
 
-from argparse import Namespace
 from collections.abc import Iterable
+from types import SimpleNamespace
 
 from kmodd.cli.bus.manager import ask
 from kmodd.cli.look.plan import why_nothing
@@ -12,7 +12,7 @@ from kmodd.names import printable
 from kmodd.shown import OutcomeRow
 
 
-def reload(_options: Namespace, output: Output) -> int:
+def reload(_options: SimpleNamespace, output: Output) -> int:
     """Have the files compiled; raises INVALID_CONFIG with every message."""
     with ask() as manager:
         generation = manager.reload()
@@ -20,7 +20,7 @@ def reload(_options: Namespace, output: Output) -> int:
     return 0
 
 
-def reconcile(_options: Namespace, output: Output) -> int:
+def reconcile(_options: SimpleNamespace, output: Output) -> int:
     """One whole pass, and what came of it."""
     with ask() as manager:
         results = manager.reconcile()

@@ -6,9 +6,9 @@ import signal
 import sys
 import time
 import tomllib
-from argparse import Namespace
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.bus.manager import Manager, Row, ask
@@ -41,7 +41,7 @@ class Tried(NamedTuple):
     modules: tuple[Row, ...]
 
 
-def try_files(options: Namespace, output: Output) -> int:
+def try_files(options: SimpleNamespace, output: Output) -> int:
     """Put files in force, show what comes of it, and keep it or take it back."""
     candidates = read(options.files, places.CONFIG)
     refuse_wrong(candidates, places.CONFIG)
@@ -60,7 +60,7 @@ def try_files(options: Namespace, output: Output) -> int:
 class _Attempt:
     """One checkpoint, from its beginning to its end."""
 
-    def __init__(self, manager: Manager, trial: TrialFiles, options: Namespace) -> None:
+    def __init__(self, manager: Manager, trial: TrialFiles, options: SimpleNamespace) -> None:
         self._manager = manager
         self._trial = trial
         self._keep_by_itself: bool = options.yes

@@ -1,6 +1,6 @@
 """``kmoddctl explain MODULE [KEY]``: which file and line gave a value, and what it replaced."""
 
-from argparse import Namespace
+from types import SimpleNamespace
 
 from kmodd.cli.bus.manager import ask
 from kmodd.cli.look.module import source_cells
@@ -13,7 +13,7 @@ from kmodd.shown import REPLACED, Source
 _HEADER = ("KEY", "VALUE", "PLACE")
 
 
-def explain(options: Namespace, output: Output) -> int:
+def explain(options: SimpleNamespace, output: Output) -> int:
     """Provenance of a module's values, or of one key's; raises NOT_FOUND where nothing is said."""
     name = module_name(options.module)
     with ask() as manager:

@@ -1,7 +1,7 @@
 """``kmoddctl graph``: what is loaded in which order and why, as text, for Graphviz, or as a picture."""
 
-from argparse import Namespace
 from collections.abc import Iterable, Iterator
+from types import SimpleNamespace
 
 from kmodd.cli.bus.manager import ask
 from kmodd.cli.bus.modules import all_modules
@@ -19,7 +19,7 @@ _STYLES = {NEEDS: "solid", "requires": "bold", "wants": "dashed", "after": "dott
 _MARGIN, _COLUMN_GAP, _ROW_GAP = 20, 60, 14
 
 
-def show_graph(options: Namespace, output: Output) -> int:
+def show_graph(options: SimpleNamespace, output: Output) -> int:
     """Every managed module, after what goes before it."""
     with ask() as manager:
         nodes = graph(all_modules(manager))

@@ -1,7 +1,7 @@
 """``kmoddctl memory``: how much of the kernel's memory the modules take that kmodd knows of."""
 
-from argparse import Namespace
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.bus.manager import ask
@@ -19,7 +19,7 @@ class Share(NamedTuple):
     memory_bytes: int
 
 
-def memory(_options: Namespace, output: Output) -> int:
+def memory(_options: SimpleNamespace, output: Output) -> int:
     """List modules, the largest first, and their sum."""
     with ask() as manager:
         found = manager.memory()

@@ -1,7 +1,7 @@
 """``kmoddctl status`` and ``kmoddctl list``: how all modules stand."""
 
-from argparse import Namespace
 from collections.abc import Iterable, Iterator, Sequence
+from types import SimpleNamespace
 
 from kmodd.cli.bus.manager import IssueText, Overview, Row, ask
 from kmodd.cli.look.advice import idleness, where_to_look
@@ -15,7 +15,7 @@ NOTHING_DECLARED = "no file declares a module"
 _HEADER = ("MODULE", "DESIRED", "STATE", "CONDITION", "MESSAGE")
 
 
-def status(options: Namespace, output: Output) -> int:
+def status(options: SimpleNamespace, output: Output) -> int:
     """The dashboard, or everything about one module."""
     if options.module is not None:
         from kmodd.cli.look.module import module_status  # noqa: PLC0415  not needed for the dashboard
@@ -29,7 +29,7 @@ def status(options: Namespace, output: Output) -> int:
     return 0 if overview.converged and overview.state != DaemonState.DEGRADED else NOT_IN_ORDER
 
 
-def list_modules(_options: Namespace, output: Output) -> int:
+def list_modules(_options: SimpleNamespace, output: Output) -> int:
     """Every managed module, a row each."""
     with ask() as manager:
         rows = manager.modules()

@@ -1,7 +1,7 @@
 """``kmoddctl symbols MODULE``: what a module's file needs of others, and what it gives."""
 
-from argparse import Namespace
 from collections.abc import Iterable
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.bus.manager import ask
@@ -26,7 +26,7 @@ class Symbols(NamedTuple):
     exported: tuple[str, ...]
 
 
-def symbols(options: Namespace, output: Output) -> int:
+def symbols(options: SimpleNamespace, output: Output) -> int:
     """List the symbols of a module; raises NOT_FOUND."""
     name = module_name(options.module)
     with ask() as manager:

@@ -1,8 +1,8 @@
 """``kmoddctl timeline``: which module was loaded when, and how long it took, as text or as a picture."""
 
-from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.bus.manager import ask
@@ -32,7 +32,7 @@ class Load(NamedTuple):
     stages: tuple[Stage, ...]
 
 
-def timeline(options: Namespace, output: Output) -> int:
+def timeline(options: SimpleNamespace, output: Output) -> int:
     """Every managed module that kmodd itself has loaded, by the time when that began."""
     with ask() as manager:
         found = loads(all_modules(manager))

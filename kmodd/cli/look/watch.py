@@ -1,7 +1,7 @@
 """``kmoddctl watch``: what happens, a line each, until somebody ends it."""
 
 import time
-from argparse import Namespace
+from types import SimpleNamespace
 
 from kmodd.cli.bus.follow import Daemon, Event, Follower
 from kmodd.cli.bus.manager import Row, ask
@@ -15,7 +15,7 @@ _NAME, _STATE, _CONDITION = 18, 10, 18
 """Columns, so that lines stand below one another that nobody knows in advance."""
 
 
-def watch(_options: Namespace, output: Output) -> int:
+def watch(_options: SimpleNamespace, output: Output) -> int:
     """Show every change; only an interrupt or an error ends it."""
     with ask() as manager:
         follower = Follower(manager, lambda event: _show(event, output))

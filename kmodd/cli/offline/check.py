@@ -1,9 +1,9 @@
 """``kmoddctl check [FILE...]``: what is wrong with files, without a daemon. Only here pydantic is known."""
 
 import os
-from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.offline.findings import issue_line
@@ -35,7 +35,7 @@ class Checked(NamedTuple):
     settings: Settings = Settings()
 
 
-def check(options: Namespace, output: Output) -> int:
+def check(options: SimpleNamespace, output: Output) -> int:
     """Issues of the files, or of what is configured; the exit status of INVALID_CONFIG if any is an error.
 
     With ``--strict`` a warning counts as one. Raises as target_of.
@@ -72,7 +72,7 @@ def _given(names: Iterable[str]) -> Checked:
     return Checked(issues, len(files), declarations)
 
 
-def _of_kernel(target: Target, found: Checked, options: Namespace) -> tuple[Issue, ...]:
+def _of_kernel(target: Target, found: Checked, options: SimpleNamespace) -> tuple[Issue, ...]:
     """What the kernel's module tree does not know; modprobe.d has a say where files are in force only.
 
     Without a tree, or libkmod, nothing is known, which is an error for whoever has named a kernel.

@@ -2,9 +2,9 @@
 
 import os
 import sys
-from argparse import Namespace
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from types import SimpleNamespace
 
 from kmodd.cli.offline.import_text import by_reason, document, modprobe_conf, place_and_text, toml
 from kmodd.cli.offline.old_files import hiding, read
@@ -25,7 +25,7 @@ _NEXT = (
 )
 
 
-def import_files(options: Namespace, output: Output) -> int:
+def import_files(options: SimpleNamespace, output: Output) -> int:
     """Print the file, or write it into ``--output``; what is not converted is listed on standard error.
 
     Raises FAILED for a file that is there already or cannot be written.

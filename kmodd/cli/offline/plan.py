@@ -5,7 +5,7 @@ Who comes here compiles files, so pydantic is known.
 
 import os
 import sys
-from argparse import Namespace
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.offline.findings import issue_line
@@ -39,7 +39,7 @@ class Offline(NamedTuple):
     issues: tuple[Issue, ...]
 
 
-def plan_offline(options: Namespace, output: Output) -> int:
+def plan_offline(options: SimpleNamespace, output: Output) -> int:
     """What a first pass would do; issues go to standard error. Raises NO_MODULE_TREE, NO_LIBKMOD."""
     target = needed_kernel(target_of(options))
     offline = compiled(target)

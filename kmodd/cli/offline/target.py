@@ -1,9 +1,9 @@
 """Whose files and which kernel a command is about: this machine's, or those below a directory."""
 
 import os
-from argparse import Namespace
 from collections.abc import Collection, Iterable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.config.paths import ConfigPaths
@@ -79,7 +79,7 @@ class Target(NamedTuple):
         return not self.root and self.release == os.uname().release
 
 
-def target_of(options: Namespace) -> Target:
+def target_of(options: SimpleNamespace) -> Target:
     """What ``--root`` and ``--kernel`` name. Raises INVALID_ARGUMENT, and NO_MODULE_TREE for a release."""
     root = "" if options.root is None else os.path.abspath(options.root).rstrip("/")
     if root and not os.path.isdir(root):

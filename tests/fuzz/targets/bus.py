@@ -14,10 +14,11 @@ from kmodd.bus.decode import Frame, Framer, decode_body, decode_message
 from kmodd.bus.dispatch import Dispatcher
 from kmodd.bus.encode import encode
 from kmodd.bus.interfaces import MANAGER, MODULE, Bound
-from kmodd.bus.library import decode_values, split_signature
 from kmodd.bus.listing import Listing
 from kmodd.bus.message import CALL, ERROR, RETURN, Message, WireError
+from kmodd.bus.signature import split_signature
 from kmodd.bus.tree import Binding, Tree
+from kmodd.bus.values import decode_values
 from kmodd.cli.bus import manager as tool
 from kmodd.cli.bus.follow import Event, Follower
 from kmodd.cli.look import module as tool_module

@@ -2,9 +2,9 @@
 
 import tomli
 
-from kmodd.bus.library import decode_values
 from kmodd.bus.message import WireError
 from kmodd.bus.plain import plain_values
+from kmodd.bus.values import decode_values
 from kmodd.config.override_text import override_text
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import module_name

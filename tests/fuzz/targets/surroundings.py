@@ -5,8 +5,8 @@ import struct
 from collections.abc import Iterator
 from io import StringIO
 
+from kmodd.bus import external
 from kmodd.bus.address import socket_names
-from kmodd.bus.library import ExternalAuth
 from kmodd.bus.message import WireError
 from kmodd.cli.terminal.output import style_of
 from kmodd.daemon.log import StreamHandler, datagram, fields
@@ -36,7 +36,7 @@ def environment(data: bytes) -> None:
     assert interval_s is None or interval_s > 0
     assert style_of(_Terminal(), {"COLUMNS": value}).width >= 0
     Notifier.from_environment({"NOTIFY_SOCKET": "" if value.startswith(("/", "@")) else value}).status(value)
-    answer = promises.value_of(ExternalAuth().next_line, data, refusals=(WireError,))
+    answer = promises.value_of(external.next_line, data, refusals=(WireError,))
     assert answer in (None, b"BEGIN\r\n")
 
 

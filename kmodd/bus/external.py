@@ -1,0 +1,17 @@
+"""The client's side of EXTERNAL (D-Bus specification, Authentication Protocol), without fd passing."""
+
+import os
+
+from kmodd.bus.message import WireError
+
+
+def first_line() -> bytes:
+    """What is sent first; the NUL byte carries the credentials."""
+    return b"\0AUTH EXTERNAL %s\r\n" % str(os.getuid()).encode().hex().encode()
+
+
+def next_line(line: bytes) -> bytes:
+    """What answers ``line`` of the server, always BEGIN; raises WireError when it refuses."""
+    if line.split()[:1] != [b"OK"]:
+        raise WireError("the bus refuses our credentials")
+    return b"BEGIN\r\n"

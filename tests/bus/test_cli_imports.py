@@ -1,0 +1,45 @@
+"""What ``kmoddctl status`` imports, started as its package starts it: that is most of its time."""
+
+import asyncio
+import sys
+from asyncio.subprocess import PIPE
+from pathlib import Path
+
+import pytest
+
+from tests.bus.cli_tool import environment, finish, use
+from tests.bus.manager import FakeManager, statuses
+from tests.bus.private_bus import PrivateBus
+
+_ROOT = str(Path(__file__).parents[2])
+_SCRIPT = """
+import enum, functools, gc, importlib, itertools, os, socket, struct, sys, time, types, typing
+before = set(sys.modules)
+sys.path.append(sys.argv.pop(1))
+from kmodd.cli.entry import main
+status = main()
+sys.stderr.write(" ".join(sorted(set(sys.modules) - before)))
+sys.exit(status)
+"""
+_OWN = """
+kmodd kmodd.errors kmodd.names kmodd.shown
+kmodd.bus kmodd.bus.address kmodd.bus.decode kmodd.bus.encode kmodd.bus.external kmodd.bus.message
+kmodd.bus.names kmodd.bus.outgoing kmodd.bus.signature kmodd.bus.values
+kmodd.cli kmodd.cli.bus kmodd.cli.bus.client kmodd.cli.bus.manager kmodd.cli.commands kmodd.cli.entry
+kmodd.cli.look kmodd.cli.look.advice kmodd.cli.look.overview kmodd.cli.main kmodd.cli.terminal
+kmodd.cli.terminal.output kmodd.cli.terminal.render kmodd.cli.terminal.tones kmodd.cli.usual
+"""
+
+
+@pytest.mark.parametrize("arguments", [[], ["status"], ["status", "--all"], ["list"]])
+def test_beyond_a_few_modules_of_python_only_its_own_are_imported(
+    bus: PrivateBus, arguments: list[str]
+) -> None:
+    async def test() -> None:
+        command = (sys.executable, "-IS", "-c", _SCRIPT, _ROOT, *arguments)
+        tool = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE, env=environment(bus))
+        printed = await finish(tool)
+        assert printed.status == 0, printed.err
+        assert printed.err.split() == sorted(_OWN.split())
+
+    use(bus, FakeManager(statuses(1)), test)
