@@ -1,10 +1,11 @@
 """What is shown of each module: observed, desired and verdict together. All of it was read back."""
 
 from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
 from kmodd.core.draft import ObservedModules, Plan, Verdict
 from kmodd.core.explain import mentioned, provenance
-from kmodd.core.memory import Memory
+from kmodd.core.memory import Attempt, LoadRecord, Memory
 from kmodd.core.resolve import DesiredModule, DesiredState
 from kmodd.model import Declaration, Desired, Facts, ModuleInfo, ObservedModule
 from kmodd.names import ModuleName
@@ -28,31 +29,63 @@ UNDER_WAY = frozenset((Condition.LOADING, Condition.WAITING_FOR_DEPENDENCY, Cond
 """Conditions that pass by themselves: not converged, but nobody has to be called."""
 
 
+class Grounds(NamedTuple):
+    """All that the status of one module is made from: the same grounds, the same status.
+
+    ``retry_us`` is CLOCK_REALTIME, 0 for never. ``command_line`` is empty unless it speaks of the module.
+    """
+
+    module: DesiredModule
+    info: ModuleInfo
+    seen: ObservedModule | None
+    verdict: Verdict
+    kernel_release: str
+    attempt: Attempt | None = None
+    record: LoadRecord | None = None
+    retry_us: int = 0
+    last_words: tuple[str, ...] = ()
+    command_line: tuple[str, ...] = ()
+
+
 def module_statuses(
     desired: DesiredState, observed: ObservedModules, plan: Plan, memory: Memory, clock_offset_us: int
 ) -> dict[ModuleName, ModuleStatus]:
     """Status of every managed module; ``clock_offset_us`` is CLOCK_REALTIME less CLOCK_MONOTONIC."""
-    mentions = mentioned(desired.facts.command_line)
-    return {
-        name: _status(
+    found = grounds(desired, observed, plan, memory, clock_offset_us)
+    return {name: module_status(each) for name, each in found.items()}
+
+
+def grounds(
+    desired: DesiredState, observed: ObservedModules, plan: Plan, memory: Memory, clock_offset_us: int
+) -> dict[ModuleName, Grounds]:
+    """What the status of every managed module is made from, as in ``module_statuses``."""
+    facts, infos, verdicts, attempts = desired.facts, desired.infos, plan.verdicts, memory.attempts
+    mentions, release, words = mentioned(facts.command_line), facts.kernel_release, memory.last_words
+    found = {}
+    for name, module in desired.modules.items():
+        seen, verdict, attempt = observed.get(name), verdicts[name], attempts.get(name)
+        retry_us = attempt.next_retry_us if attempt else _put_off_until_us(verdict, name, memory)
+        found[name] = Grounds(
             module,
-            desired.infos.get(name) or ModuleInfo(name),
-            observed.get(name),
-            plan.verdicts[name],
-            memory,
-            clock_offset_us,
-            desired.facts,
-            said_elsewhere=name in mentions,
+            infos.get(name) or ModuleInfo(name),
+            seen,
+            verdict,
+            release,
+            attempt,
+            memory.record(seen),
+            retry_us + clock_offset_us if retry_us else 0,
+            words.get(name, ()),
+            facts.command_line if name in mentions else (),
         )
-        for name, module in desired.modules.items()
-    }
+    return found
 
 
 def unmanaged_status(info: ModuleInfo, seen: ObservedModule | None, facts: Facts) -> ModuleStatus:
     """Status of a module that no file names."""
     verdict = Verdict(Condition.NOT_MANAGED, "no file names it")
     bare = DesiredModule(info.name, Desired.AUTO)
-    return _status(bare, info, seen, verdict, Memory(), 0, facts, said_elsewhere=True)
+    release, words = facts.kernel_release, facts.command_line
+    return module_status(Grounds(bare, info, seen, verdict, release, command_line=words))
 
 
 def informed(status: ModuleStatus, info: ModuleInfo, facts: Facts) -> ModuleStatus:
@@ -62,7 +95,7 @@ def informed(status: ModuleStatus, info: ModuleInfo, facts: Facts) -> ModuleStat
         srcversion=info.srcversion,
         signer=info.signer,
         vermagic=info.vermagic,
-        vermagic_matches=_matches(info, facts),
+        vermagic_matches=_matches(info, facts.kernel_release),
     )
 
 
@@ -82,31 +115,25 @@ def converged(plan: Plan, statuses: Statuses) -> bool:
     return not plan.steps and all(status.condition in GOOD for status in statuses.values())
 
 
-def _status(
-    module: DesiredModule,
-    info: ModuleInfo,
-    seen: ObservedModule | None,
-    verdict: Verdict,
-    memory: Memory,
-    clock_offset_us: int,
-    facts: Facts,
-    *,
-    said_elsewhere: bool,
-) -> ModuleStatus:
-    declaration = module.declaration
-    attempt = memory.attempts.get(module.name)
-    record = memory.record(seen)
-    retry_us = attempt.next_retry_us if attempt else _put_off_until_us(verdict, module.name, memory)
-    shown = seen or ObservedModule(module.name, _absent_state(info))
+def module_status(of: Grounds) -> ModuleStatus:
+    """Status of one module."""
+    declaration, info, verdict, attempt, record = (
+        of.module.declaration,
+        of.info,
+        of.verdict,
+        of.attempt,
+        of.record,
+    )
+    shown = of.seen or ObservedModule(of.module.name, _absent_state(info))
     return ModuleStatus(
-        name=module.name,
+        name=of.module.name,
         desired=str(declaration.state) if declaration else "",
         state=shown.state,
         condition=verdict.condition,
         message=verdict.message,
         reason=declaration.reason if declaration else "",
         parameters=shown.parameters,
-        desired_parameters={p.name: p.value for p in module.parameters},
+        desired_parameters={p.name: p.value for p in of.module.parameters},
         drift=verdict.drift,
         refcount=shown.refcount,
         holders=shown.holders,
@@ -118,16 +145,15 @@ def _status(
         srcversion=info.srcversion,
         signer=info.signer,
         vermagic=info.vermagic,
-        vermagic_matches=_matches(info, facts),
+        vermagic_matches=_matches(info, of.kernel_release),
         taint=shown.taint,
         loaded_us=record.loaded_us if record else 0,
         load_duration_us=record.duration_us if record else 0,
         stages=record.stages if record else (),
         failure_count=attempt.failures if attempt else 0,
-        next_retry_us=retry_us + clock_offset_us if retry_us else 0,
-        kernel_messages=memory.last_words(module.name)
-        or (attempt.messages if attempt else record.messages if record else ()),
-        sources=_sources(declaration, info, facts if said_elsewhere else None),
+        next_retry_us=of.retry_us,
+        kernel_messages=of.last_words or (attempt.messages if attempt else record.messages if record else ()),
+        sources=_sources(declaration, info, of.command_line),
     )
 
 
@@ -138,16 +164,18 @@ def _put_off_until_us(verdict: Verdict, name: ModuleName, memory: Memory) -> int
     return max((s.next_us for (module, _), s in memory.successes.items() if module == name), default=0)
 
 
-def _sources(declaration: Declaration | None, info: ModuleInfo, facts: Facts | None) -> tuple[Source, ...]:
+def _sources(
+    declaration: Declaration | None, info: ModuleInfo, command_line: tuple[str, ...]
+) -> tuple[Source, ...]:
     """Provenance, made for what has more than its own file's say only."""
-    if facts is None and not info.conf_lines and not (declaration and declaration.replaced):
+    if not command_line and not info.conf_lines and not (declaration and declaration.replaced):
         return declaration.sources if declaration else ()
-    return provenance(declaration, info, facts.command_line if facts else ())
+    return provenance(declaration, info, command_line)
 
 
-def _matches(info: ModuleInfo, facts: Facts) -> bool:
+def _matches(info: ModuleInfo, kernel_release: str) -> bool:
     """Whether its file was built for the running kernel, by the release in vermagic (its first word)."""
-    return not info.vermagic or info.vermagic.partition(" ")[0] == facts.kernel_release
+    return not info.vermagic or info.vermagic.partition(" ")[0] == kernel_release
 
 
 def _absent_state(info: ModuleInfo) -> ModuleState:

@@ -15,11 +15,12 @@ from kmodd.core.draft import Plan, only_reported
 from kmodd.core.initramfs import tell
 from kmodd.core.memory import overtaken
 from kmodd.core.resolve import with_needs
-from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
+from kmodd.core.status import converged, daemon_state, grounds, informed, unmanaged_status
 from kmodd.daemon.clock import now_us
 from kmodd.daemon.crash_guard import CrashGuard
 from kmodd.daemon.enforcement import Enforcement
 from kmodd.daemon.executor import Executor
+from kmodd.daemon.kept_statuses import KeptStatuses
 from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.planner import Planner
@@ -75,6 +76,7 @@ class Reconciler:
         self._enforcement = enforcement
         self._net = net
         self.snapshot = Snapshot()
+        self._statuses = KeptStatuses()
         self.kernel_release = ""
         self._included: set[ModuleName] = set()
         self._surveying = asyncio.Lock()
@@ -293,7 +295,8 @@ class Reconciler:
         old = self.snapshot
         offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - now_us()
         copies = self._planner.copies
-        statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
+        memory = self._store.memory
+        statuses = self._statuses.of(grounds(findings.desired, findings.observed, plan, memory, offset_us))
         tell(statuses, copies)
         guard = self._guard.safe_mode or self._guard.problem
         problem = str(self._not_compiled or "") or findings.problem or self._planner.problem or guard
