@@ -103,6 +103,8 @@ def forbidden(memory: Memory, name: ModuleName, kind: ActionKind, options: str) 
 
 def only_reported(plan: Plan, but: str = "kmodd only reports") -> Plan:
     """``plan`` where nothing of it is carried out: its verdicts say so, in the words of ``but``."""
+    if not plan.steps:
+        return plan
     told = {step.module: plan.verdicts[step.module] for step in plan.steps if step.module in plan.verdicts}
     changed = {n: v._replace(message=f"{v.message}; but {but}") for n, v in told.items()}
     return plan._replace(verdicts={**plan.verdicts, **changed})

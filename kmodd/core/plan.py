@@ -37,3 +37,11 @@ def make_plan(
         draft.verdicts[name] = plan_load(draft, desired.modules[name])
     last_and_alone(draft)
     return draft.plan()
+
+
+def lasts(plan: Plan, memory: Memory) -> bool:
+    """Whether ``plan`` would be made of the same at any later time: it wakes for what only the clock decides.
+
+    What is under way is judged by its age, and what is awaited too.
+    """
+    return not (plan.wake_at_us or plan.waits or memory.in_flight)
