@@ -39,6 +39,7 @@ class ModprobeFile:
         self._note = note
         self._in_thread = in_thread
         self._desired: DesiredState | None = None
+        self._rendered: tuple[DesiredState, Rendered] | None = None
         self._path = ""
         self._wanted: Rendered | None = None
         self._left_out: frozenset[ModuleName] = frozenset()
@@ -75,7 +76,9 @@ class ModprobeFile:
 
     async def _renew(self, desired: DesiredState, path: Path) -> Evidence:
         """Write, and prove what is not proved already."""
-        wanted = render(desired)
+        if self._rendered is None or self._rendered[0] is not desired:
+            self._rendered = desired, render(desired)
+        wanted = self._rendered[1]
         if wanted != self._wanted:
             self._left_out = frozenset()
         self.problem, self.unsettled = "", False
