@@ -69,6 +69,7 @@ class DesiredState(NamedTuple):
     and others that decide something: look them up and resolve again, until it is empty.
 
     ``present``: those whose ``when.device`` is fulfilled. ``unready``: those whose ``ready`` is not.
+    ``unwanted``: those that are not to be in the kernel.
     """
 
     modules: Mapping[ModuleName, DesiredModule]
@@ -78,6 +79,7 @@ class DesiredState(NamedTuple):
     enforce: bool = True
     present: frozenset[ModuleName] = frozenset()
     unready: frozenset[ModuleName] = frozenset()
+    unwanted: frozenset[ModuleName] = frozenset()
 
     @property
     def awaits_device(self) -> bool:
@@ -103,6 +105,7 @@ def resolve(catalog: Catalog, facts: Facts, infos: Infos, history: History | Non
         given.enforce,
         frozenset(d.name for d in catalog.declarations if device_present(d.when, facts)),
         frozenset(d.name for d in catalog.declarations if d.ready and not is_ready(d.ready, facts)),
+        frozenset(name for name, module in modules.items() if module.to_remove),
     )
 
 

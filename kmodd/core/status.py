@@ -1,6 +1,7 @@
 """What is shown of each module: observed, desired and verdict together. All of it was read back."""
 
 from collections.abc import Iterable, Mapping
+from operator import attrgetter
 from typing import NamedTuple
 
 from kmodd.core.draft import ObservedModules, Plan, Verdict
@@ -12,6 +13,8 @@ from kmodd.names import ModuleName
 from kmodd.shown import Condition, DaemonState, Issue, ModuleState, ModuleStatus, Severity, Source
 
 Statuses = Mapping[ModuleName, ModuleStatus]
+
+_condition = attrgetter("condition")
 
 GOOD = frozenset(
     (
@@ -104,7 +107,7 @@ def daemon_state(issues: Iterable[Issue], statuses: Statuses, *, settled: bool, 
     if paused:
         return DaemonState.PAUSED
     broken = any(issue.severity is Severity.ERROR for issue in issues)
-    bad = any(s.condition not in GOOD and s.condition not in UNDER_WAY for s in statuses.values())
+    bad = not _conditions(statuses) <= GOOD | UNDER_WAY
     if broken or (bad and settled):
         return DaemonState.DEGRADED
     return DaemonState.CONVERGED if settled else DaemonState.STARTING
@@ -112,7 +115,11 @@ def daemon_state(issues: Iterable[Issue], statuses: Statuses, *, settled: bool, 
 
 def converged(plan: Plan, statuses: Statuses) -> bool:
     """Whether the kernel is as desired and nothing is left to do."""
-    return not plan.steps and all(status.condition in GOOD for status in statuses.values())
+    return not plan.steps and _conditions(statuses) <= GOOD
+
+
+def _conditions(statuses: Statuses) -> frozenset[Condition]:
+    return frozenset(map(_condition, statuses.values()))
 
 
 def module_status(of: Grounds) -> ModuleStatus:

@@ -15,7 +15,7 @@ from kmodd.core.draft import Plan, only_reported
 from kmodd.core.initramfs import tell
 from kmodd.core.memory import overtaken
 from kmodd.core.resolve import with_needs
-from kmodd.core.status import converged, daemon_state, grounds, informed, unmanaged_status
+from kmodd.core.status import converged, daemon_state, informed, unmanaged_status
 from kmodd.daemon.clock import now_us
 from kmodd.daemon.crash_guard import CrashGuard
 from kmodd.daemon.enforcement import Enforcement
@@ -220,8 +220,8 @@ class Reconciler:
             ends = self._store.ends
             memory, busy = self._store.memory, self._store.busy
             findings = await self._survey.look(catalog, look, memory, busy, included)
-            unwanted = [name for name, module in findings.desired.modules.items() if module.to_remove]
-            settled = self._store.look(findings.observed, findings.desired.present, unwanted)
+            desired = findings.desired
+            settled = self._store.look(findings.observed, desired.present, desired.unwanted)
             self._trigger.notify(Look(modules=settled))  # this pass still manages what was only owed
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
             findings = findings._replace(tree_changed=findings.tree_changed or self._tree_changed)
@@ -296,7 +296,7 @@ class Reconciler:
         offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - now_us()
         copies = self._planner.copies
         memory = self._store.memory
-        statuses = self._statuses.of(grounds(findings.desired, findings.observed, plan, memory, offset_us))
+        statuses = self._statuses.of(findings.desired, findings.observed, plan, memory, offset_us)
         tell(statuses, copies)
         guard = self._guard.safe_mode or self._guard.problem
         problem = str(self._not_compiled or "") or findings.problem or self._planner.problem or guard
