@@ -70,6 +70,17 @@ class _Asked(NamedTuple):
     silent: tuple[str, ...]
 
 
+class _Kept(NamedTuple):
+    """A module as last looked at: its ``line`` of /proc/modules, ``whole`` with all else that was read of it.
+
+    ``look`` is the number of the full look since which its parameters are read.
+    """
+
+    line: ObservedModule
+    whole: ObservedModule
+    look: int
+
+
 class Listener(Protocol):
     """Where device events come from (events.uevents.Uevents)."""
 
@@ -114,9 +125,10 @@ class Survey:
         self._plugged: frozenset[ModuleName] = frozenset()
         self._asked = _asked(Catalog())
         self._followed: Mapping[ModuleName, int] = {}
-        self._last: dict[ModuleName, ObservedModule] = {}
         self._tree_changed = False
-        self._undeclared: dict[ModuleName, ObservedModule] = {}
+        self._full_looks = 0
+        self._declared: dict[ModuleName, _Kept] = {}
+        self._undeclared: dict[ModuleName, _Kept] = {}
 
     def present(self) -> Container[ModuleName]:
         """Modules in the kernel."""
@@ -227,7 +239,8 @@ class Survey:
         """All of /proc/modules; with instance and parameters for what is managed or included."""
         observed = dict(self._reader.modules())
         if anew:
-            self._undeclared = {}
+            self._full_looks += 1
+            self._undeclared = {n: kept for n, kept in self._undeclared.items() if n in observed}
         for name in resolved.builtin:
             observed.setdefault(name, ObservedModule(name, ModuleState.BUILTIN))
         managed = resolved.desired.modules
@@ -248,25 +261,36 @@ class Survey:
             self._hints.follow(instances, self._asked.facts.paths)
 
     def _detailed(self, seen: ObservedModule, instance: int, *, declared: bool, busy: bool) -> ObservedModule:
-        """``seen`` with parameters; those that nobody declared are read once an instance.
+        """``seen`` with parameters; those that nobody declared are read once an instance and full look.
 
         While an action of ours is under way they are as last read: a reader of a parameter waits for its
         writer (kernel/params.c, param_attr_show), and that may take its time.
         """
-        kept = self._last if declared else self._undeclared
-        known = kept.get(seen.name)
-        if known is not None and (known.instance != instance or known.state is not seen.state):
+        kept = self._declared if declared else self._undeclared
+        last = kept.get(seen.name)
+        known = last if last is not None and _is_about(last, seen, instance) else None
+        if not declared and known is not None and known.look != self._full_looks:
             known = None
         if known is not None and (busy or not declared):
-            return seen._replace(instance=instance, parameters=known.parameters, writable=known.writable)
-        if not instance or busy:
-            return seen._replace(instance=instance)
-        parameters, writable = self._reader.parameters(seen.name), seen.writable
-        if declared:
-            writable = known.writable if known is not None else self._reader.writable(seen.name)
-        detailed = seen._replace(instance=instance, parameters=parameters, writable=writable)
-        kept[seen.name] = detailed
-        return detailed
+            if known.line == seen:
+                return known.whole
+            parameters, writable = known.whole.parameters, known.whole.writable
+        elif busy or not instance:
+            return seen._replace(instance=instance) if instance else seen
+        else:
+            parameters, writable = self._reader.parameters(seen.name), seen.writable
+            if declared:
+                writable = known.whole.writable if known is not None else self._reader.writable(seen.name)
+        whole = seen._replace(instance=instance, parameters=parameters, writable=writable)
+        if last is not None and last.whole == whole:  # one object is compared faster than two that are equal
+            whole = last.whole
+        kept[seen.name] = _Kept(seen, whole, self._full_looks)
+        return whole
+
+
+def _is_about(kept: _Kept, seen: ObservedModule, instance: int) -> bool:
+    """Whether it is the same instance of a module, in the same state."""
+    return kept.whole.instance == instance and kept.line.state is seen.state
 
 
 def _asked(catalog: Catalog) -> _Asked:
