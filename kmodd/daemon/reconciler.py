@@ -233,10 +233,12 @@ class Reconciler:
             await self._planner.restrain(catalog.settings, look, findings, enforce=not why_not)
             plan = await self._planner.plan(findings, ends)
             self._settle(findings, plan)
-            self._apply(catalog.settings)
+            self._trigger.quiet_time_s = catalog.settings.event_quiet_time_s
             self._guard.block(frozenset() if why_not else plan.barred)
             back = await self._net.way_back(findings, why_not, lambda: self._executor.idle)
             steps = plan.steps if back is None else back
+            if steps:
+                self._executor.parallel = catalog.settings.parallel_loads or default_parallel()
             self._executor.replace(() if why_not else steps)
             if why_not:
                 plan = only_reported(plan, self._enforcement.remark)
@@ -284,10 +286,6 @@ class Reconciler:
         self._store.wait_for(plan.waits, findings.observed, now_us())
         if plan.mended:
             self._store.forget_failures(frozenset(Retry), plan.mended)
-
-    def _apply(self, settings: Settings) -> None:
-        self._executor.parallel = settings.parallel_loads or default_parallel()
-        self._trigger.quiet_time_s = settings.event_quiet_time_s
 
     def _show(
         self, catalog: Catalog, findings: Findings, plan: Plan, included: frozenset[ModuleName]

@@ -124,6 +124,7 @@ class Survey:
         self._security = Security()
         self._plugged: frozenset[ModuleName] = frozenset()
         self._asked = _asked(Catalog())
+        self._facts: tuple[AskedFacts, Facts] | None = None
         self._followed: Mapping[ModuleName, int] = {}
         self._tree_changed = False
         self._full_looks = 0
@@ -154,7 +155,7 @@ class Survey:
             self._asked = _asked(catalog)
         self._follow(self._followed)
         presence = await self._presence(look, memory)
-        facts = gather(self._asked.facts, presence.present, self._roots)
+        facts = self._gathered(presence.present, anew=look.full)
         if look.full:
             self._security = self._reader.security()
         found = await self._resolve(catalog, facts, History(memory.met, memory.owed))
@@ -180,6 +181,16 @@ class Survey:
         """What the module tree and the module's file say of it. Raises KmoddError (see the ports)."""
         await self._inventory.complete([name], frozenset((name,)))
         return self._inventory.infos[name]
+
+    def _gathered(self, present: frozenset[DeviceMatch], *, anew: bool) -> Facts:
+        """Facts as of now; those that stay while a kernel runs are read ``anew`` or for another question."""
+        asked, known = self._asked.facts, self._facts
+        if known is None or known[0] is not asked or anew:
+            facts = gather(asked, present, self._roots)
+            self._facts = asked, facts
+            return facts
+        paths = frozenset(path for path in asked.paths if os.path.exists(path))
+        return known[1]._replace(existing_paths=paths, present_devices=present)
 
     async def _presence(self, look: Look, memory: Memory) -> Presence:
         """Which devices are there that conditions, ``ready`` or modules without their hardware ask for."""
