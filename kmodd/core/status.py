@@ -67,7 +67,9 @@ def grounds(
     found = {}
     for name, module in desired.modules.items():
         seen, verdict, attempt = observed.get(name), verdicts[name], attempts.get(name)
-        retry_us = attempt.next_retry_us if attempt else _put_off_until_us(verdict, name, memory)
+        retry_us = attempt.next_retry_us if attempt else 0
+        if attempt is None and verdict.condition is Condition.BACKING_OFF:
+            retry_us = _put_off_until_us(name, memory)
         found[name] = Grounds(
             module,
             infos.get(name) or ModuleInfo(name),
@@ -164,10 +166,8 @@ def module_status(of: Grounds) -> ModuleStatus:
     )
 
 
-def _put_off_until_us(verdict: Verdict, name: ModuleName, memory: Memory) -> int:
+def _put_off_until_us(name: ModuleName, memory: Memory) -> int:
     """When what was done and undone is done again (CLOCK_MONOTONIC), 0 for never."""
-    if verdict.condition is not Condition.BACKING_OFF:
-        return 0
     return max((s.next_us for (module, _), s in memory.successes.items() if module == name), default=0)
 
 
