@@ -1,6 +1,6 @@
 """What is shown of each module: observed, desired and verdict together. All of it was read back."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -55,22 +55,21 @@ def module_statuses(
 ) -> dict[ModuleName, ModuleStatus]:
     """Status of every managed module; ``clock_offset_us`` is CLOCK_REALTIME less CLOCK_MONOTONIC."""
     found = grounds(desired, observed, plan, memory, clock_offset_us)
-    return {name: module_status(each) for name, each in found.items()}
+    return {each.module.name: module_status(each) for each in found}
 
 
 def grounds(
     desired: DesiredState, observed: ObservedModules, plan: Plan, memory: Memory, clock_offset_us: int
-) -> dict[ModuleName, Grounds]:
+) -> Iterator[Grounds]:
     """What the status of every managed module is made from, as in ``module_statuses``."""
     facts, infos, verdicts, attempts = desired.facts, desired.infos, plan.verdicts, memory.attempts
     mentions, release, words = mentioned(facts.command_line), facts.kernel_release, memory.last_words
-    found = {}
     for name, module in desired.modules.items():
         seen, verdict, attempt = observed.get(name), verdicts[name], attempts.get(name)
         retry_us = attempt.next_retry_us if attempt else 0
         if attempt is None and verdict.condition is Condition.BACKING_OFF:
             retry_us = _put_off_until_us(name, memory)
-        found[name] = Grounds(
+        yield Grounds(
             module,
             infos.get(name) or ModuleInfo(name),
             seen,
@@ -82,7 +81,6 @@ def grounds(
             words.get(name, ()),
             facts.command_line if name in mentions else (),
         )
-    return found
 
 
 def unmanaged_status(info: ModuleInfo, seen: ObservedModule | None, facts: Facts) -> ModuleStatus:

@@ -1,5 +1,6 @@
 """Statuses, made anew only where something that they are made from is another than at the last pass."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from kmodd.core.draft import ObservedModules, Plan
@@ -39,14 +40,15 @@ class KeptStatuses:
         made = self._made
         same_aim = made is not None and made.desired is desired and made.plan is plan
         if made is None or not same_aim or made[2:4] != (observed, memory):
-            found = grounds(desired, observed, plan, memory, clock_offset_us)
-            made = _Made(desired, plan, observed, memory, self._of(found))
-            self._made = None if any(each.retry_us for each in found.values()) else made
+            statuses = self._of(grounds(desired, observed, plan, memory, clock_offset_us))
+            made = _Made(desired, plan, observed, memory, statuses)
+            self._made = None if any(status.next_retry_us for status in statuses.values()) else made
         return dict(made.statuses)
 
-    def _of(self, found: dict[ModuleName, Grounds]) -> dict[ModuleName, ModuleStatus]:
+    def _of(self, found: Iterable[Grounds]) -> dict[ModuleName, ModuleStatus]:
         before, self._kept = self._kept, {}
-        for name, each in found.items():
+        for each in found:
+            name = each.module.name
             known = before.get(name)
             if known is None or known[0] != each:
                 known = each, module_status(each)
