@@ -188,11 +188,11 @@ def _undeclared(name: ModuleName, given: Switches) -> DesiredModule:
 def _owe(modules: _Modules, infos: Infos, given: Switches, owed: Iterable[ModuleName]) -> None:
     """What kmodd took out of the kernel comes back as it was: with what it cannot do without, nothing else
     brought along and nobody's place taken."""
-    for name in owed:
-        known = modules.get(name) or _undeclared(name, given)
-        if known.desired is Desired.AUTO and not known.skipped:
-            modules[name] = known._replace(desired=Desired.LOADED, owed=True)
-    _pull_in(modules, infos, given, strong_needs)
+    brought = [modules.get(name) or _undeclared(name, given) for name in owed]
+    brought = [known for known in brought if known.desired is Desired.AUTO and not known.skipped]
+    modules.update((known.name, known._replace(desired=Desired.LOADED, owed=True)) for known in brought)
+    if brought:
+        _pull_in(modules, infos, given, strong_needs)
 
 
 def _replace(modules: _Modules, infos: Infos) -> None:
