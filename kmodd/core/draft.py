@@ -8,7 +8,7 @@ from kmodd.core.diagnose import oops
 from kmodd.core.memory import Memory
 from kmodd.core.order import Order
 from kmodd.core.parameters import options_string
-from kmodd.core.resolve import DesiredModule, DesiredState, Infos
+from kmodd.core.resolve import DesiredModule, DesiredState
 from kmodd.model import ModuleInfo, ObservedModule, Parameter, Proof, Request, User
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY, ActionKind, ActionRow, Condition, Drift, ModuleState
@@ -103,6 +103,8 @@ def forbidden(memory: Memory, name: ModuleName, kind: ActionKind, options: str) 
 
 def only_reported(plan: Plan, but: str = "kmodd only reports") -> Plan:
     """``plan`` where nothing of it is carried out: its verdicts say so, in the words of ``but``."""
+    if not plan.steps:
+        return plan
     told = {step.module: plan.verdicts[step.module] for step in plan.steps if step.module in plan.verdicts}
     changed = {n: v._replace(message=f"{v.message}; but {but}") for n, v in told.items()}
     return plan._replace(verdicts={**plan.verdicts, **changed})
@@ -126,6 +128,7 @@ class Draft:
         now_us: int,
     ) -> None:
         self.desired = desired
+        self.infos = desired.infos
         self.order = order
         self.observed = observed
         self.memory = memory
@@ -144,11 +147,6 @@ class Draft:
         self.barred: set[ModuleName] = set()
         self.owed = set(memory.owed)
         self.rivals = _rivals(desired.modules)
-
-    @property
-    def infos(self) -> Infos:
-        """What the module tree knows of the managed modules."""
-        return self.desired.infos
 
     def options(self, module: DesiredModule) -> str:
         """What it is loaded with."""

@@ -47,12 +47,10 @@ def _usable(draft: Draft, module: DesiredModule, seen: ObservedModule | None, go
 
 def why_loaded(module: DesiredModule) -> str:
     """Why kmodd wants it in the kernel: a few words."""
+    if not module.pulled_by:
+        return "kmodd took it out to load it again" if module.owed else "declared"
     declared = module.declaration is not None and module.declaration.state is Desired.LOADED
     pullers = ", ".join(module.pulled_by[:5]) + (", ..." if len(module.pulled_by) > 5 else "")
-    if module.owed and not pullers:
-        return "kmodd took it out to load it again"
-    if not pullers:
-        return "declared"
     return f"declared, and needed by {pullers}" if declared else f"needed by {pullers}"
 
 

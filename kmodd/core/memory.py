@@ -137,11 +137,13 @@ class Memory(NamedTuple):
     quarantines: Mapping[Change, Quarantine] = EMPTY
     suspects: Mapping[Change, str] = EMPTY
 
-    def last_words(self, name: ModuleName) -> tuple[str, ...]:
-        """What the kernel logged when a change of this module crashed it; nothing if none did."""
-        if name in self.crashes:
-            return self.crashes[name].messages
-        return next((q.lines for (module, _), q in self.quarantines.items() if module == name), ())
+    @property
+    def last_words(self) -> dict[ModuleName, tuple[str, ...]]:
+        """What the kernel logged when a change of a module crashed it; nothing of those that never did."""
+        words: dict[ModuleName, tuple[str, ...]] = {}
+        for (module, _), quarantine in self.quarantines.items():
+            words.setdefault(module, quarantine.lines)
+        return words | {module: crash.messages for module, crash in self.crashes.items()}
 
     def record(self, seen: ObservedModule | None) -> LoadRecord | None:
         """What kmodd did with exactly this instance."""

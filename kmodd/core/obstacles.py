@@ -59,8 +59,10 @@ def _rival(draft: Draft, module: DesiredModule) -> Verdict | None:
 
 def beside_a_rival(draft: Draft, module: DesiredModule) -> Verdict | None:
     """Somebody has loaded both of two that conflict: nothing is taken out for that, and it is said."""
-    rivals = tuple(other for other in sorted(draft.rivals.get(module.name, ())) if draft.is_live(other))
-    present = tuple(other for other in rivals if other not in draft.leaving)
+    rivals = draft.rivals.get(module.name)
+    if not rivals:
+        return None
+    present = tuple(n for n in sorted(rivals) if draft.is_live(n) and n not in draft.leaving)
     if not present:
         return None
     message = f"it conflicts with {', '.join(present)}, and both are in the kernel"

@@ -35,7 +35,7 @@ def order(desired: DesiredState) -> Order:
 
 def removal_order(desired: DesiredState, holders: Mapping[ModuleName, Iterable[ModuleName]]) -> Order:
     """Order of unloading for what is not to be there: holders first, then loading's order reversed."""
-    leaving = {name: module for name, module in desired.modules.items() if module.to_remove}
+    leaving = {name: desired.modules[name] for name in desired.unwanted}
     strong = {name: set(holders.get(name, ())) & leaving.keys() for name in leaving}
     weak: _Sets = {name: set() for name in leaving}
     for name, module in leaving.items():

@@ -27,13 +27,21 @@ def make_plan(
     CLOCK_MONOTONIC.
     """
     draft = Draft(desired, order, observed, memory, evidence or Evidence(), now_us)
-    removals = removal_order(desired, {name: seen.holders for name, seen in observed.items()})
+    leaving = desired.unwanted & observed.keys()
+    removals = removal_order(desired, {name: observed[name].holders for name in leaving})
     for name in removals.sequence:
         draft.verdicts[name] = plan_removal(draft, desired.modules[name], removals)
-    for name, module in sorted(desired.modules.items()):
-        if not (module.to_remove or module.to_load):
-            draft.verdicts[name] = guarded(draft, module)
+    for name in sorted(desired.modules.keys() - desired.unwanted - order.strong.keys()):
+        draft.verdicts[name] = guarded(draft, desired.modules[name])
     for name in order.sequence:
         draft.verdicts[name] = plan_load(draft, desired.modules[name])
     last_and_alone(draft)
     return draft.plan()
+
+
+def lasts(plan: Plan, memory: Memory) -> bool:
+    """Whether ``plan`` would be made of the same at any later time: it wakes for what only the clock decides.
+
+    What is under way is judged by its age, and what is awaited too.
+    """
+    return not (plan.wake_at_us or plan.waits or memory.in_flight)

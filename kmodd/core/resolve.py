@@ -69,6 +69,7 @@ class DesiredState(NamedTuple):
     and others that decide something: look them up and resolve again, until it is empty.
 
     ``present``: those whose ``when.device`` is fulfilled. ``unready``: those whose ``ready`` is not.
+    ``unwanted``: those that are not to be in the kernel.
     """
 
     modules: Mapping[ModuleName, DesiredModule]
@@ -78,6 +79,7 @@ class DesiredState(NamedTuple):
     enforce: bool = True
     present: frozenset[ModuleName] = frozenset()
     unready: frozenset[ModuleName] = frozenset()
+    unwanted: frozenset[ModuleName] = frozenset()
 
     @property
     def awaits_device(self) -> bool:
@@ -106,6 +108,7 @@ def resolve(catalog: Catalog, facts: Facts, infos: Infos, history: History | Non
         given.enforce,
         frozenset(d.name for d in catalog.declarations if device_present(d.when, facts)),
         frozenset(d.name for d in catalog.declarations if d.ready and not is_ready(d.ready, facts)),
+        frozenset(name for name, module in modules.items() if module.to_remove),
     )
 
 
@@ -188,11 +191,11 @@ def _undeclared(name: ModuleName, given: Switches) -> DesiredModule:
 def _owe(modules: _Modules, infos: Infos, given: Switches, owed: Iterable[ModuleName]) -> None:
     """What kmodd took out of the kernel comes back as it was: with what it cannot do without, nothing else
     brought along and nobody's place taken."""
-    for name in owed:
-        known = modules.get(name) or _undeclared(name, given)
-        if known.desired is Desired.AUTO and not known.skipped:
-            modules[name] = known._replace(desired=Desired.LOADED, owed=True)
-    _pull_in(modules, infos, given, strong_needs)
+    brought = [modules.get(name) or _undeclared(name, given) for name in owed]
+    brought = [known for known in brought if known.desired is Desired.AUTO and not known.skipped]
+    modules.update((known.name, known._replace(desired=Desired.LOADED, owed=True)) for known in brought)
+    if brought:
+        _pull_in(modules, infos, given, strong_needs)
 
 
 def _replace(modules: _Modules, infos: Infos) -> None:

@@ -10,15 +10,15 @@ from kmodd.core.resolve import DesiredModule
 from kmodd.model import ModuleInfo, ObservedModule, Parameter
 from kmodd.shown import ActionKind, Condition, FailureCode, ModuleState
 
+_LEFT_ALONE = Verdict(Condition.IN_SYNC, "left to others; kmodd guards its parameters")
+
 
 def guarded(draft: Draft, module: DesiredModule) -> Verdict:
     """``auto``: others load it or not; its parameters are looked after when it is there."""
     seen = draft.observed.get(module.name)
     if module.name in draft.leaving and module.name in draft.verdicts:
         return draft.verdicts[module.name]  # it goes and comes with one that is reloaded
-    good = Verdict(Condition.IN_SYNC, "left to others; kmodd guards its parameters")
-    if module.unmet:
-        good = Verdict(Condition.CONDITION_UNMET, module.unmet)
+    good = Verdict(Condition.CONDITION_UNMET, module.unmet) if module.unmet else _LEFT_ALONE
     if seen is None or seen.state not in (ModuleState.LOADED, ModuleState.BUILTIN):
         return good
     draft.reachable.add(module.name)

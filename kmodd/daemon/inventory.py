@@ -82,20 +82,20 @@ class Inventory:
     def _stamp_now(self) -> str:
         """Changes with every index of the module tree and every file of modprobe.d."""
         ours = (self._generated, last_word(self._generated))
-        marks = [str(self._tree), *(_mark(self._tree / name) for name in _INDEXES)]
+        marks = [str(self._tree), *(_mark(f"{self._tree}/{name}") for name in _INDEXES)]
         for directory in self._modprobe_dirs:
             try:
                 names = sorted(os.listdir(directory))
             except OSError:
                 continue
-            paths = (Path(directory, name) for name in names)
-            marks += [_mark(path) for path in paths if str(path) not in ours and path.name != BLOCKED]
+            paths = (os.path.join(directory, name) for name in names if name != BLOCKED)
+            marks += [_mark(path) for path in paths if path not in ours]
         return "\n".join(marks)
 
 
-def _mark(path: Path) -> str:
+def _mark(path: str) -> str:
     try:
-        facts = path.stat()
+        facts = os.stat(path)
     except OSError:
         return ""
     return f"{path} {facts.st_ino} {facts.st_size} {facts.st_mtime_ns}"

@@ -8,7 +8,8 @@ import asyncio
 import logging
 import os
 import stat
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Iterable
 from errno import ELOOP, ENXIO
 from pathlib import Path
 
@@ -22,10 +23,13 @@ from kmodd.model import Restraint
 from kmodd.names import ModuleName, printable
 
 Runner = Callable[..., Awaitable[bool]]
+_Stamp = tuple[int, ...] | None
 
 _MODE = 0o644
 _MOST_BYTES = 4 << 20
 _NO_FILE = "what is there is no regular file"
+_SETTLED_NS = 2_000_000_000
+"""A file that has changed so lately may change again without its stamp being another."""
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +43,9 @@ class ModprobeFile:
         self._note = note
         self._in_thread = in_thread
         self._desired: DesiredState | None = None
+        self._rendered: tuple[DesiredState, Rendered] | None = None
         self._path = ""
+        self._seen: tuple[Rendered, Path, list[_Stamp]] | None = None
         self._wanted: Rendered | None = None
         self._left_out: frozenset[ModuleName] = frozenset()
         self.evidence = Evidence(problem="the modprobe.d file is not written yet")
@@ -60,7 +66,7 @@ class ModprobeFile:
         others. Nothing is raised: what cannot be done is the evidence's problem.
         """
         if not enforce:
-            self._desired = self._wanted = None
+            self._desired = self._wanted = self._seen = None
             self.unsettled = True
             self.problem, self.texts = "", None
             self.evidence = Evidence(
@@ -75,7 +81,9 @@ class ModprobeFile:
 
     async def _renew(self, desired: DesiredState, path: Path) -> Evidence:
         """Write, and prove what is not proved already."""
-        wanted = render(desired)
+        if self._rendered is None or self._rendered[0] is not desired:
+            self._rendered = desired, render(desired)
+        wanted = self._rendered[1]
         if wanted != self._wanted:
             self._left_out = frozenset()
         self.problem, self.unsettled = "", False
@@ -98,9 +106,15 @@ class ModprobeFile:
         return evidence
 
     async def _write(self, rendered: Rendered, path: Path) -> bool:
-        self.texts = None
+        """Have the files say this; whether that changed any. Raises OSError."""
+        stamps = [_stamp(each) for each in (*_texts(rendered, path), self._note)]
+        if self._seen == (rendered, path, stamps):
+            return False
+        self.texts = self._seen = None
         changed = await self._in_thread(self._replace, rendered, path)
         self.texts = tuple(text for _, text in sorted(_texts(rendered, path).items()))
+        if not (changed or self.problem) and _are_settled(stamps):
+            self._seen = rendered, path, stamps
         return changed
 
     async def _prove(self, desired: DesiredState, path: Path, rendered: Rendered) -> Evidence:
@@ -146,6 +160,21 @@ def _texts(rendered: Rendered, path: Path) -> dict[Path, str]:
     last = Path(last_word(str(path)))
     # The setting may name that one: then there is only one, and it comes last anyway.
     return {path: rendered.text} if last == path else {path: rendered.text, last: rendered.last_text}
+
+
+def _stamp(path: Path) -> _Stamp:
+    """Another one when what is at ``path`` is another; None for nothing. Ends with when that came to be."""
+    try:
+        facts = os.lstat(path)
+    except OSError:
+        return None
+    return (facts.st_dev, facts.st_mode, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
+
+
+def _are_settled(stamps: Iterable[_Stamp]) -> bool:
+    """Whether none is so young that it may be the same after another change."""
+    newest_ns = max((stamp[-1] for stamp in stamps if stamp), default=0)
+    return newest_ns + _SETTLED_NS < time.time_ns()
 
 
 def _replace(path: Path, text: str) -> bool:

@@ -2,11 +2,13 @@
 
 import logging
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from kmodd.core.draft import Evidence, Plan
+from kmodd.core.draft import Evidence, ObservedModules, Plan
 from kmodd.core.initramfs import Copies
-from kmodd.core.plan import make_plan
+from kmodd.core.memory import Memory
+from kmodd.core.order import Order
+from kmodd.core.plan import lasts, make_plan
 from kmodd.core.resolve import DesiredState
 from kmodd.daemon.clock import now_us
 from kmodd.daemon.initramfs import InitramfsCopies
@@ -41,6 +43,17 @@ class Attributor(Protocol):
         """What uses each of ``names`` and is no module. Raises LOADER_LOST."""
 
 
+class _Made(NamedTuple):
+    """A plan that lasts, after what it was made from."""
+
+    desired: DesiredState
+    order: Order
+    observed: ObservedModules
+    memory: Memory
+    evidence: Evidence
+    plan: Plan
+
+
 class Planner:
     """Makes plans from findings, the memory of this boot, and what it has looked into for them."""
 
@@ -55,6 +68,7 @@ class Planner:
         self._restrainer = restrainer
         self._attributor = attributor
         self._initramfs = initramfs
+        self._made: _Made | None = None
 
     @property
     def problem(self) -> str:
@@ -98,4 +112,16 @@ class Planner:
         """What ended since the survey began counts as under way: its outcome has not been looked at."""
         memory, ended = self._store.memory, self._store.ended_since(ends)
         memory = memory._replace(in_flight={**ended, **memory.in_flight})
-        return make_plan(findings.desired, findings.order, findings.observed, memory, now_us(), evidence)
+        known = self._made
+        if known is not None and _is_made_of(known, findings, memory, evidence):
+            return known.plan
+        desired, order, observed = findings.desired, findings.order, findings.observed
+        plan = make_plan(desired, order, observed, memory, now_us(), evidence)
+        self._made = _Made(desired, order, observed, memory, evidence, plan) if lasts(plan, memory) else None
+        return plan
+
+
+def _is_made_of(made: _Made, findings: Findings, memory: Memory, evidence: Evidence) -> bool:
+    """Whether these are what a plan was made from. What is desired is one object while it is the same."""
+    same_aim = made.desired is findings.desired and made.order is findings.order
+    return same_aim and made[2:5] == (findings.observed, memory, evidence)

@@ -15,11 +15,12 @@ from kmodd.core.draft import Plan, only_reported
 from kmodd.core.initramfs import tell
 from kmodd.core.memory import overtaken
 from kmodd.core.resolve import with_needs
-from kmodd.core.status import converged, daemon_state, informed, module_statuses, unmanaged_status
+from kmodd.core.status import converged, daemon_state, informed, unmanaged_status
 from kmodd.daemon.clock import now_us
 from kmodd.daemon.crash_guard import CrashGuard
 from kmodd.daemon.enforcement import Enforcement
 from kmodd.daemon.executor import Executor
+from kmodd.daemon.kept_statuses import KeptStatuses
 from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.planner import Planner
@@ -75,6 +76,7 @@ class Reconciler:
         self._enforcement = enforcement
         self._net = net
         self.snapshot = Snapshot()
+        self._statuses = KeptStatuses()
         self.kernel_release = ""
         self._included: set[ModuleName] = set()
         self._surveying = asyncio.Lock()
@@ -218,8 +220,8 @@ class Reconciler:
             ends = self._store.ends
             memory, busy = self._store.memory, self._store.busy
             findings = await self._survey.look(catalog, look, memory, busy, included)
-            unwanted = [name for name, module in findings.desired.modules.items() if module.to_remove]
-            settled = self._store.look(findings.observed, findings.desired.present, unwanted)
+            desired = findings.desired
+            settled = self._store.look(findings.observed, desired.present, desired.unwanted)
             self._trigger.notify(Look(modules=settled))  # this pass still manages what was only owed
             self._forget(catalog, findings, asked=look.config and look.full and self._not_compiled is None)
             findings = findings._replace(tree_changed=findings.tree_changed or self._tree_changed)
@@ -231,10 +233,12 @@ class Reconciler:
             await self._planner.restrain(catalog.settings, look, findings, enforce=not why_not)
             plan = await self._planner.plan(findings, ends)
             self._settle(findings, plan)
-            self._apply(catalog.settings)
+            self._trigger.quiet_time_s = catalog.settings.event_quiet_time_s
             self._guard.block(frozenset() if why_not else plan.barred)
             back = await self._net.way_back(findings, why_not, lambda: self._executor.idle)
             steps = plan.steps if back is None else back
+            if steps:
+                self._executor.parallel = catalog.settings.parallel_loads or default_parallel()
             self._executor.replace(() if why_not else steps)
             if why_not:
                 plan = only_reported(plan, self._enforcement.remark)
@@ -283,17 +287,14 @@ class Reconciler:
         if plan.mended:
             self._store.forget_failures(frozenset(Retry), plan.mended)
 
-    def _apply(self, settings: Settings) -> None:
-        self._executor.parallel = settings.parallel_loads or default_parallel()
-        self._trigger.quiet_time_s = settings.event_quiet_time_s
-
     def _show(
         self, catalog: Catalog, findings: Findings, plan: Plan, included: frozenset[ModuleName]
     ) -> None:
         old = self.snapshot
         offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - now_us()
         copies = self._planner.copies
-        statuses = module_statuses(findings.desired, findings.observed, plan, self._store.memory, offset_us)
+        memory = self._store.memory
+        statuses = self._statuses.of(findings.desired, findings.observed, plan, memory, offset_us)
         tell(statuses, copies)
         guard = self._guard.safe_mode or self._guard.problem
         problem = str(self._not_compiled or "") or findings.problem or self._planner.problem or guard

@@ -44,7 +44,7 @@ class Findings(NamedTuple):
 
 
 class _Resolved(NamedTuple):
-    """What was worked out, and from what."""
+    """What was worked out, and from what. ``builtin`` and ``with_parameters`` are modules of ``desired``."""
 
     catalog: Catalog
     facts: Facts
@@ -52,6 +52,33 @@ class _Resolved(NamedTuple):
     desired: DesiredState
     order: Order
     issues: tuple[Issue, ...]
+    builtin: tuple[ModuleName, ...]
+    with_parameters: frozenset[ModuleName]
+
+
+class _Asked(NamedTuple):
+    """What the declarations of a catalog ask for.
+
+    ``devices``: by whom each match is asked for. ``spoken_for``: modules with a ``when.device``. ``silent``:
+    paths of ``ready`` that inotify says nothing about.
+    """
+
+    catalog: Catalog
+    facts: AskedFacts
+    devices: Mapping[DeviceMatch, frozenset[ModuleName]]
+    spoken_for: frozenset[ModuleName]
+    silent: tuple[str, ...]
+
+
+class _Kept(NamedTuple):
+    """A module as last looked at: its ``line`` of /proc/modules, ``whole`` with all else that was read of it.
+
+    ``look`` is the number of the full look since which its parameters are read.
+    """
+
+    line: ObservedModule
+    whole: ObservedModule
+    look: int
 
 
 class Listener(Protocol):
@@ -96,11 +123,13 @@ class Survey:
         self._resolved: _Resolved | None = None
         self._security = Security()
         self._plugged: frozenset[ModuleName] = frozenset()
-        self._asked = Catalog(), AskedFacts()
+        self._asked = _asked(Catalog())
+        self._facts: tuple[AskedFacts, Facts] | None = None
         self._followed: Mapping[ModuleName, int] = {}
-        self._last: dict[ModuleName, ObservedModule] = {}
         self._tree_changed = False
-        self._undeclared: dict[ModuleName, ObservedModule] = {}
+        self._full_looks = 0
+        self._declared: dict[ModuleName, _Kept] = {}
+        self._undeclared: dict[ModuleName, _Kept] = {}
 
     def present(self) -> Container[ModuleName]:
         """Modules in the kernel."""
@@ -122,9 +151,11 @@ class Survey:
         self._inventory.leave_out(catalog.settings.modprobe_file)
         if look.full or look.config:
             self._tree_changed |= self._inventory.refresh()
-        self._follow(self._followed, catalog)
-        presence = await self._presence(catalog, look, memory)
-        facts = gather(self._asked_facts(catalog), presence.present, self._roots)
+        if self._asked.catalog is not catalog:
+            self._asked = _asked(catalog)
+        self._follow(self._followed)
+        presence = await self._presence(look, memory)
+        facts = self._gathered(presence.present, anew=look.full)
         if look.full:
             self._security = self._reader.security()
         found = await self._resolve(catalog, facts, History(memory.met, memory.owed))
@@ -134,7 +165,7 @@ class Survey:
         findings = Findings(
             found.desired,
             found.order,
-            self._observe(catalog, found.desired, busy, included, anew=look.full),
+            self._observe(found, busy, included, anew=look.full),
             self._inventory.infos,
             self._plugged,
             self._tree_changed,
@@ -151,24 +182,32 @@ class Survey:
         await self._inventory.complete([name], frozenset((name,)))
         return self._inventory.infos[name]
 
-    async def _presence(self, catalog: Catalog, look: Look, memory: Memory) -> Presence:
+    def _gathered(self, present: frozenset[DeviceMatch], *, anew: bool) -> Facts:
+        """Facts as of now; those that stay while a kernel runs are read ``anew`` or for another question."""
+        asked, known = self._asked.facts, self._facts
+        if known is None or known[0] is not asked or anew:
+            facts = gather(asked, present, self._roots)
+            self._facts = asked, facts
+            return facts
+        paths = frozenset(path for path in asked.paths if os.path.exists(path))
+        return known[1]._replace(existing_paths=paths, present_devices=present)
+
+    async def _presence(self, look: Look, memory: Memory) -> Presence:
         """Which devices are there that conditions, ``ready`` or modules without their hardware ask for."""
-        askers: dict[DeviceMatch, set[ModuleName]] = {}
-        for declaration in catalog.declarations:
-            for match in asked_devices(declaration):
-                askers.setdefault(match, set()).add(declaration.name)
-        for name in await self._without_hardware(catalog, memory):
+        askers = {match: set(names) for match, names in self._asked.devices.items()}
+        for name in await self._without_hardware(memory):
             for alias in self._inventory.infos[name].aliases:
                 askers.setdefault(DeviceMatch(modalias=alias), set()).add(name)
         # Nothing tells that a path below /sys appears, but some device does.
-        self._uevents.listen([*askers, *([DeviceMatch()] if _awaits_silent_path(catalog) else ())])
+        awaits_silent = not all(map(os.path.exists, self._asked.silent))
+        self._uevents.listen([*askers, *([DeviceMatch()] if awaits_silent else ())])
         presence = await self._devices.update(askers, look)
         self._plugged |= frozenset(name for match in presence.plugged for name in askers[match])
         return presence
 
-    async def _without_hardware(self, catalog: Catalog, memory: Memory) -> list[ModuleName]:
+    async def _without_hardware(self, memory: Memory) -> list[ModuleName]:
         """Modules that found no device, and that no ``when.device`` speaks for: their own aliases do."""
-        spoken_for = {d.name for d in catalog.declarations if d.when.devices}
+        spoken_for = self._asked.spoken_for
         waiting = [n for n, a in memory.attempts.items() if a.retry is Retry.EVENT and n not in spoken_for]
         await self._inventory.complete(waiting, frozenset(waiting))
         return waiting
@@ -188,13 +227,21 @@ class Survey:
         # Without a module tree nothing is known, and that is said once.
         infos = {} if self._inventory.problem else desired.infos
         issues = kernel_issues(catalog.declarations, infos, facts.command_line)
-        self._resolved = _Resolved(catalog, facts, history, desired, order(desired), issues)
+        self._resolved = _Resolved(
+            catalog,
+            facts,
+            history,
+            desired,
+            order(desired),
+            issues,
+            tuple(name for name in desired.modules if desired.infos[name].builtin),
+            frozenset(name for name, module in desired.modules.items() if module.parameters),
+        )
         return self._resolved
 
     def _observe(
         self,
-        catalog: Catalog,
-        desired: DesiredState,
+        resolved: _Resolved,
         busy: Container[ModuleName],
         included: Collection[ModuleName],
         *,
@@ -203,61 +250,73 @@ class Survey:
         """All of /proc/modules; with instance and parameters for what is managed or included."""
         observed = dict(self._reader.modules())
         if anew:
-            self._undeclared = {}
-        here = [*desired.modules, *(n for n in included if n in observed and n not in desired.modules)]
-        for name in here:
-            seen = observed.get(name)
-            if seen is None and desired.infos[name].builtin:
-                seen = ObservedModule(name, ModuleState.BUILTIN)
-            if seen is not None:
-                observed[name] = seen._replace(instance=self._reader.instance(name))
-        declared = {n for n in here if n in included or _has_parameters(desired, n)} & observed.keys()
-        self._follow({name: observed[name].instance for name in declared}, catalog)
-        for name in observed.keys() & here:
-            observed[name] = self._detailed(observed[name], declared=name in declared, busy=name in busy)
+            self._full_looks += 1
+            self._undeclared = {n: kept for n, kept in self._undeclared.items() if n in observed}
+        for name in resolved.builtin:
+            observed.setdefault(name, ObservedModule(name, ModuleState.BUILTIN))
+        managed = resolved.desired.modules
+        instance = self._reader.instance
+        instances = {name: instance(name) for name in observed if name in managed or name in included}
+        declared = {n: i for n, i in instances.items() if n in included or n in resolved.with_parameters}
+        self._follow(declared)
+        for name, found in instances.items():
+            observed[name] = self._detailed(
+                observed[name], found, declared=name in declared, busy=name in busy
+            )
         return observed
 
-    def _follow(self, instances: Mapping[ModuleName, int], catalog: Catalog) -> None:
+    def _follow(self, instances: Mapping[ModuleName, int]) -> None:
         """Before anything of it is read, so that whatever changes meanwhile is told."""
         self._followed = instances
         if self._hints is not None:
-            self._hints.follow(instances, self._asked_facts(catalog).paths)
+            self._hints.follow(instances, self._asked.facts.paths)
 
-    def _asked_facts(self, catalog: Catalog) -> AskedFacts:
-        if self._asked[0] is not catalog:
-            self._asked = catalog, asked_facts(catalog.declarations)
-        return self._asked[1]
-
-    def _detailed(self, seen: ObservedModule, *, declared: bool, busy: bool) -> ObservedModule:
-        """``seen`` with parameters; those that nobody declared are read once an instance.
+    def _detailed(self, seen: ObservedModule, instance: int, *, declared: bool, busy: bool) -> ObservedModule:
+        """``seen`` with parameters; those that nobody declared are read once an instance and full look.
 
         While an action of ours is under way they are as last read: a reader of a parameter waits for its
         writer (kernel/params.c, param_attr_show), and that may take its time.
         """
-        kept = self._last if declared else self._undeclared
-        known = kept.get(seen.name)
-        same = known is not None and known.instance == seen.instance and known.state is seen.state
-        if known is not None and same and (busy or not declared):
-            return seen._replace(parameters=known.parameters, writable=known.writable)
-        if not seen.instance or busy:
-            return seen
-        detailed = seen._replace(parameters=self._reader.parameters(seen.name))
-        if declared:
-            writable = known.writable if known is not None and same else self._reader.writable(seen.name)
-            detailed = detailed._replace(writable=writable)
-        kept[seen.name] = detailed
-        return detailed
+        kept = self._declared if declared else self._undeclared
+        last = kept.get(seen.name)
+        known = last if last is not None and _is_about(last, seen, instance) else None
+        if not declared and known is not None and known.look != self._full_looks:
+            known = None
+        if known is not None and (busy or not declared):
+            if known.line == seen:
+                return known.whole
+            parameters, writable = known.whole.parameters, known.whole.writable
+        elif busy or not instance:
+            return seen._replace(instance=instance) if instance else seen
+        else:
+            parameters, writable = self._reader.parameters(seen.name), seen.writable
+            if declared:
+                writable = known.whole.writable if known is not None else self._reader.writable(seen.name)
+        whole = seen._replace(instance=instance, parameters=parameters, writable=writable)
+        if last is not None and last.whole == whole:  # one object is compared faster than two that are equal
+            whole = last.whole
+        kept[seen.name] = _Kept(seen, whole, self._full_looks)
+        return whole
 
 
-def _awaits_silent_path(catalog: Catalog) -> bool:
-    """Whether some ``ready`` waits for a path that inotify says nothing about."""
+def _is_about(kept: _Kept, seen: ObservedModule, instance: int) -> bool:
+    """Whether it is the same instance of a module, in the same state."""
+    return kept.whole.instance == instance and kept.line.state is seen.state
+
+
+def _asked(catalog: Catalog) -> _Asked:
+    devices: dict[DeviceMatch, set[ModuleName]] = {}
+    for declaration in catalog.declarations:
+        for match in asked_devices(declaration):
+            devices.setdefault(match, set()).add(declaration.name)
     paths = [d.ready.path_exists for d in catalog.declarations if d.ready]
-    return any(path.startswith(SILENT) and not os.path.exists(path) for path in paths)
-
-
-def _has_parameters(desired: DesiredState, name: ModuleName) -> bool:
-    module = desired.modules.get(name)
-    return module is not None and bool(module.parameters)
+    return _Asked(
+        catalog,
+        asked_facts(catalog.declarations),
+        {match: frozenset(names) for match, names in devices.items()},
+        frozenset(d.name for d in catalog.declarations if d.when.devices),
+        tuple(path for path in paths if path.startswith(SILENT)),
+    )
 
 
 def default_parallel() -> int:

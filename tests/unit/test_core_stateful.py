@@ -10,6 +10,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Evidence, Step
 from kmodd.core.memory import Attempt, Memory
+from kmodd.core.plan import lasts
+from kmodd.daemon.kept_statuses import KeptStatuses
 from kmodd.model import (
     Declaration,
     Desired,
@@ -61,6 +63,7 @@ class Core(RuleBasedStateMachine):
         self.managed: set[ModuleName] = set()
         self.removed: set[ModuleName] = set()
         self.vain: set[ModuleName] = set()
+        self.kept = KeptStatuses()
 
     # ------------------------------------------------------------------------- what others do
 
@@ -169,13 +172,27 @@ class Core(RuleBasedStateMachine):
         assert found.plan.verdicts.keys() == found.desired.modules.keys()
         assert {declaration.name for declaration in self.declared} <= found.desired.modules.keys()
 
-    def _planned(self, *, backwards: bool = False) -> Planned:
+    @invariant()
+    def a_plan_that_lasts_is_the_same_at_any_time(self) -> None:
+        found = self._planned()
+        if lasts(found.plan, found.memory):
+            for later_us in (1, LATER_US):
+                assert self._planned(later_us=later_us).plan == found.plan
+
+    @invariant()
+    def a_status_that_is_kept_is_as_one_made_anew(self) -> None:
+        found = self._planned()
+        for _ in range(2):
+            statuses = self.kept.of(found.desired, found.observed, found.plan, found.memory, 5_000_000)
+            assert statuses == found.statuses
+
+    def _planned(self, *, backwards: bool = False, later_us: int = 0) -> Planned:
         return planned(
             self.kernel,
             self.declared[::-1] if backwards else self.declared,
             facts=self.facts,
             memory=self.memory,
-            now_us=self.now_us,
+            now_us=self.now_us + later_us,
             evidence=Evidence({n: Proof(n, 1) for n in NAMES}, dict.fromkeys(self.up, (INTERFACE,))),
         )
 
