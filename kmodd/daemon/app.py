@@ -30,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     log.configure(os.environ)
     # What was imported stays; no collection need look through it again.
     gc.freeze()
+    gc.enable()
     try:
         return asyncio.run(serve(Places.of_environment(os.environ), once=once))
     except KmoddError as error:
