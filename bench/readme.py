@@ -11,12 +11,21 @@ BEGIN, END = "<!-- what make bench measured -->\n", "<!-- end of what make bench
 _HEADINGS = ("what / beside", "kmodd", "beside", "ratio", "target")
 
 
+_ABOUT = """\
+### How fast, how small
+
+`make bench` measures kmodd beside what people would use instead, in turns on the same kernel, and says what
+has moved since this run. Unless a row says otherwise the kernel is User Mode Linux with one processor, where
+forks and page faults are dear.
+"""
+
+
 def section(run: Run) -> str:
-    """The table and where it was measured, in Markdown."""
+    """The table, what it shows and where it was measured, in Markdown."""
     rows = [_HEADINGS, ("---",) * len(_HEADINGS), *map(_row, run.comparisons)]
     table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
     machine = ", ".join(f"{key} {value}" for key, value in run.machine.items())
-    return f"{table}\nMedians of one run. Measured on: {machine}.\n"
+    return f"{_ABOUT}\n{table}\nMedians of one run. Measured on: {machine}.\n"
 
 
 def replaced(text: str, run: Run) -> str:

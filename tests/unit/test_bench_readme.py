@@ -12,7 +12,7 @@ RUN = Run({"cores": "2"}, (FAST, BIG))
 
 
 def test_a_row_for_each_comparison_and_what_misses_its_target_says_so() -> None:
-    assert readme.section(RUN).splitlines() == [
+    assert readme.section(RUN).splitlines()[6:] == [
         "| what / beside | kmodd | beside | ratio | target |",
         "| --- | --- | --- | --- | --- |",
         "| a / b | 20 ms | 100 ms | 0.2 | 0.6 |",
@@ -36,11 +36,13 @@ def test_a_readme_without_a_place_is_an_error() -> None:
         readme.replaced("text", RUN)
 
 
-def test_the_readme_shows_the_ratios_of_the_baseline() -> None:
-    rows = [line.split(" | ") for line in readme.PATH.read_text().splitlines() if line.startswith("| ")]
-    shown = {row[0].removeprefix("| "): row[3] for row in rows if len(row) == 5}
+def test_what_the_readme_shows_are_all_ratios_of_the_baseline() -> None:
+    """Nothing is shown before a whole run was accepted."""
+    text = readme.PATH.read_text()
+    table = text.partition(readme.BEGIN)[2].partition(readme.END)[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ")][2:]
+    shown = {row[0].removeprefix("| "): float(row[3]) for row in rows}
     committed = baseline.read()
     assert committed is not None
-    assert {name: float(shown[name]) for name in committed.ratios} == pytest.approx(
-        committed.ratios, rel=0.01
-    )
+    assert readme.BEGIN in text
+    assert shown in ({}, pytest.approx(committed.ratios, rel=0.01))
