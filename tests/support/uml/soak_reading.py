@@ -59,8 +59,8 @@ def main() -> None:
     # Names first, so that all three readings follow each other closely.
     names = sorted(said())
     before = kernel(names)
-    # No event tells of a reference: a disk that is still being probed takes one after all else is done. What is
-    # the same before and after must have been seen by a look in between.
+    # No event tells of a reference: a disk that is still being probed takes one after all else is done.
+    # What is the same before and after must have been seen by a look in between.
     subprocess.run(_LOOK, capture_output=True, check=True)
     bus = said()
     print(json.dumps({"before": before, "bus": bus, "after": kernel(names)}))
