@@ -59,6 +59,7 @@ def drop_a_file(vm: Machine) -> str:
 
 def ask_on_the_bus(vm: Machine) -> str:
     """Every managed module, as busctl gives it."""
+    vm.busctl("call", *MANAGER, "Reconcile").check()  # dummy has only just come
     answer = vm.busctl("--json=short", "call", *MANAGER, "ListModules").check().stdout
     rows = json.loads(answer)["data"][0]
     _require("dummy" in [row[0] for row in rows], f"dummy is not among {rows}")
