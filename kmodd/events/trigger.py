@@ -94,8 +94,7 @@ class Trigger:
         """
         was_idle = not self._pending
         self._pending |= look
-        if not gather:
-            self._quiet_until, self._hurried = float("-inf"), True
+        self._hurried |= bool(look) and not gather
         if self._pending and (was_idle or not gather):
             self._changed.set()
 
@@ -116,8 +115,10 @@ class Trigger:
             await self._sleep_until(due)
 
     def _due(self) -> float | None:
-        """When the next look is to be handed out; None while nothing is to come."""
-        allowed = self._quiet_until if self._hurried else max(self._quiet_until, self._bucket.earliest())
+        """When the next look is to be handed out, a time gone by is now; None while nothing is to come."""
+        if self._hurried:
+            return float("-inf")
+        allowed = max(self._quiet_until, self._bucket.earliest())
         if self._pending:
             return allowed
         return None if self._wake_at is None else max(self._wake_at, allowed)
@@ -136,8 +137,8 @@ class Trigger:
         return look
 
     def _gather_longer(self, now: float) -> None:
-        """Who took the last look is done with it: after a long pass more is gathered."""
-        if self._taken_at is not None and self._quiet_until > self._taken_at:
+        """Who took the last look is done with it: after a long pass more is gathered, if anything is at all."""
+        if self._taken_at is not None and self.quiet_time_s:
             at_least_s = min(SHARE * (now - self._taken_at), _LONGEST_S)
             self._quiet_until = max(self._quiet_until, self._taken_at + at_least_s)
         self._taken_at = None
