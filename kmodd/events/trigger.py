@@ -137,7 +137,7 @@ class Trigger:
         return look
 
     def _gather_longer(self, now: float) -> None:
-        """Who took the last look is done with it: after a long pass more is gathered, if anything is at all."""
+        """Who took the last look is done with it: after a long pass more is gathered, if anything is."""
         if self._taken_at is not None and self.quiet_time_s:
             at_least_s = min(SHARE * (now - self._taken_at), _LONGEST_S)
             self._quiet_until = max(self._quiet_until, self._taken_at + at_least_s)
