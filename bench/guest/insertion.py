@@ -17,7 +17,10 @@ _FINIT_MODULE, _DELETE_MODULE = 313, 176
 _COMPRESSED_FILE = 4
 """MODULE_INIT_COMPRESSED_FILE (include/uapi/linux/module.h): the kernel takes it apart."""
 
-_POLL_S = 0.002
+_POLL_S = 0.02
+"""No event tells that a module is live. Where there is one processor, whoever looks takes it from those that
+are waited for: a look each 2 ms took a tenth of it."""
+
 _PATIENCE_S = 60.0
 
 T = TypeVar("T")

@@ -2,10 +2,12 @@
 
 import os
 import re
+import select
 from collections.abc import Iterable
 from pathlib import Path
 
 _TICKS_S = os.sysconf("SC_CLK_TCK")
+_PATIENCE_S = 60.0
 _SWITCHES = re.compile(r"^voluntary_ctxt_switches:\s*(\d+)$", re.MULTILINE)
 
 
@@ -26,6 +28,22 @@ def wakeups(pids: Iterable[int], proc: Path = Path("/proc")) -> int:
     """How often they have slept and woken up, all threads together."""
     statuses = [path.read_text() for pid in pids for path in (proc / f"{pid}/task").glob("*/status")]
     return sum(int(found[1]) for found in map(_SWITCHES.search, statuses) if found)
+
+
+def wait_for_end(pids: Iterable[int]) -> None:
+    """Until all of ``pids`` have ended (pidfd_open(2)). Raises TimeoutError after a minute."""
+    for pid in pids:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            poll = select.poll()
+            poll.register(descriptor, select.POLLIN)
+            if not poll.poll(_PATIENCE_S * 1000):
+                raise TimeoutError(f"process {pid} does not end")
+        finally:
+            os.close(descriptor)
 
 
 def _processor_s(pid: int) -> float:

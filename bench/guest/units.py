@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 from bench.guest import modules
+from bench.guest.processes import wait_for_end
 
 KMODD, FIREWALLD, TUNED = ALL = ("kmodd.service", "firewalld.service", "tuned.service")
 RUNTIME = Path("/run/kmodd")
@@ -57,6 +58,12 @@ def pids(unit: str) -> tuple[int, ...]:
     """Every process that the manager counts as the unit's (cgroups(7))."""
     group = _GROUPS / _property(unit, "ControlGroup").removeprefix("/")
     return tuple(map(int, (group / "cgroup.procs").read_text().split()))
+
+
+def wait_for_helpers(unit: str) -> None:
+    """Until the main process of the unit is its only one: all that were there for a while have ended."""
+    main = int(_property(unit, "MainPID"))
+    wait_for_end(pid for pid in pids(unit) if pid != main)
 
 
 def versions() -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bench.guest import daemon, modules
 from bench.guest.memory import with_descendants
-from bench.guest.processes import wakeups
+from bench.guest.processes import wait_for_end, wakeups
 from bench.notifications import Notifications
 from bench.series import Comparison, Finding, Series
 
@@ -23,7 +23,7 @@ _ASLEEP_S = 0.2
 
 
 def measure(rounds: int) -> Finding:
-    """A round is a second. The loader is there, because nothing was cached when kmodd started."""
+    """A round is a second. The loader has been at work, because nothing was cached, and ends before that."""
     modules.declare(modules.load(DECLARED)[:DECLARED])
     subprocess.run(("udevadm", "settle"), check=True)
     shutil.rmtree(_RUNTIME, ignore_errors=True)
@@ -31,12 +31,13 @@ def measure(rounds: int) -> Finding:
     with Notifications(daemon.NOTIFY) as heard:
         running = daemon.start_heard((daemon.KMODD,), heard, WATCHDOG)
         try:
-            pids = with_descendants(running.pid)
             time.sleep(_AT_REST_S)
+            wait_for_end(pid for pid in with_descendants(running.pid) if pid != running.pid)
+            pids = with_descendants(running.pid)
             counts = [_count(heard, pids, window) for _ in range(rounds // window)]
         finally:
             running.stop()
-    kmodd = Series("kmodd and its loader", "", tuple(map(float, counts)))
+    kmodd = Series("kmodd", "", tuple(map(float, counts)))
     fed = Series("times that the watchdog was fed", "", (float(window),) * len(counts))
     return Finding(
         (Comparison("idle, wake-ups / of the watchdog", kmodd, fed, target=1.0),),

@@ -9,6 +9,7 @@ from pathlib import Path
 from bench.guest import daemon, modules
 from bench.guest.bus import client
 from bench.guest.memory import Memory, memory_of, with_descendants
+from bench.guest.processes import wait_for_end
 from bench.guest.uevents import raise_events
 from bench.measurement import in_turns
 from bench.series import Comparison, Finding, Series
@@ -19,7 +20,7 @@ _WAITING = "import asyncio, sys; print('there', flush=True); sys.stdin.read()"
 
 
 def measure(rounds: int) -> Finding:
-    """PSS and RSS. Nothing is cached when kmodd starts, so loader and compiler have been at work."""
+    """PSS and RSS at rest. Nothing is cached when kmodd starts, so loader and compiler have been at work."""
     present = modules.load(DECLARED)[:DECLARED]
     modules.declare(present)
     parts: dict[str, Callable[[], Memory]] = {"kmodd": lambda: _kmodd(present), "asyncio": _asyncio}
@@ -45,7 +46,8 @@ def _kmodd(present: Sequence[str]) -> Memory:
         raise_events(present)
         with client() as bus:  # the answer says that what came before has been taken
             bus.call("Reconcile")
-        return memory_of(with_descendants(running.pid))
+        wait_for_end(pid for pid in with_descendants(running.pid) if pid != running.pid)
+        return memory_of((running.pid,))
     finally:
         running.stop()
 

@@ -5,6 +5,7 @@ Imported by the loader: nothing heavy in here.
 
 import signal
 import socket
+import time
 from typing import Final, NamedTuple
 
 from kmodd.kernel.kmsg import KernelLog
@@ -17,6 +18,8 @@ from kmodd.kernel.wire import PACKET_LIMIT, SPARE, Answer, Request, decode_reque
 _READING_S: Final = 30
 _CHANGES_EACH: Final = 64  # whatever a child loses with each of them, it ends with that
 _FREE: Final = b"free"
+CHANGES: Final = frozenset((*LOGGED, SPARE))
+"""Verbs of a child that may become free: who only answers a question ends with that."""
 
 
 class Child:
@@ -25,15 +28,22 @@ class Child:
     On ``channel`` a child whose change went well says that it is free, and is given the next.
     """
 
-    __slots__ = ("_left", "channel", "log", "pid", "unanswered")
+    __slots__ = ("_left", "begun_s", "channel", "log", "pid", "unanswered")
 
-    def __init__(self, number: int, log: KernelLog, channel: socket.socket) -> None:
+    def __init__(self, request: Request, log: KernelLog, channel: socket.socket) -> None:
         self.pid = 0
         self.log = log
         self.channel = channel
-        self.unanswered = [number]
+        self.unanswered = [request.number]
         """Numbers of the requests of which it is not certain that they were answered."""
-        self._left = _CHANGES_EACH - 1
+        self._left = _CHANGES_EACH - 1 if request.verb in CHANGES else 0
+        self.begun_s = time.monotonic()
+        """When its last change began."""
+
+    @property
+    def may_become_free(self) -> bool:
+        """Whether it is given another change if this one goes well."""
+        return self._left > 0
 
     def hears_free(self) -> bool:
         """Take what it says on the channel: whether it can be given more."""
@@ -55,6 +65,7 @@ class Child:
             return False
         self.unanswered.append(number)
         self._left -= 1
+        self.begun_s = time.monotonic()
         return True
 
     def close(self) -> None:

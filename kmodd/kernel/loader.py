@@ -2,8 +2,10 @@
 
 For every request it has a child that does the one kernel operation and says itself what came of it. So an
 init function that hangs, oopses or is killed costs that child and nothing else. A child whose change went
-well is given the next one if that comes soon, because a fork is dearer than most changes; all others end with
-their answer. The server only forks, hands on, reaps, and says "lost" for a child that ended without a word.
+well is given the next one if that comes soon, because a fork is dearer than most changes: where all
+processors have one at work, a change even waits a moment for a child that becomes free. All other children
+end with their answer. The server only forks, hands on, reaps, and says "lost" for a child that ended without
+a word.
 It ends when the daemon's end of the socket is closed, without waiting for children: one may be in a D state
 that no signal ends.
 
@@ -21,10 +23,12 @@ import select
 import signal
 import socket
 import sys
-from typing import Final
+import time
+from collections import deque
+from typing import Final, NamedTuple
 
 from kmodd.errors import ErrorKind
-from kmodd.kernel.children import Child, Job
+from kmodd.kernel.children import CHANGES, Child, Job
 from kmodd.kernel.kmsg import KernelLog, KernelLogs
 from kmodd.kernel.operations import LOGGED
 from kmodd.kernel.tools import Tools
@@ -50,13 +54,26 @@ _FDS_SPARE: Final = 32
 _IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
+class _Waiting(NamedTuple):
+    """The packet of a change, and when it is not to wait any longer for a child (time.monotonic)."""
+
+    packet: bytes
+    until_s: float
+
+
 class _Server:
     """Forks, hands on and reaps; children are kept by their pidfd, and by their channel while it is open."""
 
-    def __init__(self, daemon: socket.socket, logs: KernelLogs, children_limit: int) -> None:
+    def __init__(
+        self, daemon: socket.socket, logs: KernelLogs, children_limit: int, patience_s: float = 0
+    ) -> None:
+        """``patience_s``: for how long a change waits for one of those that keep all processors busy."""
         self._daemon = daemon
         self._logs = logs
         self._children_limit = children_limit
+        self._patience_s = patience_s
+        self._processors = len(os.sched_getaffinity(0))
+        self._waiting: deque[_Waiting] = deque()
         self._children: dict[int, Child] = {}
         self._channels: dict[int, Child] = {}
         self._free: list[Child] = []
@@ -68,18 +85,26 @@ class _Server:
     def serve(self) -> Job | None:
         """Serve until the daemon is gone: None then; in each child it returns too, with the child's job."""
         while True:
-            events = {fd for fd, _ in self._poll.poll(_FREE_MS if len(self._free) > self._spare else None)}
-            if not events:
+            events = {fd for fd, _ in self._poll.poll(self._rest_ms())}
+            if not events and not self._waiting:
                 self._dismiss_free()
             for fd in events & self._channels.keys():  # who has become free can be given what comes now
                 self._hear(self._channels[fd])
             for fd in events & self._children.keys():
                 self._reap(fd)
-            if self._daemon.fileno() in events:
-                packet = self._daemon.recv(PACKET_LIMIT)
-                job = self._start(packet) if packet else None
-                if job is not None or not packet:
-                    return job
+            packet = self._daemon.recv(PACKET_LIMIT) if self._daemon.fileno() in events else None
+            if packet == b"":
+                return None
+            job = self._start(packet) if packet else None
+            job = job or self._start_waiting()
+            if job is not None:
+                return job
+
+    def _rest_ms(self) -> float | None:
+        """After how long there is something to do although nothing has come; None for never."""
+        if self._waiting:
+            return max(0.0, self._waiting[0].until_s - time.monotonic()) * 1000
+        return _FREE_MS if len(self._free) > self._spare else None
 
     def _start(self, packet: bytes) -> Job | None:
         """Have a child do what ``packet`` asks for: its job in a new child, None in the server."""
@@ -88,16 +113,29 @@ class _Server:
             self._spare = 1
             if self._free:
                 return None
-        elif request.verb in LOGGED and self._give(packet, request.number):
+        elif request.verb in LOGGED:
+            self._waiting.append(_Waiting(packet, self._may_wait_until()))
             return None
-        if len(self._children) >= self._children_limit:
-            self._refuse(request.number, "too many of its children are still at work")
-            return None
-        try:
-            return self._fork(request)
-        except OSError as error:
-            self._refuse(request.number, os.strerror(error.errno or 0))
-            return None
+        return self._fork(request)
+
+    def _may_wait_until(self) -> float:
+        """When a change that comes now has waited long enough; in vain, if none has begun lately."""
+        begun_s = [child.begun_s for child in self._channels.values() if child.may_become_free]
+        return max(begun_s) + self._patience_s if len(begun_s) >= self._processors else 0
+
+    def _start_waiting(self) -> Job | None:
+        """As ``_start``, with what waits: to a child that is free, or to a new one when it is time."""
+        while self._waiting:
+            packet, until_s = self._waiting[0]
+            request = decode_request(packet)
+            if not self._give(packet, request.number):
+                if until_s > time.monotonic():
+                    return None
+                job = self._fork(request)
+                if job is not None:
+                    return job
+            self._waiting.popleft()
+        return None
 
     def _give(self, packet: bytes, number: int) -> bool:
         """Give it to a child that is free; false if there is none."""
@@ -107,10 +145,21 @@ class _Server:
         return False
 
     def _fork(self, request: Request) -> Job | None:
-        """As ``_start``, with a new child. Raises OSError."""
+        """As ``_start``, with a new child; says so where there can be none."""
+        if len(self._children) >= self._children_limit:
+            self._refuse(request.number, "too many of its children are still at work")
+            return None
+        try:
+            return self._forked(request)
+        except OSError as error:
+            self._refuse(request.number, os.strerror(error.errno or 0))
+            return None
+
+    def _forked(self, request: Request) -> Job | None:
+        """As ``_fork``. Raises OSError."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        log = self._logs.from_now() if request.verb in (*LOGGED, SPARE) else KernelLog(None)
-        child = Child(request.number, log, ours)
+        log = self._logs.from_now() if request.verb in CHANGES else KernelLog(None)
+        child = Child(request, log, ours)
         try:
             child.pid = os.fork()
         except OSError:
@@ -188,8 +237,10 @@ def main() -> None:
     gc.disable()
     gc.freeze()
     daemon = socket.socket(fileno=fd)
+    logs = KernelLogs(places.kmsg, kmsg_files)
     try:
-        job = _Server(daemon, KernelLogs(places.kmsg, kmsg_files), children_limit).serve()
+        # A fork, with all the pages that a child makes its own, costs about half of what this start did.
+        job = _Server(daemon, logs, children_limit, patience_s=time.process_time()).serve()
         if job is not None:
             job.work(daemon, tools)
     except (BrokenPipeError, ConnectionResetError):
