@@ -11,8 +11,8 @@ import json
 from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
+from kmodd.action import ActionKind
 from kmodd.names import ModuleName, is_module_name, printable
-from kmodd.shown import ActionKind
 
 FORMAT: Final = 1
 SUFFIX: Final = ".json"

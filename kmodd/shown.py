@@ -8,6 +8,7 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
+from kmodd.action import ActionKind
 from kmodd.names import ModuleName
 
 EMPTY: Final[Mapping[Any, Any]] = MappingProxyType({})
@@ -75,14 +76,6 @@ class FailureCode(StrEnum):
     OOPS = "oops"
     HUNG = "hung"
     NOT_RECORDED = "not-recorded"
-
-
-class ActionKind(StrEnum):
-    """A change of the kernel that the loader can carry out."""
-
-    LOAD = "load"
-    UNLOAD = "unload"
-    WRITE = "write"
 
 
 class Outcome(StrEnum):

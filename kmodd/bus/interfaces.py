@@ -4,6 +4,7 @@ A new member is one row here, one row in auth.ACTIONS and one method of Manager.
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple, Protocol
 
 from kmodd.bus import listing, names
@@ -13,7 +14,7 @@ from kmodd.bus.plain import plain_values
 from kmodd.bus.table import Argument, Encoded, Interface, Method, Property, Signal
 from kmodd.model import Security, Symbols
 from kmodd.names import ModuleName, module_name, printable
-from kmodd.shown import ActionRow, DaemonState, Initramfs, Issue, ModuleStatus, OutcomeRow, Source
+from kmodd.shown import ActionRow, DaemonState, Drift, Initramfs, Issue, ModuleStatus, OutcomeRow, Source
 
 
 class Manager(Protocol):
@@ -151,10 +152,12 @@ def _texts(values: Mapping[str, str]) -> dict[str, str]:
     return {printable(name): printable(value) for name, value in values.items()}
 
 
-def _drift_rows(status: ModuleStatus) -> list[tuple[str, str, str]]:
-    return [
-        (printable(each.parameter), printable(each.wanted), printable(each.found)) for each in status.drift
-    ]
+def _drift_rows(drift: Iterable[Drift]) -> list[tuple[str, str, str]]:
+    return [(printable(each.parameter), printable(each.wanted), printable(each.found)) for each in drift]
+
+
+def _printable_all(texts: Iterable[str]) -> list[str]:
+    return [printable(text) for text in texts]
 
 
 # -------------------------------------------------------------------------------------- handlers
@@ -286,44 +289,50 @@ MANAGER = Interface(
 )
 
 
-def _text(attribute: str) -> Any:
-    return lambda status: printable(getattr(status, attribute))
-
-
-def _list(attribute: str) -> Any:
-    return lambda status: [printable(text) for text in getattr(status, attribute)]
+def _shown(
+    name: str,
+    signature: str,
+    attribute: str,
+    say: Callable[[Any], Any] | None = None,
+    *,
+    constant: bool = False,
+) -> Property:
+    """What a status has under ``attribute``, as it is or as ``say`` puts it."""
+    if say is None:
+        return Property(name, signature, attrgetter(attribute), constant, attribute)
+    return Property(name, signature, lambda status: say(getattr(status, attribute)), constant, attribute)
 
 
 MODULE = Interface(
     names.MODULE_INTERFACE,
     properties=(
-        Property("Name", "s", lambda status: status.name, constant=True),
-        Property("Desired", "s", lambda status: status.desired),
-        Property("Reason", "s", _text("reason")),
-        Property("State", "s", lambda status: status.state),
-        Property("Condition", "s", lambda status: status.condition),
-        Property("Message", "s", _text("message")),
-        Property("Parameters", "a{ss}", lambda status: _texts(status.parameters)),
-        Property("DesiredParameters", "a{ss}", lambda status: _texts(status.desired_parameters)),
-        Property("Drift", "a(sss)", _drift_rows),
-        Property("RefCount", "i", lambda status: status.refcount),
-        Property("Holders", "as", lambda status: status.holders),
-        Property("Dependencies", "as", lambda status: status.dependencies),
-        Property("Blockers", "as", _list("blockers")),
-        Property("MemorySize", "t", lambda status: status.memory_bytes),
-        Property("Path", "s", _text("path")),
-        Property("ModuleVersion", "s", _text("version")),
-        Property("SrcVersion", "s", _text("srcversion")),
-        Property("Signer", "s", _text("signer")),
-        Property("VerMagic", "s", _text("vermagic")),
-        Property("VerMagicMatches", "b", lambda status: status.vermagic_matches),
-        Property("Taint", "s", _text("taint")),
-        Property("LoadedUSec", "t", lambda status: status.loaded_us),
-        Property("LoadDurationUSec", "t", lambda status: status.load_duration_us),
-        Property("LoadStages", "a(st)", lambda status: list(status.stages)),
-        Property("FailureCount", "u", lambda status: status.failure_count),
-        Property("NextRetryUSec", "t", lambda status: status.next_retry_us),
-        Property("KernelMessages", "as", _list("kernel_messages")),
-        Property("Sources", "a(ssus)", lambda status: _source_rows(status.sources)),
+        _shown("Name", "s", "name", constant=True),
+        _shown("Desired", "s", "desired"),
+        _shown("Reason", "s", "reason", printable),
+        _shown("State", "s", "state"),
+        _shown("Condition", "s", "condition"),
+        _shown("Message", "s", "message", printable),
+        _shown("Parameters", "a{ss}", "parameters", _texts),
+        _shown("DesiredParameters", "a{ss}", "desired_parameters", _texts),
+        _shown("Drift", "a(sss)", "drift", _drift_rows),
+        _shown("RefCount", "i", "refcount"),
+        _shown("Holders", "as", "holders"),
+        _shown("Dependencies", "as", "dependencies"),
+        _shown("Blockers", "as", "blockers", _printable_all),
+        _shown("MemorySize", "t", "memory_bytes"),
+        _shown("Path", "s", "path", printable),
+        _shown("ModuleVersion", "s", "version", printable),
+        _shown("SrcVersion", "s", "srcversion", printable),
+        _shown("Signer", "s", "signer", printable),
+        _shown("VerMagic", "s", "vermagic", printable),
+        _shown("VerMagicMatches", "b", "vermagic_matches"),
+        _shown("Taint", "s", "taint", printable),
+        _shown("LoadedUSec", "t", "loaded_us"),
+        _shown("LoadDurationUSec", "t", "load_duration_us"),
+        _shown("LoadStages", "a(st)", "stages", list),
+        _shown("FailureCount", "u", "failure_count"),
+        _shown("NextRetryUSec", "t", "next_retry_us"),
+        _shown("KernelMessages", "as", "kernel_messages", _printable_all),
+        _shown("Sources", "a(ssus)", "sources", _source_rows),
     ),
 )

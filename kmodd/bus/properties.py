@@ -39,11 +39,21 @@ def entries(binding: Binding) -> bytes:
     return block
 
 
-def snapshot(binding: Binding) -> dict[str, object]:
+def moved(before: Binding, after: Binding) -> list[Property]:
+    """Properties that may read otherwise now that the target is another one; those are few, mostly."""
+    old, new = before.target, after.target
+    return [
+        each
+        for each in _all(after)
+        if not each.attribute or getattr(old, each.attribute) != getattr(new, each.attribute)
+    ]
+
+
+def snapshot(binding: Binding, which: Iterable[Property] | None = None) -> dict[str, object]:
     """The value of each property by name, a Failure for one that cannot be read; for changes()."""
     return {
         each.name: attempt(partial(each.getter, binding.target), _label(binding.interface, each))
-        for each in _all(binding)
+        for each in (_all(binding) if which is None else which)
     }
 
 

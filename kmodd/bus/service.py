@@ -39,7 +39,8 @@ class Service:
         old = self._binding(path, interface)
         new = Binding(interface, target, frozen=True)
         self._tree.bind(path, new)
-        self.announce(path, interface, properties.snapshot(old), properties.snapshot(new))
+        moved = properties.moved(old, new)
+        self.announce(path, interface, properties.snapshot(old, moved), properties.snapshot(new, moved))
 
     def unexport(self, path: str) -> None:
         """Take an object off the bus and announce it (InterfacesRemoved)."""

@@ -40,12 +40,16 @@ class Method(NamedTuple):
 
 
 class Property(NamedTuple):
-    """A property to be read; nothing is written through the bus. ``constant`` ones are never announced."""
+    """A property to be read; nothing is written through the bus. ``constant`` ones are never announced.
+
+    ``attribute`` is the only one of the target that ``getter`` looks at; "" where that cannot be said.
+    """
 
     name: str
     signature: str
     getter: Callable[[Any], Any]
     constant: bool = False
+    attribute: str = ""
 
 
 class Signal(NamedTuple):

@@ -7,11 +7,11 @@ what others did meanwhile stays.
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
+from kmodd.action import ActionKind
 from kmodd.core.memory import LoadRecord
 from kmodd.core.parameters import same_name
 from kmodd.model import LoadRequest, ObservedModule, Parameter, Request, UnloadRequest, WriteRequest
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind
 
 
 class Before(NamedTuple):

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final, NamedTuple
 
+from kmodd.action import ActionKind
 from kmodd.intent import Intent
 from kmodd.names import ModuleName
-from kmodd.shown import EMPTY, ActionKind
+from kmodd.shown import EMPTY
 
 TRIES: Final = 2
 LINES_KEPT: Final = 40

@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Iterable
 
+from kmodd.action import ActionKind
 from kmodd.core.diagnose import oops
 from kmodd.core.draft import SLOW_S, Draft, Step, Verdict
 from kmodd.intent import written
 from kmodd.model import LoadRequest, WriteRequest
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition
+from kmodd.shown import Condition
 
 
 def stuck(draft: Draft, name: ModuleName) -> Verdict | None:

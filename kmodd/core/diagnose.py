@@ -9,10 +9,11 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Final, NamedTuple
 
+from kmodd.action import ActionKind
 from kmodd.core.kernel_lines import Lines
 from kmodd.model import ModuleInfo, ObservedModule, Parameter, Security
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, FailureCode, ModuleState
+from kmodd.shown import Condition, FailureCode, ModuleState
 
 
 class Retry(Enum):

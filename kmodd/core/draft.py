@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from kmodd.action import ActionKind
 from kmodd.core.crash import why
 from kmodd.core.diagnose import oops
 from kmodd.core.memory import Memory
@@ -11,7 +12,7 @@ from kmodd.core.parameters import options_string
 from kmodd.core.resolve import DesiredModule, DesiredState
 from kmodd.model import ModuleInfo, ObservedModule, Parameter, Proof, Request, User
 from kmodd.names import ModuleName
-from kmodd.shown import EMPTY, ActionKind, ActionRow, Condition, Drift, ModuleState
+from kmodd.shown import EMPTY, ActionRow, Condition, Drift, ModuleState
 
 ObservedModules = Mapping[ModuleName, ObservedModule]
 

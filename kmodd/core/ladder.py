@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
+from kmodd.action import ActionKind
 from kmodd.core.draft import Draft, Step, Verdict
 from kmodd.core.memory import LoadRecord
 from kmodd.core.parameters import assignment, same_name
@@ -11,7 +12,7 @@ from kmodd.core.resolve import DesiredModule
 from kmodd.intent import written
 from kmodd.model import Declaration, ObservedModule, Parameter, ParameterPolicy, WriteRequest
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, Drift
+from kmodd.shown import Condition, Drift
 
 
 class Gap(NamedTuple):

@@ -1,5 +1,6 @@
 """A module that is to be in the kernel: its verdict, and the step that brings it there."""
 
+from kmodd.action import ActionKind
 from kmodd.core.crash_guard import stuck
 from kmodd.core.draft import OTHERS_BUSY_US, Draft, Step, Verdict
 from kmodd.core.memory import Flight
@@ -9,7 +10,7 @@ from kmodd.core.resolve import DesiredModule, strong_needs
 from kmodd.core.upkeep import compared
 from kmodd.model import Declaration, Desired, LoadRequest, ModuleInfo, ObservedModule
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, FailureCode, ModuleState
+from kmodd.shown import Condition, FailureCode, ModuleState
 
 HUNG_TIMES = 10
 """A load that takes so many times its load_timeout is called hung."""

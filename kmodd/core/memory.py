@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from errno import ENOENT
 from typing import NamedTuple
 
+from kmodd.action import ActionKind
 from kmodd.core.crash import Quarantine, tells_of_crash
 from kmodd.core.diagnose import (
     LOST,
@@ -25,7 +26,7 @@ from kmodd.core.load_failure import load_failure
 from kmodd.core.parameters import drifted
 from kmodd.model import ObservedModule, Parameter, Report
 from kmodd.names import ModuleName
-from kmodd.shown import EMPTY, ActionKind, Condition, ModuleState, Outcome, Stage
+from kmodd.shown import EMPTY, Condition, ModuleState, Outcome, Stage
 
 FIRST_BACKOFF_US = 100_000
 LONGEST_BACKOFF_US = 300_000_000

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 
+from kmodd.action import ActionKind
 from kmodd.core.draft import Draft, Verdict
 from kmodd.core.resolve import DesiredModule, strong_needs
 from kmodd.model import ModuleInfo
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition
+from kmodd.shown import Condition
 
 
 def obstacle(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict | None:

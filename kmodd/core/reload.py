@@ -1,11 +1,12 @@
 """The last rung of the parameter ladder: out and in again, with the holders that kmodd itself manages."""
 
+from kmodd.action import ActionKind
 from kmodd.core.draft import Draft, Step, Verdict
 from kmodd.core.resolve import DesiredModule, strong_needs
 from kmodd.core.users import at_work, references, serves
 from kmodd.model import Desired, ObservedModule, UnloadRequest
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, ModuleState
+from kmodd.shown import Condition, ModuleState
 
 
 def plan_reload(draft: Draft, seen: ObservedModule, gap: Verdict) -> Verdict:

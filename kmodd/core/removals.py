@@ -1,5 +1,6 @@
 """A module that is not to be in the kernel: its verdict, and the step that takes it out. Never by force."""
 
+from kmodd.action import ActionKind
 from kmodd.core.crash_guard import stuck
 from kmodd.core.denial import absent, builtin_denied
 from kmodd.core.draft import OTHERS_BUSY_US, SLOW_S, Draft, Step, Verdict
@@ -8,7 +9,7 @@ from kmodd.core.resolve import DesiredModule
 from kmodd.core.users import at_work, references, serves
 from kmodd.model import Desired, ObservedModule, UnloadRequest
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, ModuleState
+from kmodd.shown import Condition, ModuleState
 
 
 def plan_removal(draft: Draft, module: DesiredModule, order: Order) -> Verdict:

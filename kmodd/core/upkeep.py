@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable, Mapping
 
+from kmodd.action import ActionKind
 from kmodd.core.draft import Draft, Verdict
 from kmodd.core.ladder import Gap, mend
 from kmodd.core.memory import LoadRecord
 from kmodd.core.parameters import drifted, same_name
 from kmodd.core.resolve import DesiredModule
 from kmodd.model import ModuleInfo, ObservedModule, Parameter
-from kmodd.shown import ActionKind, Condition, FailureCode, ModuleState
+from kmodd.shown import Condition, FailureCode, ModuleState
 
 _LEFT_ALONE = Verdict(Condition.IN_SYNC, "left to others; kmodd guards its parameters")
 

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from errno import EIO
 from typing import Final, NamedTuple, Protocol
 
+from kmodd.action import ActionKind
 from kmodd.core.crash import UNHEALTHY_BOOTS, Boot, Quarantine, begun, examine
 from kmodd.core.crash_guard import options_of
 from kmodd.core.draft import Step
@@ -29,7 +30,6 @@ from kmodd.kernel.ports import KernelReader
 from kmodd.kernel.pstore import PLACES, read_crash_logs
 from kmodd.model import Catalog, ModuleInfo, Report
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind
 
 Runner = Callable[..., Awaitable[None]]
 
@@ -264,7 +264,7 @@ class CrashGuard:
 
     def _settle(self, intent: Intent) -> None:
         """Its process is gone: whoever is still in the middle of it then has crashed."""
-        seen = self._around.reader.modules().get(intent.module)
+        seen = self._around.reader.modules((intent.module,)).get(intent.module)
         if seen is not None and seen.state is STUCK.get(intent.kind):
             self._has_crashed(intent.module, intent.kind, ())
         else:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from errno import EIO
 from typing import Protocol
 
+from kmodd.action import ActionKind
 from kmodd.core.diagnose import Known
 from kmodd.core.draft import Step
 from kmodd.core.kernel_lines import ignored
@@ -28,7 +29,7 @@ from kmodd.intent import Note
 from kmodd.kernel.ports import KernelReader, Performer
 from kmodd.model import ObservedModule, Report
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, ModuleState, Outcome, OutcomeRow, Stage
+from kmodd.shown import ModuleState, Outcome, OutcomeRow, Stage
 
 _log = logging.getLogger(__name__)
 
@@ -207,7 +208,7 @@ class Executor:
         self, step: Step, report: Report, before: tuple[int, ...], known: Known
     ) -> tuple[Outcome, Attempt | None]:
         """What came of it, by what the kernel shows now; ``before``: instances of its needs at the start."""
-        modules = self._reader.modules()
+        modules = self._reader.modules((step.module, *step.needs))
         after = modules.get(step.module)
         self._guard.ended(step, report, crashed=crashed(step.kind, report, after))
         previous = self._store.attempt(step.module)

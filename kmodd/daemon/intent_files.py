@@ -12,12 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+from kmodd.action import ActionKind
 from kmodd.core.crash import Boot, Quarantine
 from kmodd.files import sync_directory, write_atomically
 from kmodd.intent import SIZE_LIMIT, SUFFIX, BadIntent, Intent, parse, render
 from kmodd.kernel.reading import read_regular
 from kmodd.names import ModuleName, is_module_name, printable
-from kmodd.shown import ActionKind
 
 FORMAT: Final = 1
 _MOST_BYTES: Final = 8 << 20

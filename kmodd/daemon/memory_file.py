@@ -12,11 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from kmodd.action import ActionKind
 from kmodd.core.memory import Crash, LoadRecord
 from kmodd.files import write_atomically
 from kmodd.model import Parameter
 from kmodd.names import ModuleName, is_module_name
-from kmodd.shown import ActionKind, Stage
+from kmodd.shown import Stage
 
 FORMAT: Final = 3
 _MOST: Final = (1 << 63) - 1

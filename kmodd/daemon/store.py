@@ -9,6 +9,7 @@ from collections.abc import Collection, Container, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from kmodd.action import ActionKind
 from kmodd.core.diagnose import Retry
 from kmodd.core.memory import (
     Attempt,
@@ -24,7 +25,7 @@ from kmodd.core.memory import (
 from kmodd.daemon.memory_file import Kept, MemoryFile
 from kmodd.model import ObservedModule, Parameter
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, ModuleState
+from kmodd.shown import ModuleState
 
 
 class MemoryStore:

@@ -11,10 +11,10 @@ import os
 import time
 from typing import Final
 
+from kmodd.action import ActionKind
 from kmodd.files import write_atomically
 from kmodd.intent import Intent, Note, render
 from kmodd.names import ModuleName, printable
-from kmodd.shown import ActionKind
 
 # proc_pid_stat(5): starttime is field 22; the second is a name in parentheses that may hold anything.
 _START_TICKS: Final = 22 - 3

@@ -30,7 +30,7 @@ from typing import Final, NamedTuple
 from kmodd.errors import ErrorKind
 from kmodd.kernel.children import CHANGES, Child, Job
 from kmodd.kernel.kmsg import KernelLog, KernelLogs
-from kmodd.kernel.operations import LOGGED
+from kmodd.kernel.operations import LOGGED, questions
 from kmodd.kernel.tools import Tools
 from kmodd.kernel.wire import (
     PACKET_LIMIT,
@@ -157,6 +157,8 @@ class _Server:
 
     def _forked(self, request: Request) -> Job | None:
         """As ``_fork``. Raises OSError."""
+        if request.verb not in CHANGES:
+            questions()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         log = self._logs.from_now() if request.verb in CHANGES else KernelLog(None)
         child = Child(request, log, ours)

@@ -7,10 +7,11 @@ import errno
 import json
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, NamedTuple
 
+from kmodd.action import ActionKind
 from kmodd.errors import KmoddError
 from kmodd.intent import Note, written
 from kmodd.kernel import sysfs
@@ -18,11 +19,9 @@ from kmodd.kernel.file_cache import read_into_cache
 from kmodd.kernel.intents import write_down
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.libkmod import Context, Library
-from kmodd.kernel.questions import QUESTIONS
 from kmodd.kernel.tools import Tools, checked_name, checked_parameter
 from kmodd.kernel.wire import LOAD, UNLOAD, WRITE, Answer, Failure, Places, ReportRow, Request
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind
 
 # Verbs whose child listens to the kernel log, and takes as long as the kernel does.
 LOGGED = frozenset((LOAD, UNLOAD, WRITE))
@@ -75,13 +74,23 @@ class Record:
         return self.begun
 
 
+def questions() -> Mapping[bytes, Callable[[dict[str, Any], Tools], Answer]]:
+    """What answers each verb that changes nothing.
+
+    Imported with the first question, by the server, so that every child has it from then on: it is a fifth
+    of the loader's start, and whoever only has a module to load waits for that.
+    """
+    from kmodd.kernel.questions import QUESTIONS  # noqa: PLC0415
+
+    return QUESTIONS
+
+
 def carry_out(request: Request, tools: Tools, log: KernelLog) -> Answer:
-    """Do what ``request`` asks for. Raises ValueError for a request that is none."""
+    """Do what ``request`` asks for. Raises ValueError or KeyError for a request that is none."""
     body = json.loads(request.body)
-    question = QUESTIONS.get(request.verb)
     try:
-        if question is not None:
-            return question(body, tools)
+        if request.verb not in LOGGED:
+            return questions()[request.verb](body, tools)
         record = Record(body, checked_name(body["module"]), request.verb)
         return Answer(report=_timed(_change(request.verb, body, tools, record), record, log))
     except KmoddError as error:

@@ -1,6 +1,6 @@
 """What the daemon needs of the kernel side, as protocols; a simulated kernel fits in here too."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Protocol
 
 from kmodd.intent import Note
@@ -14,8 +14,11 @@ class KernelReader(Protocol):
     def release(self) -> str:
         """Kernel release as uname(2) gives it."""
 
-    def modules(self) -> Mapping[ModuleName, ObservedModule]:
-        """Every module that /proc/modules lists, without parameters. Raises NO_MODULE_SUPPORT."""
+    def modules(self, only: Container[ModuleName] | None = None) -> Mapping[ModuleName, ObservedModule]:
+        """Modules that /proc/modules lists, all or those of ``only``, without parameters.
+
+        Raises NO_MODULE_SUPPORT.
+        """
 
     def parameters(self, module: ModuleName) -> Mapping[str, str]:
         """Text of each readable file under /sys/module/NAME/parameters; empty where there is none."""

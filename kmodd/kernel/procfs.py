@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Container
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import ObservedModule
@@ -25,13 +26,15 @@ _STATES = {
 _BLANKS = " \t\n\v\f\r\xa0"
 
 
-def parse_modules(text: str) -> dict[ModuleName, ObservedModule]:
-    """Modules of a /proc/modules text; lines that cannot be from the kernel are left out."""
+def parse_modules(text: str, only: Container[ModuleName] | None = None) -> dict[ModuleName, ObservedModule]:
+    """Modules of a /proc/modules text, all or those of ``only``; lines of no kernel are left out."""
     modules = {}
+    if only is not None:
+        text = "\n".join(line for line in text.split("\n") if _named(line.partition(" ")[0]) in only)
     for name, size, refcount, holders, state, taint in _LINE.findall(text):
         if refcount != "-" and int(refcount) > _REFCOUNT_LIMIT:
             continue
-        canonical = ModuleName(name.replace("-", "_"))
+        canonical = _named(name)
         modules[canonical] = ObservedModule(
             name=canonical,
             state=_STATES[state],
@@ -43,6 +46,10 @@ def parse_modules(text: str) -> dict[ModuleName, ObservedModule]:
             permanent="[permanent]" in holders or refcount == "-",
         )
     return modules
+
+
+def _named(name: str) -> ModuleName:
+    return ModuleName(name.replace("-", "_"))
 
 
 def _holders(field: str) -> tuple[ModuleName, ...]:
@@ -82,11 +89,11 @@ def _unquoted(word: str) -> str:
     return f"{key}={inner}"
 
 
-def read_modules(proc: str) -> dict[ModuleName, ObservedModule]:
-    """Every module in the kernel. Raises NO_MODULE_SUPPORT."""
+def read_modules(proc: str, only: Container[ModuleName] | None = None) -> dict[ModuleName, ObservedModule]:
+    """Every module in the kernel, or those of ``only`` among them. Raises NO_MODULE_SUPPORT."""
     path = f"{proc}/modules"
     try:
-        return parse_modules(_read(path))
+        return parse_modules(_read(path), only)
     except FileNotFoundError:
         raise KmoddError(
             ErrorKind.NO_MODULE_SUPPORT,

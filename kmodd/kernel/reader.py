@@ -1,7 +1,7 @@
 """The running kernel, read anew with every call (``ports.KernelReader``)."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 
 from kmodd.kernel import procfs, sysfs
 from kmodd.kernel.roots import Roots
@@ -23,9 +23,12 @@ class SystemReader:
         """Kernel release as uname(2) gives it."""
         return procfs.read_release(self._roots.proc)
 
-    def modules(self) -> Mapping[ModuleName, ObservedModule]:
-        """Every module that /proc/modules lists, without parameters. Raises NO_MODULE_SUPPORT."""
-        return procfs.read_modules(self._roots.proc)
+    def modules(self, only: Container[ModuleName] | None = None) -> Mapping[ModuleName, ObservedModule]:
+        """Modules that /proc/modules lists, all or those of ``only``, without parameters.
+
+        Raises NO_MODULE_SUPPORT.
+        """
+        return procfs.read_modules(self._roots.proc, only)
 
     def parameters(self, module: ModuleName) -> Mapping[str, str]:
         """Text of each readable file under /sys/module/NAME/parameters; empty where there is none."""

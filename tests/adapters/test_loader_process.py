@@ -232,7 +232,8 @@ def test_it_imports_nothing_heavy(sandbox: Sandbox) -> None:
     """Each of these costs start-up time or memory in every child."""
     script = (
         "import sys; sys.path.append(sys.argv[1]); import kmodd.kernel.loader;"
-        "print(*{'asyncio', 'dataclasses', 'inspect', 'ssl', 'pydantic', 'subprocess'} & set(sys.modules))"
+        "print(*{'asyncio', 'dataclasses', 'inspect', 'ssl', 'pydantic', 'subprocess',"
+        " 'kmodd.shown', 'kmodd.kernel.questions'} & set(sys.modules))"
     )
 
     async def scenario() -> bytes:

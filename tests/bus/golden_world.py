@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
+from kmodd.action import ActionKind
 from kmodd.model import Desired, Security
 from kmodd.names import ModuleName
 from kmodd.shown import (
-    ActionKind,
     ActionRow,
     Condition,
     DaemonState,

@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from kmodd.action import ActionKind
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import Desired, Security, Symbols
 from kmodd.names import ModuleName
 from kmodd.shown import (
-    ActionKind,
     ActionRow,
     Condition,
     DaemonState,

@@ -4,11 +4,11 @@ import json
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import Desired, Security
 from kmodd.names import ModuleName
 from kmodd.shown import (
-    ActionKind,
     Condition,
     DaemonState,
     Issue,

@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.bus import names
 from kmodd.bus.interfaces import MODULE
 from kmodd.bus.message import Variant
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, DaemonState, ModuleState, Outcome, OutcomeRow
+from kmodd.shown import DaemonState, ModuleState, Outcome, OutcomeRow
 from tests.bus.manager import FakeManager, status, statuses
 from tests.bus.monitor import Heard, monitoring
 from tests.bus.private_bus import PrivateBus, client, serving

@@ -5,13 +5,13 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+from kmodd.action import ActionKind
 from kmodd.core.draft import Step
 from kmodd.daemon.examiner import Examiner
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.store import MemoryStore
 from kmodd.model import LoadRequest, Parameter, UnloadRequest
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind
 from tests.support.clock import run, settle
 from tests.support.guarded import simulated_guard
 from tests.support.kernel_parameters import KernelParameter

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 
+from kmodd.action import ActionKind
 from kmodd.core.crash import Boot
 from kmodd.daemon.checkpoint_file import CheckpointFile
 from kmodd.daemon.intent_files import GuardFiles
 from kmodd.intent import Intent
 from kmodd.model import Declaration, Desired, Parameter, ParameterPolicy
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind
 from tests.support.daemon import SimulatedDaemon, declare, with_parameters
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.killing import Scenario, Step, World

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple, Self
 
+from kmodd.action import ActionKind
 from kmodd.daemon.intent_files import GuardFiles
 from kmodd.intent import file_name
 from kmodd.kernel.intents import start_ticks
 from kmodd.model import Declaration, LoadRequest, Request, UnloadRequest
-from kmodd.shown import ActionKind, Condition
+from kmodd.shown import Condition
 from tests.support.clock import run
 from tests.support.config_tree import config_paths, drop
 from tests.support.daemon import CONFIG, SimulatedDaemon

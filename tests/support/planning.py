@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from kmodd.action import ActionKind
 from kmodd.core.diagnose import Known
 from kmodd.core.draft import Evidence, ObservedModules, Plan, Step
 from kmodd.core.kernel_lines import ignored
@@ -23,7 +24,7 @@ from kmodd.core.resolve import DesiredState, History, resolve
 from kmodd.core.status import Statuses, module_statuses
 from kmodd.model import Catalog, Declaration, Facts, LoadRequest, ModuleInfo, ObservedModule, Proof, Report
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, ModuleState, Outcome
+from kmodd.shown import ModuleState, Outcome
 from tests.support.simulated_kernel import SimulatedKernel
 
 NOW_US = 1_000_000_000

@@ -7,6 +7,7 @@ from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
+from kmodd.action import ActionKind
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.intent import Intent, Note, render, written
 from kmodd.kernel.attribution import Crowd, without_others
@@ -23,7 +24,6 @@ from kmodd.model import (
     WriteRequest,
 )
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind
 from tests.support.simulated_kernel import SimulatedKernel
 
 NOBODY = 2**22 + 1

@@ -5,7 +5,7 @@ kmodd expects of it.
 """
 
 import errno
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
@@ -62,9 +62,10 @@ class SimulatedKernel:
         """Kernel release."""
         return RELEASE
 
-    def modules(self) -> Mapping[ModuleName, ObservedModule]:
+    def modules(self, only: Container[ModuleName] | None = None) -> Mapping[ModuleName, ObservedModule]:
         """As /proc/modules: newest first, without parameters."""
-        return {name: self._observed(name) for name in reversed(self._live)}
+        names = [name for name in reversed(self._live) if only is None or name in only]
+        return {name: self._observed(name) for name in names}
 
     def parameters(self, module: ModuleName) -> Mapping[str, str]:
         """Text of every parameter file that root can read."""

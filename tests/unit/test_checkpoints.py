@@ -6,13 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.core.memory import Crash
 from kmodd.daemon.snapshot import needs_somebody
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import EVERYTHING, Look
 from kmodd.model import Desired, ParameterPolicy, Settings, UnloadRequest, User
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, DaemonState, ModuleState
+from kmodd.shown import Condition, DaemonState, ModuleState
 from tests.support.config_tree import drop
 from tests.support.daemon import CONFIG, MODULES, SimulatedDaemon, declare, play, with_parameters
 from tests.support.kernel_parameters import KernelParameter

@@ -4,6 +4,7 @@ import logging
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.core.draft import Plan, Step
 from kmodd.core.initramfs import Copies
 from kmodd.daemon.chronicle import MOST_TOLD, Chronicle
@@ -11,7 +12,7 @@ from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.model import Catalog, UnloadRequest
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, Initramfs, Issue, Location, ModuleState, ModuleStatus, Severity
+from kmodd.shown import Condition, Initramfs, Issue, Location, ModuleState, ModuleStatus, Severity
 
 ZFS = ModuleName("zfs")
 BAD = Issue(Severity.ERROR, "unknown-key", "unknown key", "try state", Location("/etc/kmodd.d/a.toml", 3, 1))

@@ -6,6 +6,7 @@ from importlib import import_module
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.bus.interfaces import MANAGER
 from kmodd.bus.interfaces import MODULE as MODULE_INTERFACE
 from kmodd.bus.table import Interface
@@ -19,7 +20,7 @@ from kmodd.cli.terminal import tones
 from kmodd.cli.terminal.output import NOT_IN_ORDER
 from kmodd.core.status import GOOD
 from kmodd.errors import ErrorKind
-from kmodd.shown import ActionKind, Condition, DaemonState, ModuleStatus, Outcome, Severity
+from kmodd.shown import Condition, DaemonState, ModuleStatus, Outcome, Severity
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kmodd.action import ActionKind
 from kmodd.core.crash import (
     LINES_KEPT,
     UNHEALTHY_BOOTS,
@@ -19,7 +20,6 @@ from kmodd.core.crash import (
 )
 from kmodd.intent import Intent
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind
 
 BAD = ModuleName("bad_module")
 BEGAN_US = 1_000_000

@@ -4,12 +4,13 @@ import errno
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.core.diagnose import Retry
 from kmodd.core.draft import only_reported
 from kmodd.core.memory import Attempt, Flight, LoadRecord, Memory, judge_write
 from kmodd.model import Declaration, Desired, Parameter, ParameterPolicy, Report, WriteRequest
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition
+from kmodd.shown import Condition
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import NOW_US, Planned, carry_out, looked, planned
 from tests.support.simulated_kernel import SimulatedKernel, module

@@ -7,11 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kmodd.action import ActionKind
 from kmodd.core.draft import Verdict
 from kmodd.core.memory import HOLD_US, Memory, Success, Successes, backoff_us, succeeded
 from kmodd.model import Declaration, Desired, Parameter, ParameterPolicy
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, Drift
+from kmodd.shown import Condition, Drift
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import NOW_US, Planned, carry_out, looked, planned
 from tests.support.simulated_kernel import SimulatedKernel, module

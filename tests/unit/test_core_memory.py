@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kmodd.action import ActionKind
 from kmodd.core.diagnose import Retry
 from kmodd.core.memory import (
     FIRST_BACKOFF_US,
@@ -22,7 +23,7 @@ from kmodd.core.memory import (
 )
 from kmodd.model import ObservedModule, Report
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, ModuleState, Outcome
+from kmodd.shown import Condition, ModuleState, Outcome
 
 DUMMY = ModuleName("dummy")
 LIVE = ObservedModule(DUMMY, ModuleState.LOADED)

@@ -5,11 +5,12 @@ from collections.abc import Iterable
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.core.diagnose import Retry
 from kmodd.core.memory import Attempt, Flight, Memory
 from kmodd.model import Declaration, Desired, DeviceMatch, LoadRequest, Parameter, When
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, ActionRow, Condition, ModuleState
+from kmodd.shown import ActionRow, Condition, ModuleState
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import NOW_US, Planned, planned
 from tests.support.simulated_kernel import SimulatedKernel, module

@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.core.draft import Evidence
 from kmodd.core.memory import Flight, LoadRecord, Memory
 from kmodd.model import Declaration, Desired, DeviceMatch, Parameter, UnloadRequest, When, WhenGone
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, Drift, ModuleState
+from kmodd.shown import Condition, Drift, ModuleState
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import NOW_US, carry_out, planned
 from tests.support.simulated_kernel import SimulatedKernel, module

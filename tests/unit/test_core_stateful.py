@@ -7,6 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from kmodd.action import ActionKind
 from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Evidence, Step
 from kmodd.core.memory import Attempt, Memory
@@ -24,7 +25,7 @@ from kmodd.model import (
     User,
 )
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, ModuleState
+from kmodd.shown import Condition, ModuleState
 from tests.support.planning import NOW_US, Planned, carry_out, looked, planned
 from tests.support.simulated_kernel import SimulatedKernel, SimulatedModule
 from tests.support.worlds import DEVICES, NAMES, PATH, catalogs, trees

@@ -2,13 +2,13 @@
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.core.diagnose import Retry
 from kmodd.core.memory import Attempt, LoadRecord, Memory
 from kmodd.core.status import GOOD, UNDER_WAY, converged, daemon_state, unmanaged_status
 from kmodd.model import Declaration, Desired, Facts, Parameter
 from kmodd.names import ModuleName
 from kmodd.shown import (
-    ActionKind,
     Condition,
     DaemonState,
     Issue,

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.core.checkpoint import Before, claimed, noted, noted_back, settable, settled
 from kmodd.core.diagnose import Retry
 from kmodd.core.memory import Attempt, LoadRecord, Memory
@@ -20,7 +21,7 @@ from kmodd.model import (
     WriteRequest,
 )
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, ModuleState
+from kmodd.shown import Condition, ModuleState
 
 A, B = ModuleName("a"), ModuleName("b")
 LOAD, UNLOAD = LoadRequest(A, "/a.ko"), UnloadRequest(A)

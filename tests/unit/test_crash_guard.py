@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.daemon.crash_guard import SAFE_MODE
 from kmodd.daemon.intent_files import GuardFiles
 from kmodd.errors import ErrorKind, KmoddError
@@ -17,7 +18,7 @@ from kmodd.intent import Intent
 from kmodd.kernel.intents import start_ticks
 from kmodd.model import Desired, LoadRequest
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, DaemonState, ModuleState
+from kmodd.shown import Condition, DaemonState, ModuleState
 from tests.support.boots import SimulatedMachine
 from tests.support.daemon import CONFIG, TREE, SimulatedDaemon, declare, with_parameters
 from tests.support.simulated import Fault

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Step
 from kmodd.core.memory import LoadRecord
@@ -13,7 +14,7 @@ from kmodd.daemon.store import MemoryStore
 from kmodd.intent import Note
 from kmodd.model import Parameter, Report, Request, WriteRequest
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Outcome
+from kmodd.shown import Outcome
 from tests.support.execution import A, B, Bench, D, load, play, unload
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.simulated import Fault

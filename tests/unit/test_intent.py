@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kmodd.action import ActionKind
 from kmodd.intent import BadIntent, Intent, Note, file_name, parse, render, written
 from kmodd.kernel.intents import read_boot_id, read_kernel, start_ticks, write_down
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind
 
 DUMMY = ModuleName("dummy")
 INTENT = Intent(

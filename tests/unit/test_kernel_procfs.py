@@ -87,6 +87,14 @@ def test_a_line_that_the_kernel_never_writes_is_left_out(line: str) -> None:
     assert list(parse_modules(f"{line}\n{good}\n{line}\n")) == ["good"]
 
 
+def test_those_that_are_asked_for_are_read_and_no_others() -> None:
+    text = "snd-pcm 2 1 - Live 0x0\nloop 4096 0 - Live 0x0\ndummy 1 0 - Loading 0x0\n"
+    all_of_them = parse_modules(text)
+    for only in ((), ("loop",), ("snd_pcm", "dummy"), ("loop2", "snd")):
+        names = [ModuleName(name) for name in only]
+        assert parse_modules(text, names) == {n: all_of_them[n] for n in names if n in all_of_them}
+
+
 @given(st.text())
 def test_whatever_stands_in_proc_modules_names_are_names(text: str) -> None:
     for name, module in parse_modules(text).items():

@@ -4,12 +4,13 @@ from collections.abc import Iterable
 
 import pytest
 
+from kmodd.action import ActionKind
 from kmodd.bus.auth import ACTIONS
 from kmodd.bus.interfaces import MANAGER, MODULE
 from kmodd.bus.names import MANAGE_ACTION
 from kmodd.bus.table import Argument, Interface
 from kmodd.errors import BUS_PREFIX, ErrorKind
-from kmodd.shown import ActionKind, Condition, DaemonState, FailureCode, ModuleState, Outcome
+from kmodd.shown import Condition, DaemonState, FailureCode, ModuleState, Outcome
 from tests.support.man_page import Item, Page
 
 _PAGE = Page("org.kmodd1.5")

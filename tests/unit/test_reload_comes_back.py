@@ -1,9 +1,10 @@
 """A reload is out and in again: nothing that happens meanwhile takes the module's place."""
 
+from kmodd.action import ActionKind
 from kmodd.core.memory import Memory, Success
 from kmodd.model import Declaration, Desired, Parameter, ParameterPolicy
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition
+from kmodd.shown import Condition
 from tests.support.kernel_parameters import KernelParameter
 from tests.support.planning import NOW_US, carry_out, planned
 from tests.support.simulated_kernel import SimulatedKernel, module

@@ -8,13 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kmodd.action import ActionKind
 from kmodd.core.diagnose import Retry
 from kmodd.core.memory import Attempt, Flight, LoadRecord, Wait
 from kmodd.daemon.memory_file import FORMAT
 from kmodd.daemon.store import MemoryStore
 from kmodd.model import ObservedModule, Parameter
 from kmodd.names import ModuleName
-from kmodd.shown import ActionKind, Condition, ModuleState
+from kmodd.shown import Condition, ModuleState
 
 A, B = ModuleName("a"), ModuleName("b")
 RECORD = LoadRecord(77, (Parameter("level", "3 à"), Parameter("name", "")), 1000, 20)

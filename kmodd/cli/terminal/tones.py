@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 
+from kmodd.action import ActionKind
 from kmodd.cli.terminal.render import DIM, GREEN, PLAIN, RED, YELLOW, Cell
-from kmodd.shown import ActionKind, Condition, DaemonState, Outcome, Severity
+from kmodd.shown import Condition, DaemonState, Outcome, Severity
 
 CONDITIONS: Mapping[str, str] = {
     Condition.IN_SYNC: GREEN,
