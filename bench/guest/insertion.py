@@ -32,7 +32,7 @@ class Insertion:
     def __init__(self, names: Sequence[str]) -> None:
         self.names = tuple(names)
         self._files = modules.files(names)
-        self._modules = frozenset(map(modules.module_of, self._files))
+        self._modules = tuple(map(modules.module_of, self._files))
 
     @property
     def count(self) -> int:
@@ -44,12 +44,13 @@ class Insertion:
         return sum(map(insert, self._files))
 
     def wait(self) -> None:
-        """Until all are live."""
+        """Until all are live; one after the other, because who has become live stays so."""
         deadline_s = time.monotonic() + _PATIENCE_S
-        while missing := self._modules - _live():
-            if time.monotonic() > deadline_s:
-                raise TimeoutError(f"not live: {' '.join(sorted(missing))}")
-            time.sleep(_POLL_S)
+        for module in self._modules:
+            while not _is_live(module):
+                if time.monotonic() > deadline_s:
+                    raise TimeoutError(f"not live: {module}")
+                time.sleep(_POLL_S)
 
     def from_nothing(self, part: Callable[[], T]) -> Callable[[], T]:
         """``part`` with none of the modules there before, all there after it, and none left."""
@@ -113,6 +114,9 @@ def _comes_and_goes(name: str) -> bool:
     return not frozenset(modules.loaded()) & {name}
 
 
-def _live() -> frozenset[str]:
-    lines = map(str.split, Path("/proc/modules").read_text().splitlines())
-    return frozenset(line[0] for line in lines if line[4] == "Live")
+def _is_live(module: str) -> bool:
+    """By the state that the kernel gives it (Documentation/ABI/stable/sysfs-module)."""
+    try:
+        return Path(f"/sys/module/{module}/initstate").read_text() == "live\n"
+    except FileNotFoundError:
+        return False
