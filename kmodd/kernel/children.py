@@ -9,7 +9,7 @@ import time
 from typing import Final, NamedTuple
 
 from kmodd.kernel.kmsg import KernelLog
-from kmodd.kernel.operations import LOGGED, carry_out, warm_up
+from kmodd.kernel.operations import LOGGED, carry_out, rehearse
 from kmodd.kernel.tools import Tools
 from kmodd.kernel.wire import PACKET_LIMIT, SPARE, Answer, Request, decode_request, encode_answer
 
@@ -85,7 +85,7 @@ class Job(NamedTuple):
         """Do it, and what else comes. Raises OSError when nobody is left to tell."""
         request: Request | None = self.request
         if self.request.verb == SPARE:
-            warm_up(tools)
+            rehearse(tools, self.log)
             self.channel.send(_FREE)
             request = self._next()
         while request is not None:

@@ -20,23 +20,28 @@ from kmodd.names import ModuleName, printable
 _START_TICKS: Final = 22 - 3
 
 
+def intent_now(note: Note, module: ModuleName, kind: ActionKind, digest: str, options: str) -> Intent:
+    """What this very process is about to do. Raises OSError."""
+    pid = os.getpid()
+    return Intent(
+        module,
+        kind,
+        digest,
+        options,
+        note.kernel,
+        note.boot_id,
+        pid,
+        start_ticks(pid),
+        time.monotonic_ns() // 1000,
+        time.time_ns() // 1000,
+        note.tries,
+    )
+
+
 def write_down(note: Note, module: ModuleName, kind: ActionKind, digest: str, options: str) -> int:
     """Have the intent of this very process on the disk; 0, or the errno of what kept it from being so."""
     try:
-        pid = os.getpid()
-        intent = Intent(
-            module,
-            kind,
-            digest,
-            options,
-            note.kernel,
-            note.boot_id,
-            pid,
-            start_ticks(pid),
-            time.monotonic_ns() // 1000,
-            time.time_ns() // 1000,
-            note.tries,
-        )
+        intent = intent_now(note, module, kind, digest, options)
         os.makedirs(note.directory, 0o700, exist_ok=True)
         write_atomically(f"{note.directory}/{intent.file_name}", render(intent), durable=True)
     except OSError as error:

@@ -61,7 +61,7 @@ class _Waiting(NamedTuple):
     until_s: float
 
 
-class _Server:
+class Server:
     """Forks, hands on and reaps; children are kept by their pidfd, and by their channel while it is open."""
 
     def __init__(
@@ -242,7 +242,7 @@ def main() -> None:
     logs = KernelLogs(places.kmsg, kmsg_files)
     try:
         # A fork, with all the pages that a child makes its own, costs about half of what this start did.
-        job = _Server(daemon, logs, children_limit, patience_s=time.process_time()).serve()
+        job = Server(daemon, logs, children_limit, patience_s=time.process_time()).serve()
         if job is not None:
             job.work(daemon, tools)
     except (BrokenPipeError, ConnectionResetError):

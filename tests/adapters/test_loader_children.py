@@ -5,13 +5,21 @@ import errno
 import os
 import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
+from kmodd.intent import Intent, render
 from kmodd.kernel import client as client_module
+from kmodd.kernel import operations
 from kmodd.kernel.client import LoaderClient
+from kmodd.kernel.kmsg import KernelLog
+from kmodd.kernel.libkmod import Module
+from kmodd.kernel.tools import Tools
+from kmodd.kernel.wire import PACKET_LIMIT, WRITE, Places, encode_request
 from kmodd.model import Report
 from tests.adapters.loader_fixture import ABSENT, MODULE, Sandbox, children_of, ended, running
 
@@ -77,10 +85,56 @@ def test_who_hangs_is_given_nothing(sandbox: Sandbox) -> None:
     carry_out(sandbox, scenario)
 
 
+_ONE_PROCESSOR = """
+import os, socket, sys
+sys.path.append(sys.argv[1])
+from kmodd.kernel.kmsg import KernelLogs
+from kmodd.kernel.loader import Server
+from kmodd.kernel.tools import Tools
+from kmodd.kernel.wire import PACKET_LIMIT, WRITE, Places, encode_request
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+daemon = socket.socket(fileno=int(sys.argv[2]))
+places = Places(sys=sys.argv[3], kmsg=sys.argv[4])
+job = Server(daemon, KernelLogs(places.kmsg), 9, patience_s=600).serve()
+if job is not None:
+    job.work(daemon, Tools(places))
+os._exit(0)
+"""
+
+
+def test_on_one_processor_changes_wait_for_the_child_that_is_there(sandbox: Sandbox) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    root, fd = str(Path(__file__).parents[2]), str(theirs.fileno())
+    command = (
+        sys.executable,
+        "-I",
+        "-S",
+        "-c",
+        _ONE_PROCESSOR,
+        root,
+        fd,
+        sandbox.roots.sys,
+        sandbox.roots.kmsg,
+    )
+    with theirs, subprocess.Popen(command, pass_fds=(theirs.fileno(),)) as server:
+        theirs.close()
+        with ours:
+            for number in range(6):
+                body = {"module": MODULE, "parameters": [("easy", str(number))]}
+                ours.send(encode_request(number, WRITE, body))
+            answers = [ours.recv(PACKET_LIMIT) for _ in range(6)]
+            children = children_of(server.pid)
+    assert [int(answer.split()[0]) for answer in answers] == list(range(6))
+    assert len(children) == 1
+    assert (sandbox.parameters / "easy").read_text() == "5"
+
+
 def test_who_asks_something_has_a_child_of_its_own(sandbox: Sandbox) -> None:
     async def scenario(client: LoaderClient) -> None:
         first = await wrote(client, sandbox)
         assert await client.parameters([MODULE]) == {MODULE: {"easy": "1"}}
+        for other in set(children_of(client.pid)) - {first}:
+            await ended(other)
         assert await wrote(client, sandbox) == first
 
     carry_out(sandbox, scenario)
@@ -184,6 +238,27 @@ def test_a_spare_child_is_there_before_it_is_needed(sandbox: Sandbox) -> None:
         assert spare in children_of(client.pid)
 
     carry_out(sandbox, scenario)
+
+
+def test_a_spare_child_has_rehearsed_all_but_what_can_be_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    inserted, intents = list[str](), list[Intent]()
+
+    def insert(_: Module, options: str) -> int:
+        inserted.append(options)
+        return 0
+
+    def rendered(intent: Intent) -> bytes:
+        intents.append(intent)
+        return render(intent)
+
+    monkeypatch.setattr(Module, "insert", insert)
+    monkeypatch.setattr(operations, "render", rendered)
+    operations.rehearse(Tools(Places()), KernelLog(None))
+    assert [(each.module, each.kind, each.pid) for each in intents] == [("kmodd_loader", "load", os.getpid())]
+    assert (inserted, list(tmp_path.iterdir())) == ([], [])
 
 
 def test_one_child_stays_when_nothing_comes_but_may(sandbox: Sandbox) -> None:
