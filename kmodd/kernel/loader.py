@@ -119,9 +119,16 @@ class Server:
         return self._fork(request)
 
     def _may_wait_until(self) -> float:
-        """When a change that comes now has waited long enough; in vain, if none has begun lately."""
-        begun_s = [child.begun_s for child in self._channels.values() if child.may_become_free]
-        return max(begun_s) + self._patience_s if len(begun_s) >= self._processors else 0
+        """When a change that comes now has waited long enough: in vain, if no other has begun lately."""
+        return max((child.begun_s for child in self._hopeful()), default=0) + self._patience_s
+
+    def _all_at_work(self) -> bool:
+        """Whether one more child would only take a processor from those that are there."""
+        return len(self._hopeful()) >= self._processors
+
+    def _hopeful(self) -> list[Child]:
+        """Children that can be given something if all goes well."""
+        return [child for child in self._channels.values() if child.may_become_free]
 
     def _start_waiting(self) -> Job | None:
         """As ``_start``, with what waits: to a child that is free, or to a new one when it is time."""
@@ -129,7 +136,7 @@ class Server:
             packet, until_s = self._waiting[0]
             request = decode_request(packet)
             if not self._give(packet, request.number):
-                if until_s > time.monotonic():
+                if until_s > time.monotonic() and self._all_at_work():
                     return None
                 job = self._fork(request)
                 if job is not None:
