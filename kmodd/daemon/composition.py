@@ -63,7 +63,7 @@ class Stop(Exception):
 class Daemon:
     """Everything, built and connected. ``once``: one pass carried out, without bus and events.
 
-    Raises NO_MODULE_SUPPORT, and FAILED without libudev.
+    Raises NO_MODULE_SUPPORT.
     """
 
     def __init__(self, group: asyncio.TaskGroup, places: Places, loader: LoaderClient, *, once: bool) -> None:
@@ -166,8 +166,8 @@ class Daemon:
         """A pass is over: tell the service manager and the bus."""
         self._chronicle.tell(snapshot)
         self._shown = True
-        # Before the bus: what it has to announce of hundreds of modules is a fifth of what the start takes after
-        # the imports, and no call is served between the two.
+        # Before the bus: what it has to announce of hundreds of modules is an eighth of what a start takes,
+        # and no call is served between the two.
         self._report(summary(snapshot))
         self._bus.show()
         # Not before what this pass has begun asks for its children.
