@@ -5,7 +5,6 @@ SetOverride makes files of it, and kmoddctl those that last.
 
 from collections.abc import Iterator, Mapping
 
-from kmodd.config.toml_text import toml_key, toml_text
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import ModuleName, printable
 
@@ -23,6 +22,9 @@ def override_text(name: ModuleName, values: Mapping[str, object], header: str = 
     Whether the language has such keys is the compiler's to say. Raises INVALID_ARGUMENT for what is too much,
     nested too deep, or holds a character that nobody could see.
     """
+    # The daemon writes its first override long after it is ready, and these have datetime behind them.
+    from kmodd.config.toml_text import toml_key, toml_text  # noqa: PLC0415
+
     for count, text in enumerate(_texts(values, 0)):
         if count >= MAX_VALUES:
             raise _refused(f"there are more than {MAX_VALUES} values")

@@ -4,12 +4,15 @@ import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
+from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.match import DeviceView, fulfils
 from kmodd.events.trigger import Look
-from kmodd.events.udev import Udev
 from kmodd.model import DeviceMatch
+
+if TYPE_CHECKING:
+    from kmodd.events.udev import Udev
 
 MOST_LOOKS: Final = 64
 """From so many single devices on a scan, which runs beside the loop, is the kinder way to look at them."""
@@ -59,12 +62,24 @@ class Presence(NamedTuple):
     plugged: frozenset[DeviceMatch] = frozenset()
 
 
+def open_udev(sys_root: str = "/sys") -> "Udev":
+    """A libudev context. Raises FAILED without libudev or pyudev."""
+    # Both take their time to be loaded, and most machines declare modules without asking for devices.
+    try:
+        from kmodd.events.udev import Udev  # noqa: PLC0415
+    except ImportError as error:
+        raise KmoddError(
+            ErrorKind.FAILED, f"pyudev cannot be used: {error}", "install python3-pyudev"
+        ) from error
+    return Udev(sys_root)
+
+
 class PresentDevices:
     """The index, for one caller at a time."""
 
-    def __init__(self, open_source: Callable[[], DeviceSource] = Udev) -> None:
-        """``open_source`` is called for each look and scan: libudev contexts are for one thread."""
-        self._open_source = open_source
+    def __init__(self, open_source: Callable[[], DeviceSource] | None = None) -> None:
+        """``open_source`` (udev) is called for each look and scan: libudev contexts are for one thread."""
+        self._open_source = open_source or open_udev
         self._index: dict[DeviceMatch, frozenset[str]] = {}
         self._scanning = False
 

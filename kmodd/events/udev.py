@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from errno import EINVAL, EOVERFLOW
 from types import ModuleType
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Final, Literal
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.attribute import read_attribute
@@ -35,22 +35,6 @@ def _libraries_named() -> Iterator[None]:
 
 with _libraries_named():
     import pyudev
-
-
-class Monitor(Protocol):
-    """A stream of uevents; a socket that is readable when there is one."""
-
-    def fileno(self) -> int:
-        """Descriptor for the event loop."""
-
-    def receive(self) -> str | None:
-        """Sys path of the next event's device, "" where it is no text or concerns nobody; None: nothing now.
-
-        Raises OSError: ENOBUFS when events were lost, EINVAL for a message that is no event.
-        """
-
-    def close(self) -> None:
-        """Close the socket; the event loop must have let go of it."""
 
 
 class UdevDevice:
@@ -100,7 +84,7 @@ class UdevMonitor:
         return int(self._monitor.fileno())
 
     def receive(self) -> str | None:
-        """As Monitor.receive."""
+        """As ``uevents.Monitor.receive``."""
         try:
             device = self._receive()
         except ValueError as error:  # how pyudev spells EINVAL and, as OverflowError, EOVERFLOW

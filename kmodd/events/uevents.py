@@ -10,17 +10,22 @@ import asyncio
 import logging
 import os
 import select
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from errno import EINVAL, ENOBUFS, EOVERFLOW
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.events.devices import open_udev
 from kmodd.events.kernel_filter import attach, program
+from kmodd.events.kernel_socket import KernelSocket
 from kmodd.events.match import may_fulfil, subsystems
 from kmodd.events.trigger import Look
-from kmodd.events.udev import Group, Monitor, Udev, UdevDevice, UdevMonitor
 from kmodd.model import DeviceMatch
 from kmodd.names import ModuleName, is_module_name, module_name
+
+if TYPE_CHECKING:
+    from kmodd.events.udev import Group, Udev, UdevDevice
 
 BATCH: Final = 64
 """Events read in one turn of the loop: 9 us each, so the loop is held for less than a millisecond."""
@@ -41,6 +46,29 @@ def _any_path(_path: str) -> bool:
 def _no_module(_name: ModuleName) -> bool:
     """Where nobody changes modules."""
     return False
+
+
+class Monitor(Protocol):
+    """A stream of uevents; a socket that is readable when there is one."""
+
+    def fileno(self) -> int:
+        """Descriptor for the event loop."""
+
+    def receive(self) -> str | None:
+        """Sys path of the next event's device, "" where it is no text or concerns nobody; None: nothing now.
+
+        Raises OSError: ENOBUFS when events were lost, EINVAL for a message that is no event.
+        """
+
+    def close(self) -> None:
+        """Close the socket; the event loop must have let go of it."""
+
+
+class _Growing(Monitor, Protocol):
+    """One whose receive buffer can be asked for."""
+
+    def enlarge(self, size_bytes: int) -> None:
+        """Raises OSError; keeps what it got until then."""
 
 
 class Source:
@@ -117,7 +145,8 @@ class Uevents:
         self.overflows = 0
         self._notify = notify
         self._control = os.path.join(run_root, "udev/control")
-        self._udev = Udev(sys_root)
+        self._sys_root = sys_root
+        self._udev: Udev | None = None  # not before devices are asked for
         self._modules: Source | None = None
         self._devices: Source | None = None
         self._devices_key: tuple[Group, frozenset[str]] | None = None
@@ -130,7 +159,7 @@ class Uevents:
         """Listen to module events, and to those of the devices that ``matches`` may mean.
 
         What happens from now on is heard; look at what is there after this call. Raises FAILED where the
-        kernel gives no netlink socket.
+        kernel gives no netlink socket, and without libudev where devices are asked for.
         """
         if self._modules is None:
             self._modules = self._open_modules()
@@ -142,11 +171,15 @@ class Uevents:
         self._close_devices()
 
     def _open_modules(self) -> Source:
-        monitor = self._monitor("kernel", frozenset(("module",)))
-        try:
-            attach(monitor.fileno(), program())
-        except OSError as error:  # libudev still drops the rest, at the price of waking up for it
-            _log.warning("module events cannot be filtered in the kernel: %s", error)
+        with _refusal_explained():
+            monitor = KernelSocket()
+            self._enlarge(monitor)
+            _filter(monitor)
+            try:
+                monitor.start()
+            except OSError:
+                monitor.close()
+                raise
         return Source(monitor, self._modules_heard, self._modules_lost)
 
     def _follow_devices(self, matches: frozenset[DeviceMatch]) -> None:
@@ -158,32 +191,27 @@ class Uevents:
         had_one = self._devices is not None
         opened = None
         if key is not None:
-            opened = Source(self._monitor(*key), self._devices_heard, self._devices_lost)
+            opened = Source(self._open_devices(*key), self._devices_heard, self._devices_lost)
         self._close_devices()
         self._devices, self._devices_key = opened, key
         if had_one and opened is not None:
             # The old socket may have held events that nobody has read.
             self._notify(Look(all_devices=True))
 
-    def _concerns(self, device: UdevDevice) -> bool:
+    def _concerns(self, device: "UdevDevice") -> bool:
         """Whether a pass has to look at ``device``, as far as its event can tell."""
         return self._known(device.path) or any(may_fulfil(match, device) for match in self._matches)
 
-    def _monitor(self, group: Group, wanted: frozenset[str]) -> UdevMonitor:
+    def _open_devices(self, group: "Group", wanted: frozenset[str]) -> Monitor:
         # Only udevd tells all properties of a device: the kernel's own event lacks those of the rules.
         concerns = self._concerns if group == "udev" else None
-        try:
+        self._udev = self._udev or open_udev(self._sys_root)
+        with _refusal_explained():
             monitor = self._udev.monitor(group, wanted, concerns)
-        except OSError as error:
-            raise KmoddError(
-                ErrorKind.FAILED,
-                f"uevents cannot be received: {error}",
-                "netlink sockets must be allowed (RestrictAddressFamilies=AF_NETLINK)",
-            ) from error
         self._enlarge(monitor)
         return monitor
 
-    def _enlarge(self, monitor: UdevMonitor) -> None:
+    def _enlarge(self, monitor: _Growing) -> None:
         try:
             monitor.enlarge(BUFFER_BYTES)
         except OSError as error:
@@ -231,3 +259,23 @@ class Uevents:
         if self._devices is not None:
             self._devices.close()
         self._devices, self._devices_key = None, None
+
+
+def _filter(monitor: KernelSocket) -> None:
+    try:
+        attach(monitor.fileno(), program())
+    except OSError as error:  # the socket still drops the rest, at the price of waking up for it
+        _log.warning("module events cannot be filtered in the kernel: %s", error)
+
+
+@contextmanager
+def _refusal_explained() -> Iterator[None]:
+    """Within, what the kernel refuses of netlink is raised as FAILED."""
+    try:
+        yield
+    except OSError as error:
+        raise KmoddError(
+            ErrorKind.FAILED,
+            f"uevents cannot be received: {error}",
+            "netlink sockets must be allowed (RestrictAddressFamilies=AF_NETLINK)",
+        ) from error

@@ -16,6 +16,8 @@ import pytest
 from kmodd.config.paths import ConfigPaths
 from kmodd.daemon import chronicle
 from kmodd.daemon.app import serve
+from kmodd.daemon.bus_link import BusLink
+from kmodd.daemon.notify import Notifier
 from kmodd.daemon.places import Places
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.initramfs.main import main
@@ -169,3 +171,33 @@ def said_by(logger: str) -> Iterator[asyncio.Queue[str]]:
         yield messages
     finally:
         logging.getLogger(logger).removeHandler(handler)
+
+
+def test_the_daemon_is_ready_before_the_bus_hears_of_the_modules(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done: list[str] = []
+    ready = asyncio.Event()
+    show = BusLink.show
+
+    def says_ready(_self: Notifier, _status: str) -> None:
+        done.append("ready")
+        ready.set()
+
+    def shows(self: BusLink) -> None:
+        done.append("bus")
+        show(self)
+
+    monkeypatch.setattr(Notifier, "ready", says_ready)
+    monkeypatch.setattr(BusLink, "show", shows)
+    monkeypatch.setattr(BusLink, "run", tried_at_once)
+
+    async def scenario() -> None:
+        await ready.wait()
+
+    play(places, scenario)
+    assert done[:2] == ["ready", "bus"]
+
+
+async def tried_at_once(link: BusLink) -> None:
+    link.tried.set()

@@ -15,7 +15,7 @@ before = set(sys.modules)
 sys.path.insert(0, sys.argv[1])
 import kmodd.daemon.app
 heavy = {"dataclasses", "inspect", "pydantic", "tomli", "_hashlib", "random", "argparse", "ctypes.util"}
-heavy |= {"dbus_next.signature", "importlib.util"}
+heavy |= {"dbus_next.signature", "importlib.util", "pyudev", "datetime"}
 print(*sorted(heavy & (sys.modules.keys() - before)))
 """
 

@@ -16,9 +16,12 @@ import pyudev
 import kmodd
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events import kernel_filter, uevents
+from kmodd.events.devices import open_udev
+from kmodd.events.kernel_socket import KernelSocket, module_path
 from kmodd.events.trigger import Look
 from kmodd.events.udev import Udev, UdevMonitor
 from kmodd.events.uevents import BATCH, Source, Uevents
+from kmodd.model import DeviceMatch
 from kmodd.names import ModuleName
 
 FULL = Look(full=True, all_devices=True)
@@ -102,8 +105,8 @@ def ignore(look: Look) -> None:
     """Nobody is interested in what is heard."""
 
 
-def refuse(error: int) -> Callable[[UdevMonitor], str | None]:
-    def receive(self: UdevMonitor) -> str | None:
+def refuse(error: int) -> Callable[[KernelSocket], str | None]:
+    def receive(self: KernelSocket) -> str | None:
         raise OSError(error, "scripted")
 
     return receive
@@ -117,7 +120,7 @@ def test_a_dead_source_is_opened_again_by_the_pass_that_it_asks_for(monkeypatch:
         listener.listen(())
         dead = listener._modules
         assert dead is not None
-        monkeypatch.setattr(UdevMonitor, "receive", refuse(EBADF))
+        monkeypatch.setattr(KernelSocket, "receive", refuse(EBADF))
         dead._readable()
         listener.listen(())
         opened_again = listener._modules not in (None, dead)
@@ -139,7 +142,7 @@ def test_a_module_that_kmodd_itself_changes_is_passed_over(monkeypatch: pytest.M
         assert source is not None
         for heard in (paths, paths[:1]):
             told = iter(heard)
-            monkeypatch.setattr(UdevMonitor, "receive", lambda _self, told=told: next(told, None))
+            monkeypatch.setattr(KernelSocket, "receive", lambda _self, told=told: next(told, None))
             source._readable()
         listener.close()
 
@@ -150,10 +153,10 @@ def test_a_module_that_kmodd_itself_changes_is_passed_over(monkeypatch: pytest.M
 def test_a_small_buffer_is_said_when_it_overflows(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def enlarge(self: UdevMonitor, size_bytes: int) -> None:
+    def enlarge(self: KernelSocket, size_bytes: int) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr(UdevMonitor, "enlarge", enlarge)
+    monkeypatch.setattr(KernelSocket, "enlarge", enlarge)
 
     async def scenario() -> None:
         listener = Uevents(ignore, run_root="/nonexistent")
@@ -170,18 +173,84 @@ def test_a_small_buffer_is_said_when_it_overflows(
     ]
 
 
-def test_no_netlink_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
-    def monitor(self: Udev, group: str, subsystems: object, concerns: object) -> UdevMonitor:
-        raise OSError(97, "Address family not supported by protocol")
+def refuse_netlink(*_: object) -> None:
+    raise OSError(97, "Address family not supported by protocol")
 
-    monkeypatch.setattr(Udev, "monitor", monitor)
 
+@pytest.mark.parametrize(
+    ("kind", "method", "matches"),
+    [(KernelSocket, "__init__", ()), (KernelSocket, "start", ()), (Udev, "monitor", (DeviceMatch("pci:*"),))],
+)
+def test_no_netlink_is_one_clear_sentence(
+    kind: type[KernelSocket | Udev],
+    method: str,
+    matches: tuple[DeviceMatch, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     async def scenario() -> None:
-        Uevents(ignore).listen(())
+        listener = Uevents(ignore)
+        monkeypatch.setattr(kind, method, refuse_netlink)
+        try:
+            listener.listen(matches)
+        finally:
+            listener.close()
 
     with pytest.raises(KmoddError, match="AF_NETLINK") as caught:
         asyncio.run(scenario())
     assert caught.value.kind is ErrorKind.FAILED
+
+
+@pytest.mark.shows("security 9")
+@pytest.mark.parametrize(
+    ("message", "path"),
+    [
+        (
+            b"add@/module/dummy\0ACTION=add\0DEVPATH=/module/dummy\0SUBSYSTEM=module\0SEQNUM=1\0",
+            "/sys/module/dummy",
+        ),
+        (b"remove@/module/dummy\0SUBSYSTEM=module\0", "/sys/module/dummy"),
+        (b"change@/module/dummy\0SUBSYSTEM=module\0", ""),
+        (b"add@/module/dummy\0SUBSYSTEM=modules\0", ""),
+        (b"add@/module/SUBSYSTEM=module", ""),
+        (b"add@/devices/net\0SUBSYSTEM=module\0", ""),
+        (b"add@/module/\xff\0SUBSYSTEM=module\0", ""),
+        (b"libudev\0\xfe\xed\xca\xfe", ""),
+        (b"", ""),
+    ],
+)
+def test_only_what_tells_of_a_module_is_one(message: bytes, path: str) -> None:
+    assert module_path(message) == path
+
+
+@pytest.mark.shows("security 9")
+@pytest.mark.parametrize("sender", [(4711, 1), (0, 0), (0, 2), (4711, 0)])
+def test_only_the_kernel_is_believed(sender: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    message = b"add@/module/dummy\0SUBSYSTEM=module\0"
+    assert received(monkeypatch, message, 0, (0, 1)) == "/sys/module/dummy"
+    assert received(monkeypatch, message, 0, sender) == ""
+
+
+def test_a_message_that_is_cut_is_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(OSError, match=f"Errno {EINVAL}"):
+        received(monkeypatch, b"add@/module/dummy", socket.MSG_TRUNC, (0, 1))
+
+
+def received(
+    monkeypatch: pytest.MonkeyPatch, message: bytes, flags: int, sender: tuple[int, int]
+) -> str | None:
+    """What a KernelSocket makes of one message."""
+    listening = KernelSocket()
+    monkeypatch.setattr(socket.socket, "recvmsg", lambda *_: (message, [], flags, sender))
+    try:
+        return listening.receive()
+    finally:
+        listening.close()
+
+
+def test_no_pyudev_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "kmodd.events.udev", None)
+    with pytest.raises(KmoddError, match="install python3-pyudev"):
+        open_udev()
 
 
 def test_no_libudev_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
