@@ -170,13 +170,13 @@ def _pull_in(modules: _Modules, infos: Infos, given: Switches, pulls: _Pulls) ->
             known = modules.get(name)
             if known is None:
                 known = modules[name] = _undeclared(name, given)
-            if known.to_remove or known.skipped:
-                continue
-            pulled.setdefault(name, []).append(puller)
             if not known.to_load:
+                if known.to_remove or known.skipped:
+                    continue
                 modules[name] = known._replace(desired=Desired.LOADED, unmet="")
                 if not known.barred:
                     queue.append(name)
+            pulled.setdefault(name, []).append(puller)
     for name, pullers in pulled.items():
         known = modules[name]
         modules[name] = known._replace(pulled_by=tuple(sorted({*known.pulled_by, *pullers})))
