@@ -70,7 +70,7 @@ def planned(given: World) -> int:
 
 
 def _plans(rounds: int) -> Comparison:
-    with _imports_frozen():
+    with imports_frozen():
         few, many = world(FEW), world(MANY)
         parts = {
             f"{MANY} modules": timed(lambda: planned(many)),
@@ -116,7 +116,7 @@ def _write(path: Path, text: str) -> None:
 
 
 @contextmanager
-def _imports_frozen() -> Iterator[None]:
+def imports_frozen() -> Iterator[None]:
     """As in the daemon (daemon/app.py): no plan has the collector look through what bench imports."""
     gc.freeze()
     try:
