@@ -35,6 +35,8 @@ _COMPARE: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
 
 def unmet(when: When, facts: Facts) -> str:
     """The first part of ``when`` that does not hold, as a sentence; "" if all of it holds."""
+    if not any(when):
+        return ""
     if when.devices and not device_present(when, facts):
         return "no matching device is present (" + ", or ".join(map(describe_match, when.devices)) + ")"
     tests: tuple[tuple[str, tuple[str, ...], Callable[[str, Facts], bool]], ...] = (

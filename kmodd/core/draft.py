@@ -116,7 +116,8 @@ class Draft:
 
     ``reachable`` are modules that can be used or have a step that brings them there; ``coming`` are those
     with a step or with an action of ours in flight; ``leaving`` those of them that go. ``unsettled`` are
-    modules that others are to go after and that are not ready yet.
+    modules that others are to go after and that are not ready yet. ``builtin`` are those of this kernel, as
+    far as it was asked about.
     """
 
     def __init__(
@@ -148,6 +149,7 @@ class Draft:
         self.barred: set[ModuleName] = set()
         self.owed = set(memory.owed)
         self.rivals = _rivals(desired.modules)
+        self.builtin = {name for name, info in self.infos.items() if info.builtin}
 
     def options(self, module: DesiredModule) -> str:
         """What it is loaded with."""
@@ -159,7 +161,7 @@ class Draft:
 
     def is_in(self, name: ModuleName) -> bool:
         """Whether a module is in the kernel, in whatever state, or comes there by this plan."""
-        here = name in self.observed or name in self.coming or self.info(name).builtin
+        here = name in self.observed or name in self.coming or name in self.builtin
         return here and name not in self.leaving
 
     def returns(self, name: ModuleName) -> bool:
@@ -171,7 +173,7 @@ class Draft:
     def is_live(self, name: ModuleName) -> bool:
         """Whether a module is in the kernel and its init has ended."""
         seen = self.observed.get(name)
-        return self.info(name).builtin or (seen is not None and seen.state is ModuleState.LOADED)
+        return name in self.builtin or (seen is not None and seen.state is ModuleState.LOADED)
 
     def add(self, step: Step) -> None:
         """Put a step at the end."""

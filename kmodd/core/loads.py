@@ -15,6 +15,8 @@ from kmodd.shown import Condition, FailureCode, ModuleState
 HUNG_TIMES = 10
 """A load that takes so many times its load_timeout is called hung."""
 
+_TO_BE_LOADED = Verdict(Condition.LOADING, "to be loaded")
+
 
 def plan_load(draft: Draft, module: DesiredModule) -> Verdict:
     """Verdict on a module that is to be in the kernel; adds its step where one can be taken now."""
@@ -100,7 +102,7 @@ def _under_way(draft: Draft, flight: Flight, timeout_s: float) -> Verdict:
 def _load(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict:
     declaration = module.declaration or Declaration(module.name)
     options = draft.options(module)
-    first = (*draft.order.strong[module.name], *declaration.replaces, *draft.rivals.get(module.name, ()))
+    rivals = tuple(draft.rivals.get(module.name, ()))
     draft.add(
         Step(
             module.name,
@@ -109,16 +111,24 @@ def _load(draft: Draft, module: DesiredModule, info: ModuleInfo) -> Verdict:
             why_loaded(module),
             options,
             module.parameters,
-            _still_coming(draft, first),
+            _still_coming(draft, draft.order.strong[module.name] + declaration.replaces + rivals),
             _still_coming(draft, draft.order.weak[module.name]),
             declaration.load_timeout_s,
-            tuple(n for n in strong_needs(module, draft.infos) if not draft.info(n).builtin),
+            _not_builtin(draft, strong_needs(module, draft.infos)),
         )
     )
     # What is to be ready first is seen to be so by a later look only.
     (draft.unsettled if declaration.ready else draft.reachable).add(module.name)
-    return Verdict(Condition.LOADING, "to be loaded")
+    return _TO_BE_LOADED
 
 
 def _still_coming(draft: Draft, needs: tuple[ModuleName, ...]) -> tuple[ModuleName, ...]:
+    if draft.coming.issuperset(needs):
+        return needs
     return tuple(need for need in needs if need in draft.coming)
+
+
+def _not_builtin(draft: Draft, needs: tuple[ModuleName, ...]) -> tuple[ModuleName, ...]:
+    if draft.builtin.isdisjoint(needs):
+        return needs
+    return tuple(need for need in needs if need not in draft.builtin)

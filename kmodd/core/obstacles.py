@@ -1,7 +1,5 @@
 """What keeps an absent module from being loaded now, in the order in which a person would want to know."""
 
-from collections.abc import Iterable, Iterator
-
 from kmodd.action import ActionKind
 from kmodd.core.draft import Draft, Verdict
 from kmodd.core.resolve import DesiredModule, strong_needs
@@ -48,6 +46,8 @@ def _foreign_command(info: ModuleInfo) -> str:
 def _rival(draft: Draft, module: DesiredModule) -> Verdict | None:
     """``conflicts``: whoever is in the kernel, or comes first, stays, a reload included."""
     rivals = sorted(draft.rivals.get(module.name, ()))
+    if not rivals:
+        return None
     present = tuple(other for other in rivals if draft.is_in(other))
     is_owed = module.name in draft.memory.owed
     returning = () if is_owed else tuple(other for other in rivals if draft.returns(other))
@@ -99,15 +99,11 @@ def _why_out(module: DesiredModule) -> str:
 
 def _unsettled(draft: Draft, module: DesiredModule) -> Verdict | None:
     """``after``, ``wants``: order only, so that only what is on its way is waited for."""
-    for name in _in_order(draft.unsettled, draft.order.weak[module.name]):
-        state = _state(draft, name)
-        return Verdict(Condition.WAITING_FOR_DEPENDENCY, f"it goes after {name}{state}", (), (name,))
+    for name in draft.order.weak[module.name]:
+        if name in draft.unsettled:
+            message = f"it goes after {name}{_state(draft, name)}"
+            return Verdict(Condition.WAITING_FOR_DEPENDENCY, message, (), (name,))
     return None
-
-
-def _in_order(among: Iterable[ModuleName], names: Iterable[ModuleName]) -> Iterator[ModuleName]:
-    wanted = frozenset(among)
-    return (name for name in names if name in wanted)
 
 
 def _state(draft: Draft, name: ModuleName) -> str:

@@ -1,6 +1,6 @@
 """The order of loading and of unloading: what must go first, what should, and one sequence that obeys."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 from typing import NamedTuple
@@ -9,6 +9,7 @@ from kmodd.core.resolve import DesiredModule, DesiredState, followers, strong_ne
 from kmodd.names import ModuleName
 
 Edges = Mapping[ModuleName, tuple[ModuleName, ...]]
+_Strong = dict[ModuleName, tuple[ModuleName, ...]]
 _Sets = dict[ModuleName, set[ModuleName]]
 
 
@@ -28,60 +29,89 @@ class Order(NamedTuple):
 
 def order(desired: DesiredState) -> Order:
     """Order of loading for what is to be loaded; the same for the same desired state."""
-    loads = {name: module for name, module in desired.modules.items() if module.to_load}
-    strong = {name: set(strong_needs(module, desired.infos)) & loads.keys() for name, module in loads.items()}
+    names = sorted(name for name, module in desired.modules.items() if module.to_load)
+    loads = {name: desired.modules[name] for name in names}
+    strong = {name: _among(strong_needs(module, desired.infos), loads) for name, module in loads.items()}
     return _obeyed(strong, _weak_edges(loads, desired))
 
 
-def removal_order(desired: DesiredState, holders: Mapping[ModuleName, Iterable[ModuleName]]) -> Order:
+def removal_order(desired: DesiredState, holders: Edges) -> Order:
     """Order of unloading for what is not to be there: holders first, then loading's order reversed."""
-    leaving = {name: desired.modules[name] for name in desired.unwanted}
-    strong = {name: set(holders.get(name, ())) & leaving.keys() for name in leaving}
-    weak: _Sets = {name: set() for name in leaving}
+    leaving = {name: desired.modules[name] for name in sorted(desired.unwanted)}
+    strong = {name: _among(holders.get(name, ()), leaving) for name in leaving}
+    weak: _Sets = {}
     for name, module in leaving.items():
         declaration = module.declaration
         if declaration is None:
             continue
         for earlier in (*declaration.after, *declaration.requires, *declaration.wants):
             if earlier in leaving and earlier != name:
-                weak[earlier].add(name)
-        weak[name].update(later for later in declaration.before if later in leaving and later != name)
+                weak.setdefault(earlier, set()).add(name)
+        for later in declaration.before:
+            if later in leaving and later != name:
+                weak.setdefault(name, set()).add(later)
     return _obeyed(strong, weak)
 
 
-def _obeyed(strong: _Sets, weak: _Sets) -> Order:
-    """Both kinds of edges as one order; weak edges yield where all of them together form a cycle."""
+def _obeyed(strong: _Strong, weak: _Sets) -> Order:
+    """Both kinds of edges as one order; weak edges yield where all of them together form a cycle.
+
+    ``strong`` is sorted; ``weak`` has only modules that have such an edge, which most have not.
+    """
     for name, needs in weak.items():
         needs.difference_update(strong[name])
     dropped: list[tuple[ModuleName, ModuleName]] = []
     cyclic: set[ModuleName] = set()
     while True:
-        sorter = TopologicalSorter({name: sorted(strong[name] | weak[name]) for name in sorted(strong)})
+        both = {name: tuple(sorted(weak[name].union(strong[name]))) for name in weak}
+        needs_of = strong | both if both else strong
         try:
-            sequence = tuple(sorter.static_order())
+            sequence = _sequence(needs_of)
         except CycleError as error:
             _break_cycle(error.args[1], strong, weak, dropped, cyclic)
             continue
-        return Order(_frozen(strong), _frozen(weak), sequence, tuple(dropped), frozenset(cyclic))
+        frozen = dict.fromkeys(strong, ()) | {name: tuple(sorted(weak[name])) for name in weak}
+        return Order(strong, frozen, sequence, tuple(dropped), frozenset(cyclic))
+
+
+def _sequence(needs_of: Edges) -> tuple[ModuleName, ...]:
+    """As TopologicalSorter.static_order(): the same sequence, and the same CycleError where there is none.
+
+    That one looks for a cycle in any case, and has an object and a list for each node.
+    """
+    missing: dict[ModuleName, int] = {}
+    needed_by: dict[ModuleName, list[ModuleName]] = {}
+    for name, needs in needs_of.items():
+        missing.setdefault(name, len(needs))
+        for need in needs:
+            missing.setdefault(need, len(needs_of[need]))
+            needed_by.setdefault(need, []).append(name)
+    found = [name for name, count in missing.items() if not count]
+    for name in found:
+        for follower in needed_by.get(name, ()):
+            missing[follower] -= 1
+            if not missing[follower]:
+                found.append(follower)  # this loop comes to it as well
+    return tuple(found if len(found) == len(missing) else TopologicalSorter(needs_of).static_order())
 
 
 def _weak_edges(loads: Mapping[ModuleName, DesiredModule], desired: DesiredState) -> _Sets:
     """``after``, ``before``, ``wants`` and softdeps among the modules that are to be loaded."""
-    weak: _Sets = {name: set() for name in loads}
+    weak: _Sets = {}
     for name, module in loads.items():
         declaration = module.declaration
-        earlier = (*weak_needs(module, desired.infos), *(declaration.after if declaration else ()))
-        later = (*followers(module, desired.infos), *(declaration.before if declaration else ()))
-        weak[name].update(need for need in earlier if need in loads and need != name)
-        for follower in later:
+        for need in (*weak_needs(module, desired.infos), *(declaration.after if declaration else ())):
+            if need in loads and need != name:
+                weak.setdefault(name, set()).add(need)
+        for follower in (*followers(module, desired.infos), *(declaration.before if declaration else ())):
             if follower in loads and follower != name:
-                weak[follower].add(name)
+                weak.setdefault(follower, set()).add(name)
     return weak
 
 
 def _break_cycle(
     cycle: list[ModuleName],
-    strong: _Sets,
+    strong: _Strong,
     weak: _Sets,
     dropped: list[tuple[ModuleName, ModuleName]],
     cyclic: set[ModuleName],
@@ -89,14 +119,20 @@ def _break_cycle(
     """Take one edge out of ``cycle`` (each goes before the next): a weak one, else all strong ones of it."""
     edges = list(pairwise(cycle))
     for first, then in edges:
-        if first in weak[then]:
+        if first in weak.get(then, ()):
             weak[then].discard(first)
             dropped.append((first, then))
             return
     cyclic.update(cycle)
     for first, then in edges:
-        strong[then].discard(first)
+        strong[then] = tuple(need for need in strong[then] if need != first)
 
 
-def _frozen(edges: Mapping[ModuleName, Iterable[ModuleName]]) -> Edges:
-    return {name: tuple(sorted(needs)) for name, needs in edges.items()}
+def _among(
+    names: tuple[ModuleName, ...], these: Mapping[ModuleName, DesiredModule]
+) -> tuple[ModuleName, ...]:
+    """Those of ``names`` that are among ``these``, each once, sorted; no copy where that is all of them."""
+    if not names:
+        return names
+    found = tuple(sorted(these.keys() & names))
+    return names if found == names else found

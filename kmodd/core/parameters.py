@@ -1,6 +1,6 @@
 """Module parameters as text: options for a load, and whether two values are the same to the kernel."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from kmodd.model import Parameter
 from kmodd.shown import Drift
@@ -19,8 +19,10 @@ _TEXTS = frozenset(("charp", "string"))
 _NULL = "(null)"
 
 
-def options_string(inherited: str, parameters: Iterable[Parameter]) -> str:
+def options_string(inherited: str, parameters: Collection[Parameter]) -> str:
     """Options for finit_module(2): ``inherited`` (modprobe.d's) less what ``parameters`` set, then those."""
+    if not inherited and not parameters:
+        return ""
     own = {same_name(parameter.name) for parameter in parameters}
     kept = [word for word in split_options(inherited) if same_name(word.partition("=")[0]) not in own]
     return " ".join([*kept, *(assignment(parameter) for parameter in parameters)])

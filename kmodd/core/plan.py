@@ -31,7 +31,7 @@ def make_plan(
     removals = removal_order(desired, {name: observed[name].holders for name in leaving})
     for name in removals.sequence:
         draft.verdicts[name] = plan_removal(draft, desired.modules[name], removals)
-    for name in sorted(desired.modules.keys() - desired.unwanted - order.strong.keys()):
+    for name in sorted(n for n in desired.modules if n not in order.strong and n not in desired.unwanted):
         draft.verdicts[name] = guarded(draft, desired.modules[name])
     for name in order.sequence:
         draft.verdicts[name] = plan_load(draft, desired.modules[name])

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from operator import itemgetter
 from typing import NamedTuple
 
 from kmodd.core.conditions import device_present, is_ready, unmet
@@ -103,10 +104,10 @@ def resolve(catalog: Catalog, facts: Facts, infos: Infos, history: History | Non
     return DesiredState(
         modules,
         infos,
-        frozenset((modules.keys() | _mentioned(catalog)) - infos.keys()),
+        frozenset(name for name in (*modules, *_mentioned(catalog)) if name not in infos),
         facts,
         given.enforce,
-        frozenset(d.name for d in catalog.declarations if device_present(d.when, facts)),
+        frozenset(d.name for d in catalog.declarations if d.when.devices and device_present(d.when, facts)),
         frozenset(d.name for d in catalog.declarations if d.ready and not is_ready(d.ready, facts)),
         frozenset(name for name, module in modules.items() if module.to_remove),
     )
@@ -126,14 +127,14 @@ def strong_needs(module: DesiredModule, infos: Infos) -> tuple[ModuleName, ...]:
     info = infos.get(module.name)
     dependencies = info.dependencies if info else ()
     requires = module.declaration.requires if module.declaration else ()
-    return _unique((*dependencies, *requires))
+    return _both(dependencies, requires)
 
 
 def weak_needs(module: DesiredModule, infos: Infos) -> tuple[ModuleName, ...]:
     """What is loaded too, without ``module`` depending on it: softdeps to go before it, and wants."""
     info = infos.get(module.name)
     wants = module.declaration.wants if module.declaration else ()
-    return _unique((*(info.softdeps_before if info else ()), *wants))
+    return _both(info.softdeps_before if info else (), wants)
 
 
 def followers(module: DesiredModule, infos: Infos) -> tuple[ModuleName, ...]:
@@ -150,7 +151,7 @@ def _declared(declaration: Declaration, facts: Facts, past: History, given: Swit
     state = declaration.state
     if why:
         state = Desired.UNLOADED if _has_gone(declaration, facts, past) else Desired.AUTO
-    return DesiredModule(name, state, declaration, unmet=why, barred=given.barred.get(name, ""))
+    return DesiredModule(name, state, declaration, (), why, (), given.barred.get(name, ""))
 
 
 def _has_gone(declaration: Declaration, facts: Facts, past: History) -> bool:
@@ -169,16 +170,16 @@ def _pull_in(modules: _Modules, infos: Infos, given: Switches, pulls: _Pulls) ->
             known = modules.get(name)
             if known is None:
                 known = modules[name] = _undeclared(name, given)
-            if known.to_remove or known.skipped:
-                continue
-            pulled.setdefault(name, []).append(puller)
             if not known.to_load:
+                if known.to_remove or known.skipped:
+                    continue
                 modules[name] = known._replace(desired=Desired.LOADED, unmet="")
                 if not known.barred:
                     queue.append(name)
+            pulled.setdefault(name, []).append(puller)
     for name, pullers in pulled.items():
-        every = {*modules[name].pulled_by, *pullers}
-        modules[name] = modules[name]._replace(pulled_by=tuple(sorted(every)))
+        known = modules[name]
+        modules[name] = known._replace(pulled_by=tuple(sorted({*known.pulled_by, *pullers})))
 
 
 def _undeclared(name: ModuleName, given: Switches) -> DesiredModule:
@@ -202,11 +203,12 @@ def _replace(modules: _Modules, infos: Infos) -> None:
     """Whom a module replaces is to be out, as long as that module can be loaded at all."""
     pairs = [
         (name, other)
-        for name, module in sorted(modules.items())
-        if module.to_load and not module.barred and module.declaration and _is_there(name, infos)
+        for name, module in modules.items()
+        if module.declaration and module.declaration.replaces and module.to_load and not module.barred
         for other in module.declaration.replaces
+        if _is_there(name, infos)
     ]
-    for name, other in pairs:
+    for name, other in sorted(pairs, key=itemgetter(0)):
         known = modules.get(other) or DesiredModule(other, Desired.AUTO)
         is_wanted = known.to_load and not (known.owed and not known.pulled_by)
         if is_wanted or known.skipped:
@@ -227,11 +229,16 @@ def _is_there(name: ModuleName, infos: Infos) -> bool:
 
 def _pulls(module: DesiredModule, infos: Infos) -> Iterable[ModuleName]:
     """Names that loading ``module`` brings along; softdeps only if the kernel has them."""
-    softdeps = (*weak_needs(module, infos), *followers(module, infos))
+    softdeps = _both(weak_needs(module, infos), followers(module, infos))
     wants = module.declaration.wants if module.declaration else ()
-    kept = [name for name in softdeps if name in wants or name not in infos or infos[name].exists]
-    return _unique((*strong_needs(module, infos), *kept))
+    kept = tuple(name for name in softdeps if name in wants or name not in infos or infos[name].exists)
+    return _both(strong_needs(module, infos), kept)
 
 
-def _unique(names: Iterable[ModuleName]) -> tuple[ModuleName, ...]:
-    return tuple(dict.fromkeys(names))
+def _both(some: tuple[ModuleName, ...], others: tuple[ModuleName, ...]) -> tuple[ModuleName, ...]:
+    """Names of both, each once; no copy where one of the two is all of that."""
+    names = some + others  # the very same object where one of them is empty
+    if len(names) < 2:
+        return names
+    unique = dict.fromkeys(names)
+    return names if len(unique) == len(names) else tuple(unique)

@@ -4,13 +4,23 @@ from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
 from typing import NamedTuple
 
+from kmodd.action import ActionKind
 from kmodd.core.draft import ObservedModules, Plan, Verdict
 from kmodd.core.explain import mentioned, provenance
 from kmodd.core.memory import Attempt, LoadRecord, Memory
 from kmodd.core.resolve import DesiredModule, DesiredState
 from kmodd.model import Declaration, Desired, Facts, ModuleInfo, ObservedModule
 from kmodd.names import ModuleName
-from kmodd.shown import Condition, DaemonState, Issue, ModuleState, ModuleStatus, Severity, Source
+from kmodd.shown import (
+    EMPTY,
+    Condition,
+    DaemonState,
+    Issue,
+    ModuleState,
+    ModuleStatus,
+    Severity,
+    Source,
+)
 
 Statuses = Mapping[ModuleName, ModuleStatus]
 
@@ -131,6 +141,7 @@ def module_status(of: Grounds) -> ModuleStatus:
         of.attempt,
         of.record,
     )
+    parameters = of.module.parameters
     shown = of.seen or ObservedModule(of.module.name, _absent_state(info))
     return ModuleStatus(
         name=of.module.name,
@@ -140,7 +151,7 @@ def module_status(of: Grounds) -> ModuleStatus:
         message=verdict.message,
         reason=declaration.reason if declaration else "",
         parameters=shown.parameters,
-        desired_parameters={p.name: p.value for p in of.module.parameters},
+        desired_parameters={p.name: p.value for p in parameters} if parameters else EMPTY,
         drift=verdict.drift,
         refcount=shown.refcount,
         holders=shown.holders,
@@ -166,7 +177,8 @@ def module_status(of: Grounds) -> ModuleStatus:
 
 def _put_off_until_us(name: ModuleName, memory: Memory) -> int:
     """When what was done and undone is done again (CLOCK_MONOTONIC), 0 for never."""
-    return max((s.next_us for (module, _), s in memory.successes.items() if module == name), default=0)
+    done = (memory.successes.get((name, kind)) for kind in ActionKind)
+    return max((success.next_us for success in done if success), default=0)
 
 
 def _sources(

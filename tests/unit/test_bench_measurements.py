@@ -1,5 +1,6 @@
 """What single measurements of the bench are made of, as far as no guest is needed for it."""
 
+import gc
 import os
 import socket
 import subprocess
@@ -180,6 +181,13 @@ def test_half_of_the_modules_of_a_world_are_to_be_loaded() -> None:
     small = growth.world(10)
     assert set(small.observed) == {f"module_{number}" for number in range(5, 10)}
     assert small.infos[ModuleName("module_4")].dependencies == tuple(f"module_{n}" for n in range(4))
+
+
+def test_what_was_there_before_is_frozen_while_plans_are_measured_and_no_longer() -> None:
+    before = gc.get_freeze_count()
+    with growth.imports_frozen():
+        assert gc.get_freeze_count() > before
+    assert gc.get_freeze_count() == 0
 
 
 def test_files_that_are_compiled_declare_as_many_modules_either_way(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The order of loading: strong before weak, deterministic, cycles broken where that hurts least."""
 
+from graphlib import TopologicalSorter
 from itertools import permutations
 
 import pytest
@@ -110,3 +111,20 @@ def test_any_wishes_that_one_order_fulfils_are_fulfilled(
     found = ordered(*data.draw(st.permutations(declarations)))
     assert all(found.sequence.index(first) < found.sequence.index(then) for first, then in pairs)
     assert (found.dropped, found.cyclic) == ((), frozenset())
+
+
+@given(st.dictionaries(st.sampled_from("abcdefg"), st.frozensets(st.sampled_from("abcdefg")), min_size=1))
+def test_the_sequence_is_that_of_the_standard_library(requires: dict[str, frozenset[str]]) -> None:
+    """Of strong needs alone; those on a cycle are told, and what is left has an order."""
+    declarations = [
+        Declaration(ModuleName(n), requires=tuple(map(ModuleName, r))) for n, r in requires.items()
+    ]
+    found = ordered(*declarations, tree=tuple(module(name) for name in "abcdefg"))
+    sorter = TopologicalSorter({name: found.strong[name] for name in sorted(found.strong)})
+    assert found.sequence == tuple(sorter.static_order())
+
+
+def test_needs_that_are_all_to_be_loaded_are_no_copy() -> None:
+    tree = (module("a", "b", "c"), *PLAIN[1:])
+    desired = resolved(Declaration(A), tree=tree)
+    assert order(desired).strong[A] is desired.infos[A].dependencies
