@@ -239,7 +239,7 @@ def test_what_one_reading_overlooks_is_not_forgotten(tmp_path: Path, monkeypatch
         daemon.declare(with_parameters("dummy", numdummies="3"))
         await daemon.second()
         with monkeypatch.context() as overlooked:
-            overlooked.setattr(daemon.kernel, "modules", dict)
+            overlooked.setattr(daemon.kernel, "modules", lambda _only=None: {})
             await daemon.look(MODULES)
             assert not daemon.snapshot.converged
         await daemon.look(MODULES)
