@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
-from kmodd.core.explain import COMMAND_LINE, INSTALL, Setting, said_elsewhere, settings
+from kmodd.core.explain import COMMAND_LINE, INSTALL, Setting, mentioned, said_elsewhere, settings
 from kmodd.core.parameter_types import EVERYWHERE, wanted_instead
 from kmodd.core.parameters import equal, same_name
 from kmodd.files import LAST_WORD
@@ -34,11 +34,13 @@ def kernel_issues(
 ) -> tuple[Issue, ...]:
     """Issues in order of their places; nothing is said of a module that has no entry in ``infos``."""
     issues: list[Issue] = []
+    named = mentioned(command_line)
     for declaration in declarations:
+        declared = _Declared(declaration)
         info = infos.get(declaration.name)
         if info is not None:
-            issues.extend(_of_module(_Declared(declaration), info, command_line))
-        issues.extend(_of_lists(_Declared(declaration), infos))
+            issues.extend(_of_module(declared, info, command_line if declaration.name in named else ()))
+        issues.extend(_of_lists(declared, infos))
     return tuple(sorted(issues, key=lambda issue: issue.location))
 
 
@@ -48,18 +50,22 @@ class _Declared:
     def __init__(self, declaration: Declaration) -> None:
         self.it = declaration
         self.name = declaration.name
-        self._sources = {source.key: source for source in declaration.sources}
 
     def place(self, key: str = "") -> Location:
         """Where a key stands, else the first line that names the module."""
-        if key in self._sources:
-            return self._sources[key].location
+        source = self._source(key)
+        if source is not None:
+            return source.location
         return min((source.location for source in self.it.sources), default=Location(""))
 
     def text(self, parameter: Parameter) -> str:
         """A parameter's value as the file has it."""
-        source = self._sources.get(f"parameters.{parameter.name}")
+        source = self._source(f"parameters.{parameter.name}")
         return source.value if source else f'"{parameter.value}"'
+
+    def _source(self, key: str) -> Source | None:
+        """Looked for when there is something to say, which is seldom."""
+        return next((source for source in reversed(self.it.sources) if source.key == key), None)
 
     def path(self, key: str) -> str:
         """A key as messages name it."""
