@@ -113,36 +113,41 @@ def _read(cache: Path, stamp: str) -> dict[ModuleName, ModuleInfo]:
 
 def _info(row: dict[str, Any]) -> ModuleInfo:
     """The info that ``row`` was made of; raises TypeError, ValueError and KeyError for anything else."""
-    return ModuleInfo(
-        **{field: _READERS.get(field, _plain)(field, row[field]) for field in ModuleInfo._fields}
-    )
+    values: list[Any] = []
+    for field, kind, reader in _FIELDS:
+        value = row[field]
+        if type(value) is not kind:
+            raise TypeError(f"{kind.__name__} expected")
+        values.append(reader(value) if value else _NOTHING[kind])
+    info = ModuleInfo(*values)
+    _name(info.name)
+    return info
 
 
-def _plain(field: str, value: Any) -> Any:
-    """A text or a flag, whichever the field is."""
-    return _of_type(value, type(ModuleInfo._field_defaults.get(field, "")))
+def _same(value: Any) -> Any:
+    return value
 
 
-def _name(_field: str, value: Any) -> ModuleName:
-    if not is_module_name(_of_type(value, str)):
+def _name(value: str) -> ModuleName:
+    if not is_module_name(value):
         raise ValueError("module name expected")
     return ModuleName(value)
 
 
-def _names(field: str, value: Any) -> tuple[ModuleName, ...]:
-    return tuple(_name(field, each) for each in _of_type(value, list))
+def _names(value: list[Any]) -> tuple[ModuleName, ...]:
+    return tuple(_name(_of_type(each, str)) for each in value)
 
 
-def _texts(_field: str, value: Any) -> tuple[str, ...]:
-    return tuple(_of_type(each, str) for each in _of_type(value, list))
+def _texts(value: list[Any]) -> tuple[str, ...]:
+    return tuple(_of_type(each, str) for each in value)
 
 
-def _pairs(_field: str, value: Any) -> tuple[tuple[str, str], ...]:
-    return tuple((_of_type(name, str), _of_type(kind, str)) for name, kind in _of_type(value, list))
+def _pairs(value: list[Any]) -> tuple[tuple[str, str], ...]:
+    return tuple((_of_type(name, str), _of_type(kind, str)) for name, kind in value)
 
 
-def _conf_lines(_field: str, value: Any) -> tuple[ConfLine, ...]:
-    return tuple(_conf_line(file, line, column, text) for (file, line, column), text in _of_type(value, list))
+def _conf_lines(value: list[Any]) -> tuple[ConfLine, ...]:
+    return tuple(_conf_line(file, line, column, text) for (file, line, column), text in value)
 
 
 def _conf_line(file: Any, line: Any, column: Any, text: Any) -> ConfLine:
@@ -157,10 +162,19 @@ def _of_type(value: Any, kind: type) -> Any:
     return value
 
 
-_READERS: Final[Mapping[str, Callable[[str, Any], Any]]] = {
-    "name": _name,
+_LISTS: Final[Mapping[str, Callable[[Any], Any]]] = {
     **dict.fromkeys(("dependencies", "softdeps_before", "softdeps_after", "alias_of", "similar"), _names),
     "aliases": _texts,
     "parameter_types": _pairs,
     "conf_lines": _conf_lines,
 }
+_FIELDS: Final = tuple(
+    (field, list, _LISTS[field])
+    if field in _LISTS
+    else (field, type(ModuleInfo._field_defaults.get(field, "")), _same)
+    for field in ModuleInfo._fields
+)
+"""Of each field its name, its type in the file, and what makes a value of it."""
+
+_NOTHING: Final[Mapping[type, Any]] = {list: (), str: "", bool: False}
+"""What an empty one is; most are."""
