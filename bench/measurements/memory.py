@@ -1,4 +1,4 @@
-"""Memory of all of kmodd's processes when it has been at work, beside an interpreter with asyncio alone."""
+"""Memory of kmodd at rest when it has been at work, beside an interpreter with asyncio alone."""
 
 import shutil
 import subprocess
@@ -36,7 +36,7 @@ def measure(rounds: int) -> Finding:
 
 def _comparison(what: str, kmodd: Iterable[float], asyncio: Iterable[float]) -> Comparison:
     peer = Series("python -c 'import asyncio'", "KiB", tuple(asyncio))
-    return Comparison(f"memory {what} / import asyncio", Series("kmodd", "KiB", tuple(kmodd)), peer)
+    return Comparison(f"memory {what} at rest / import asyncio", Series("kmodd", "KiB", tuple(kmodd)), peer)
 
 
 def _kmodd(present: Sequence[str]) -> Memory:
@@ -47,7 +47,7 @@ def _kmodd(present: Sequence[str]) -> Memory:
         with client() as bus:  # the answer says that what came before has been taken
             bus.call("Reconcile")
         wait_for_end(pid for pid in with_descendants(running.pid) if pid != running.pid)
-        return memory_of((running.pid,))
+        return memory_of(with_descendants(running.pid))
     finally:
         running.stop()
 

@@ -127,6 +127,7 @@ class Survey:
         self._facts: tuple[AskedFacts, Facts] | None = None
         self._followed: Mapping[ModuleName, int] = {}
         self._tree_changed = False
+        self._deaf = ""
         self._full_looks = 0
         self._declared: dict[ModuleName, _Kept] = {}
         self._undeclared: dict[ModuleName, _Kept] = {}
@@ -169,7 +170,7 @@ class Survey:
             self._inventory.infos,
             self._plugged,
             self._tree_changed,
-            self._inventory.problem,
+            self._inventory.problem or self._deaf,
             found.issues,
             self._security,
         )
@@ -195,12 +196,27 @@ class Survey:
     async def _presence(self, look: Look, memory: Memory) -> Presence:
         """Which devices are there that conditions, ``ready`` or modules without their hardware ask for."""
         askers = {match: set(names) for match, names in self._asked.devices.items()}
+        hinting = {match: set(names) for match, names in askers.items()}
         for name in await self._without_hardware(memory):
             for alias in self._inventory.infos[name].aliases:
-                askers.setdefault(DeviceMatch(modalias=alias), set()).add(name)
+                hinting.setdefault(DeviceMatch(modalias=alias), set()).add(name)
         # Nothing tells that a path below /sys appears, but some device does.
-        awaits_silent = not all(map(os.path.exists, self._asked.silent))
-        self._uevents.listen([*askers, *([DeviceMatch()] if awaits_silent else ())])
+        silent = () if all(map(os.path.exists, self._asked.silent)) else (DeviceMatch(),)
+        self._deaf = ""
+        try:
+            return await self._found(hinting, silent, look)
+        except KmoddError as error:
+            if hinting.keys() == askers.keys() and not silent:
+                raise
+            # What only tells when to try again must not keep from their pass those that need no device.
+            self._deaf = str(error)
+            return await self._found(askers, (), look)
+
+    async def _found(
+        self, askers: Mapping[DeviceMatch, set[ModuleName]], silent: Iterable[DeviceMatch], look: Look
+    ) -> Presence:
+        """Which devices fulfil what is asked, with events of ``silent`` heard as well. Raises FAILED."""
+        self._uevents.listen([*askers, *silent])
         presence = await self._devices.update(askers, look)
         self._plugged |= frozenset(name for match in presence.plugged for name in askers[match])
         return presence

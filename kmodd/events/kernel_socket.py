@@ -22,7 +22,10 @@ _SUBSYSTEM: Final = b"SUBSYSTEM=module"
 
 
 class KernelSocket:
-    """A ``uevents.Monitor`` of modules that come and go; what it receives nobody else can have sent."""
+    """A ``uevents.Monitor`` of modules that come and go: from the kernel, or from who may speak for it.
+
+    That is whoever has CAP_SYS_ADMIN where the network namespace belongs (uevent_net_rcv()).
+    """
 
     def __init__(self) -> None:
         """Raises OSError where netlink sockets are refused."""
@@ -43,9 +46,11 @@ class KernelSocket:
             data, _, flags, sender = self._socket.recvmsg(_MOST_BYTES)
         except BlockingIOError:
             return None
+        if sender != (_FROM_KERNEL, _KERNEL_GROUP):
+            return ""
         if flags & socket.MSG_TRUNC:
             raise OSError(EINVAL, "a uevent is longer than the kernel makes them")
-        return module_path(data) if sender == (_FROM_KERNEL, _KERNEL_GROUP) else ""
+        return module_path(data)
 
     def enlarge(self, size_bytes: int) -> None:
         """Ask for a receive buffer (the kernel doubles it). Raises OSError; keeps what it got until then."""

@@ -43,7 +43,7 @@ from kmodd.kernel.wire import (
     encode_answer,
     encode_lost,
 )
-from kmodd.names import LOADER
+from kmodd.names import LOADER, printable
 
 _PR_SET_NAME: Final = 15  # include/uapi/linux/prctl.h
 _FREE_MS: Final = 1000  # longer than the daemon needs from one change to the next of the same burst
@@ -114,21 +114,18 @@ class Server:
             if self._free:
                 return None
         elif request.verb in LOGGED:
-            self._waiting.append(_Waiting(packet, self._may_wait_until()))
+            self._waiting.append(_Waiting(packet, time.monotonic() + self._patience_s))
             return None
         return self._fork(request)
 
-    def _may_wait_until(self) -> float:
-        """When a change that comes now has waited long enough: in vain, if no other has begun lately."""
-        return max((child.begun_s for child in self._hopeful()), default=0) + self._patience_s
+    def _all_at_work(self, now_s: float) -> bool:
+        """Whether one more child would only take a processor from those that will soon be free.
 
-    def _all_at_work(self) -> bool:
-        """Whether one more child would only take a processor from those that are there."""
-        return len(self._hopeful()) >= self._processors
-
-    def _hopeful(self) -> list[Child]:
-        """Children that can be given something if all goes well."""
-        return [child for child in self._channels.values() if child.may_become_free]
+        Who has been at it for longer is not: it sleeps, or hangs.
+        """
+        since_s = now_s - self._patience_s
+        soon = [c for c in self._channels.values() if c.may_become_free and c.begun_s > since_s]
+        return len(soon) >= self._processors
 
     def _start_waiting(self) -> Job | None:
         """As ``_start``, with what waits: to a child that is free, or to a new one when it is time."""
@@ -136,7 +133,8 @@ class Server:
             packet, until_s = self._waiting[0]
             request = decode_request(packet)
             if not self._give(packet, request.number):
-                if until_s > time.monotonic() and self._all_at_work():
+                now_s = time.monotonic()
+                if until_s > now_s and self._all_at_work(now_s):
                     return None
                 job = self._fork(request)
                 if job is not None:
@@ -160,10 +158,12 @@ class Server:
             return self._forked(request)
         except OSError as error:
             self._refuse(request.number, os.strerror(error.errno or 0))
-            return None
+        except ImportError as error:  # kmodd's files are being replaced by those of another version
+            self._refuse(request.number, printable(str(error)))
+        return None
 
     def _forked(self, request: Request) -> Job | None:
-        """As ``_fork``. Raises OSError."""
+        """As ``_fork``. Raises OSError and ImportError."""
         if request.verb not in CHANGES:
             questions()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)

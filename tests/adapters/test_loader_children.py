@@ -19,7 +19,7 @@ from kmodd.kernel.client import LoaderClient
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.libkmod import Module
 from kmodd.kernel.tools import Tools
-from kmodd.kernel.wire import PACKET_LIMIT, WRITE, Places, encode_request
+from kmodd.kernel.wire import PACKET_LIMIT, SPARE, WRITE, Places, encode_request
 from kmodd.model import Report
 from tests.adapters.loader_fixture import ABSENT, MODULE, Sandbox, children_of, ended, running
 
@@ -119,6 +119,7 @@ def test_on_one_processor_changes_wait_for_the_child_that_is_there(sandbox: Sand
     with theirs, subprocess.Popen(command, pass_fds=(theirs.fileno(),)) as server:
         theirs.close()
         with ours:
+            ours.send(encode_request(99, SPARE, {}))  # that child stays when it has nothing to do
             for number in range(6):
                 body = {"module": MODULE, "parameters": [("easy", str(number))]}
                 ours.send(encode_request(number, WRITE, body))

@@ -94,10 +94,9 @@ def _present(catalog: Catalog) -> frozenset[DeviceMatch]:
     if not asked:
         return frozenset()
     # Not needed by files that ask for no devices.
-    from kmodd.events.devices import scan as scan_devices  # noqa: PLC0415
-    from kmodd.events.udev import Udev  # noqa: PLC0415
+    from kmodd.events.devices import open_udev, scan  # noqa: PLC0415
 
-    return frozenset(match for match, paths in scan_devices(asked, Udev()).items() if paths)
+    return frozenset(match for match, paths in scan(asked, open_udev()).items() if paths)
 
 
 def _observed(target: Target, desired: DesiredState) -> ObservedModules:
