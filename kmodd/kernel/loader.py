@@ -2,12 +2,11 @@
 
 For every request it has a child that does the one kernel operation and says itself what came of it. So an
 init function that hangs, oopses or is killed costs that child and nothing else. A child whose change went
-well is given the next one if that comes soon, because a fork is dearer than most changes: where all
-processors have one at work, a change even waits a moment for a child that becomes free. All other children
-end with their answer. The server only forks, hands on, reaps, and says "lost" for a child that ended without
-a word.
-It ends when the daemon's end of the socket is closed, without waiting for children: one may be in a D state
-that no signal ends.
+well is given the next one if that comes soon, because a fork is dearer than most changes: where there is
+one more at work than there are processors, a change even waits a moment for a child that becomes free. All
+other children end with their answer. The server only forks, hands on, reaps, and says "lost" for a child that
+ended without a word. It ends when the daemon's end of the socket is closed, without waiting for children: one
+may be in a D state that no signal ends.
 
 A libkmod context is made for each request (0.2 ms): so modprobe.d and the module tree are never stale, and a
 file in there that hangs or breaks libkmod costs one child too.
@@ -72,7 +71,8 @@ class Server:
         self._logs = logs
         self._children_limit = children_limit
         self._patience_s = patience_s
-        self._processors = len(os.sched_getaffinity(0))
+        self._enough = len(os.sched_getaffinity(0)) + 1
+        """Children at work that keep all processors busy, because one of them mostly waits."""
         self._waiting: deque[_Waiting] = deque()
         self._children: dict[int, Child] = {}
         self._channels: dict[int, Child] = {}
@@ -125,7 +125,7 @@ class Server:
         """
         since_s = now_s - self._patience_s
         soon = [c for c in self._channels.values() if c.may_become_free and c.begun_s > since_s]
-        return len(soon) >= self._processors
+        return len(soon) >= self._enough
 
     def _start_waiting(self) -> Job | None:
         """As ``_start``, with what waits: to a child that is free, or to a new one when it is time."""
