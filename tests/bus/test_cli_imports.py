@@ -22,7 +22,7 @@ sys.stderr.write(" ".join(sorted(set(sys.modules) - before)))
 sys.exit(status)
 """
 _OWN = """
-kmodd kmodd.errors kmodd.names kmodd.shown
+kmodd kmodd.action kmodd.errors kmodd.names kmodd.shown
 kmodd.bus kmodd.bus.address kmodd.bus.decode kmodd.bus.encode kmodd.bus.external kmodd.bus.message
 kmodd.bus.names kmodd.bus.outgoing kmodd.bus.signature kmodd.bus.values
 kmodd.cli kmodd.cli.bus kmodd.cli.bus.client kmodd.cli.bus.manager kmodd.cli.commands kmodd.cli.entry
