@@ -195,25 +195,26 @@ class Survey:
 
     async def _presence(self, look: Look, memory: Memory) -> Presence:
         """Which devices are there that conditions, ``ready`` or modules without their hardware ask for."""
-        askers = {match: set(names) for match, names in self._asked.devices.items()}
-        hinting = {match: set(names) for match, names in askers.items()}
+        asked = self._asked.devices
+        askers = dict(asked)
         for name in await self._without_hardware(memory):
             for alias in self._inventory.infos[name].aliases:
-                hinting.setdefault(DeviceMatch(modalias=alias), set()).add(name)
+                match = DeviceMatch(modalias=alias)
+                askers[match] = askers.get(match, frozenset()) | {name}
         # Nothing tells that a path below /sys appears, but some device does.
         silent = () if all(map(os.path.exists, self._asked.silent)) else (DeviceMatch(),)
         self._deaf = ""
         try:
-            return await self._found(hinting, silent, look)
+            return await self._found(askers, silent, look)
         except KmoddError as error:
-            if hinting.keys() == askers.keys() and not silent:
+            if askers.keys() == asked.keys() and not silent:
                 raise
             # What only tells when to try again must not keep from their pass those that need no device.
             self._deaf = str(error)
-            return await self._found(askers, (), look)
+            return await self._found(asked, (), look)
 
     async def _found(
-        self, askers: Mapping[DeviceMatch, set[ModuleName]], silent: Iterable[DeviceMatch], look: Look
+        self, askers: Mapping[DeviceMatch, frozenset[ModuleName]], silent: Iterable[DeviceMatch], look: Look
     ) -> Presence:
         """Which devices fulfil what is asked, with events of ``silent`` heard as well. Raises FAILED."""
         self._uevents.listen([*askers, *silent])

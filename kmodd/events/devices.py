@@ -77,9 +77,9 @@ def open_udev(sys_root: str = "/sys") -> "Udev":
 class PresentDevices:
     """The index, for one caller at a time."""
 
-    def __init__(self, open_source: Callable[[], DeviceSource] | None = None) -> None:
-        """``open_source`` (udev) is called for each look and scan: libudev contexts are for one thread."""
-        self._open_source = open_source or open_udev
+    def __init__(self, open_source: Callable[[], DeviceSource] = open_udev) -> None:
+        """``open_source`` is called for each look and scan: libudev contexts are for one thread."""
+        self._open_source = open_source
         self._index: dict[DeviceMatch, frozenset[str]] = {}
         self._scanning = False
 

@@ -54,9 +54,10 @@ _IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Waiting(NamedTuple):
-    """The packet of a change, and when it is not to wait any longer for a child (time.monotonic)."""
+    """A change, as it came and decoded, and until when (time.monotonic) it may wait for a child."""
 
     packet: bytes
+    request: Request
     until_s: float
 
 
@@ -114,7 +115,7 @@ class Server:
             if self._free:
                 return None
         elif request.verb in LOGGED:
-            self._waiting.append(_Waiting(packet, time.monotonic() + self._patience_s))
+            self._waiting.append(_Waiting(packet, request, time.monotonic() + self._patience_s))
             return None
         return self._fork(request)
 
@@ -130,8 +131,7 @@ class Server:
     def _start_waiting(self) -> Job | None:
         """As ``_start``, with what waits: to a child that is free, or to a new one when it is time."""
         while self._waiting:
-            packet, until_s = self._waiting[0]
-            request = decode_request(packet)
+            packet, request, until_s = self._waiting[0]
             if not self._give(packet, request.number):
                 now_s = time.monotonic()
                 if until_s > now_s and self._all_at_work(now_s):

@@ -85,6 +85,24 @@ def test_who_hangs_is_given_nothing(sandbox: Sandbox) -> None:
     carry_out(sandbox, scenario)
 
 
+def test_nobody_waits_for_those_that_hang_however_many(sandbox: Sandbox) -> None:
+    names = [f"slow{number}" for number in range(len(os.sched_getaffinity(0)) + 1)]
+    for name in names:
+        sandbox.hang(name)
+
+    async def scenario(client: LoaderClient) -> None:
+        hung = [asyncio.create_task(client.perform(sandbox.write(name))) for name in names]
+        await asyncio.sleep(0)  # they ask first
+        assert not (await client.perform(sandbox.write("easy"))).error
+        assert not any(task.done() for task in hung)
+        readers = [sandbox.release(name) for name in names]
+        assert not any(report.lost for report in await asyncio.gather(*hung))
+        for reader in readers:
+            os.close(reader)
+
+    carry_out(sandbox, scenario)
+
+
 _ONE_PROCESSOR = """
 import os, socket, sys
 sys.path.append(sys.argv[1])
