@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 from functools import lru_cache, partial
+from itertools import compress, repeat
+from operator import ne
 
 from kmodd.bus import names
 from kmodd.bus.edge import Failure, attempt
@@ -41,12 +43,10 @@ def entries(binding: Binding) -> bytes:
 
 def moved(before: Binding, after: Binding) -> list[Property]:
     """Properties that may read otherwise now that the target is another one; those are few, mostly."""
-    old, new = before.target, after.target
-    return [
-        each
-        for each in _all(after)
-        if not each.attribute or getattr(old, each.attribute) != getattr(new, each.attribute)
-    ]
+    attributes = after.interface.attributes
+    old, new = (map(getattr, repeat(each.target), attributes) for each in (before, after))
+    differing = set(compress(attributes, map(ne, old, new)))
+    return [each for each in _all(after) if not each.attribute or each.attribute in differing]
 
 
 def snapshot(binding: Binding, which: Iterable[Property] | None = None) -> dict[str, object]:

@@ -67,7 +67,7 @@ class Signal(NamedTuple):
 class Interface:
     """An interface: its members by name, in the order of introspection. Equal is only itself: no tuple."""
 
-    __slots__ = ("methods", "name", "properties", "signals")
+    __slots__ = ("attributes", "methods", "name", "properties", "signals")
 
     def __init__(
         self,
@@ -80,4 +80,6 @@ class Interface:
         self.name = name
         self.methods = {each.name: each for each in methods}
         self.properties = {each.name: each for each in properties}
+        self.attributes = tuple(dict.fromkeys(each.attribute for each in properties if each.attribute))
+        """Every attribute of a target that a property says it shows."""
         self.signals = {each.name: each for each in signals}

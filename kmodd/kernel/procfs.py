@@ -30,7 +30,8 @@ def parse_modules(text: str, only: Container[ModuleName] | None = None) -> dict[
     """Modules of a /proc/modules text, all or those of ``only``; lines of no kernel are left out."""
     modules = {}
     if only is not None:
-        text = "\n".join(line for line in text.split("\n") if _named(line.partition(" ")[0]) in only)
+        lines = text.split("\n")
+        text = "\n".join(line for line in lines if line.partition(" ")[0].replace("-", "_") in only)
     for name, size, refcount, holders, state, taint in _LINE.findall(text):
         if refcount != "-" and int(refcount) > _REFCOUNT_LIMIT:
             continue
