@@ -8,6 +8,7 @@ import socket
 import time
 from typing import Final, NamedTuple
 
+from kmodd.kernel.intents import process_state
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.operations import LOGGED, carry_out, rehearse
 from kmodd.kernel.tools import Tools
@@ -44,6 +45,19 @@ class Child:
     def may_become_free(self) -> bool:
         """Whether it is given another change if this one goes well."""
         return self._left > 0
+
+    @property
+    def is_asleep(self) -> bool:
+        """Whether it waits for disk, hardware or a lock: it takes no processor, and may do so for long."""
+        try:
+            if process_state(self.pid) == "R":
+                return False
+            self.channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False  # it has gone
+        return False  # it has just said that it is free
 
     def hears_free(self) -> bool:
         """Take what it says on the channel: whether it can be given more."""

@@ -16,7 +16,8 @@ from kmodd.files import write_atomically
 from kmodd.intent import Intent, Note, render
 from kmodd.names import ModuleName, printable
 
-# proc_pid_stat(5): starttime is field 22; the second is a name in parentheses that may hold anything.
+# proc_pid_stat(5): state is field 3, starttime 22; field 2 is a name in parentheses that may hold anything.
+_STATE: Final = 3 - 3
 _START_TICKS: Final = 22 - 3
 
 
@@ -51,11 +52,20 @@ def write_down(note: Note, module: ModuleName, kind: ActionKind, digest: str, op
 
 def start_ticks(pid: int, proc: str = "/proc") -> int:
     """When a process began, in clock ticks since boot: with its number, which it is. Raises OSError: none."""
+    return int(_stat(pid, proc)[_START_TICKS])
+
+
+def process_state(pid: int, proc: str = "/proc") -> str:
+    """What a process does (proc_pid_stat(5)): R runs or could, S and D sleep. Raises OSError: none."""
+    return _stat(pid, proc)[_STATE].decode("ascii")
+
+
+def _stat(pid: int, proc: str) -> list[bytes]:
     with open(f"{proc}/{pid}/stat", "rb", buffering=0) as file:
         fields = file.readall().rpartition(b")")[2].split()
     if len(fields) <= _START_TICKS:
         raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
-    return int(fields[_START_TICKS])
+    return fields
 
 
 def read_boot_id(proc: str) -> str:

@@ -3,10 +3,10 @@
 For every request it has a child that does the one kernel operation and says itself what came of it. So an
 init function that hangs, oopses or is killed costs that child and nothing else. A child whose change went
 well is given the next one if that comes soon, because a fork is dearer than most changes: where there is
-one more at work than there are processors, a change even waits a moment for a child that becomes free. All
-other children end with their answer. The server only forks, hands on, reaps, and says "lost" for a child that
-ended without a word. It ends when the daemon's end of the socket is closed, without waiting for children: one
-may be in a D state that no signal ends.
+one more awake and at work than there are processors, a change even waits a moment for a child that becomes
+free. All other children end with their answer. The server only forks, hands on, reaps, and says "lost" for a
+child that ended without a word. It ends when the daemon's end of the socket is closed, without waiting for
+children: one may be in a D state that no signal ends.
 
 A libkmod context is made for each request (0.2 ms): so modprobe.d and the module tree are never stale, and a
 file in there that hangs or breaks libkmod costs one child too.
@@ -54,26 +54,36 @@ _IGNORED: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Waiting(NamedTuple):
-    """A change, as it came and decoded, and until when (time.monotonic) it may wait for a child."""
+    """A change, as it came and decoded, and since when (time.monotonic) it waits for a child."""
 
     packet: bytes
     request: Request
-    until_s: float
+    since_s: float
 
 
 class Server:
     """Forks, hands on and reaps; children are kept by their pidfd, and by their channel while it is open."""
 
     def __init__(
-        self, daemon: socket.socket, logs: KernelLogs, children_limit: int, patience_s: float = 0
+        self,
+        daemon: socket.socket,
+        logs: KernelLogs,
+        children_limit: int,
+        *,
+        patience_s: float,
+        moment_s: float,
     ) -> None:
-        """``patience_s``: for how long a change waits for one of those that keep all processors busy."""
+        """``patience_s``: for how long a change waits for one of those that keep all processors busy.
+
+        ``moment_s``: after how long it is looked at whether they do, and looked again.
+        """
         self._daemon = daemon
         self._logs = logs
         self._children_limit = children_limit
         self._patience_s = patience_s
+        self._moment_s = moment_s
         self._enough = len(os.sched_getaffinity(0)) + 1
-        """Children at work that keep all processors busy, because one of them mostly waits."""
+        """Children at work that keep all processors busy, because one of them may be about to sleep."""
         self._waiting: deque[_Waiting] = deque()
         self._children: dict[int, Child] = {}
         self._channels: dict[int, Child] = {}
@@ -104,7 +114,9 @@ class Server:
     def _rest_ms(self) -> float | None:
         """After how long there is something to do although nothing has come; None for never."""
         if self._waiting:
-            return max(0.0, self._waiting[0].until_s - time.monotonic()) * 1000
+            waited_s = time.monotonic() - self._waiting[0].since_s
+            look_s = self._moment_s - waited_s if waited_s < self._moment_s else self._moment_s
+            return max(0.0, min(look_s, self._patience_s - waited_s)) * 1000
         return _FREE_MS if len(self._free) > self._spare else None
 
     def _start(self, packet: bytes) -> Job | None:
@@ -115,28 +127,33 @@ class Server:
             if self._free:
                 return None
         elif request.verb in LOGGED:
-            self._waiting.append(_Waiting(packet, request, time.monotonic() + self._patience_s))
+            self._waiting.append(_Waiting(packet, request, time.monotonic()))
             return None
         return self._fork(request)
 
-    def _all_at_work(self, now_s: float) -> bool:
+    def _has_to_wait(self, change: _Waiting) -> bool:
         """Whether one more child would only take a processor from those that will soon be free.
 
-        Who has been at it for longer is not: it sleeps, or hangs.
+        Who has been at it for long may hang, and who sleeps takes none; most sleep for less than a moment.
         """
-        since_s = now_s - self._patience_s
-        soon = [c for c in self._channels.values() if c.may_become_free and c.begun_s > since_s]
+        now_s = time.monotonic()
+        waited_s = now_s - change.since_s
+        if waited_s >= self._patience_s:
+            return False
+        begun_s = now_s - self._patience_s
+        soon = [c for c in self._channels.values() if c.may_become_free and c.begun_s > begun_s]
+        if waited_s >= self._moment_s:
+            soon = [child for child in soon if not child.is_asleep]
         return len(soon) >= self._enough
 
     def _start_waiting(self) -> Job | None:
         """As ``_start``, with what waits: to a child that is free, or to a new one when it is time."""
         while self._waiting:
-            packet, request, until_s = self._waiting[0]
-            if not self._give(packet, request.number):
-                now_s = time.monotonic()
-                if until_s > now_s and self._all_at_work(now_s):
+            change = self._waiting[0]
+            if not self._give(change.packet, change.request.number):
+                if self._has_to_wait(change):
                     return None
-                job = self._fork(request)
+                job = self._fork(change.request)
                 if job is not None:
                     return job
             self._waiting.popleft()
@@ -248,8 +265,9 @@ def main() -> None:
     daemon = socket.socket(fileno=fd)
     logs = KernelLogs(places.kmsg, kmsg_files)
     try:
-        # A fork, with all the pages that a child makes its own, costs about half of what this start did.
-        job = Server(daemon, logs, children_limit, patience_s=time.process_time()).serve()
+        # A fork, with all the pages that a child makes its own, costs about a quarter of what this start did.
+        start_s = time.process_time()
+        job = Server(daemon, logs, children_limit, patience_s=start_s, moment_s=start_s / 4).serve()
         if job is not None:
             job.work(daemon, tools)
     except (BrokenPipeError, ConnectionResetError):

@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -113,16 +114,30 @@ from kmodd.kernel.wire import PACKET_LIMIT, WRITE, Places, encode_request
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 daemon = socket.socket(fileno=int(sys.argv[2]))
 places = Places(sys=sys.argv[3], kmsg=sys.argv[4])
-job = Server(daemon, KernelLogs(places.kmsg), 9, patience_s=600).serve()
+patience_s, moment_s, busy = map(float, sys.argv[5:])
+job = Server(daemon, KernelLogs(places.kmsg), 9, patience_s=patience_s, moment_s=moment_s).serve()
 if job is not None:
+    while job.request.number < busy:
+        pass
     job.work(daemon, Tools(places))
 os._exit(0)
 """
+_FOR_EVER_S = 600.0
 
 
-def test_on_one_processor_changes_wait_for_the_two_children_that_are_there(sandbox: Sandbox) -> None:
+@contextmanager
+def one_processor(
+    sandbox: Sandbox, *, patience_s: float = _FOR_EVER_S, moment_s: float = _FOR_EVER_S, busy: int = 0
+) -> Iterator[tuple[socket.socket, int]]:
+    """A server that has one processor, as the daemon's end of its socket and its pid.
+
+    Children whose first request has a number below ``busy`` run without end.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    root, fd = str(Path(__file__).parents[2]), str(theirs.fileno())
+    ours.settimeout(60)
+    places = (sandbox.roots.sys, sandbox.roots.kmsg)
+    numbers = map(str, (patience_s, moment_s, busy))
+    root = str(Path(__file__).parents[2])
     command = (
         sys.executable,
         "-I",
@@ -130,22 +145,62 @@ def test_on_one_processor_changes_wait_for_the_two_children_that_are_there(sandb
         "-c",
         _ONE_PROCESSOR,
         root,
-        fd,
-        sandbox.roots.sys,
-        sandbox.roots.kmsg,
+        str(theirs.fileno()),
+        *places,
+        *numbers,
     )
     with theirs, subprocess.Popen(command, pass_fds=(theirs.fileno(),)) as server:
         theirs.close()
         with ours:
-            ours.send(encode_request(99, SPARE, {}))  # that child stays when it has nothing to do
-            for number in range(6):
-                body = {"module": MODULE, "parameters": [("easy", str(number))]}
-                ours.send(encode_request(number, WRITE, body))
-            answers = [ours.recv(PACKET_LIMIT) for _ in range(6)]
-            children = children_of(server.pid)
-    assert sorted(int(answer.split()[0]) for answer in answers) == list(range(6))
+            yield ours, server.pid
+
+
+def written(number: int, parameter: str = "easy") -> bytes:
+    """The request to write a parameter."""
+    return encode_request(number, WRITE, {"module": MODULE, "parameters": [(parameter, str(number))]})
+
+
+def answered(server: socket.socket) -> int:
+    """The number of the next answer."""
+    return int(server.recv(PACKET_LIMIT).split()[0])
+
+
+def test_on_one_processor_changes_wait_for_the_two_children_that_are_there(sandbox: Sandbox) -> None:
+    with one_processor(sandbox) as (server, pid):
+        server.send(encode_request(99, SPARE, {}))  # that child stays when it has nothing to do
+        for number in range(6):
+            server.send(written(number))
+        answers = sorted(answered(server) for _ in range(6))
+        children = children_of(pid)
+    assert answers == list(range(6))
     assert 1 <= len(children) <= 2
     assert (sandbox.parameters / "easy").read_text() in set("012345")
+
+
+def test_nobody_waits_for_who_sleeps(sandbox: Sandbox) -> None:
+    names = ("slow0", "slow1", "slow2")
+    for name in names:
+        sandbox.hang(name)
+    with one_processor(sandbox, moment_s=0.01) as (server, _):
+        for number, name in enumerate(names):
+            server.send(written(number, name))
+        server.send(written(3))
+        assert answered(server) == 3
+        readers = [sandbox.release(name) for name in names]
+        assert sorted(answered(server) for _ in names) == [0, 1, 2]
+        for reader in readers:
+            os.close(reader)
+
+
+def test_nobody_waits_for_ever_for_who_runs(sandbox: Sandbox) -> None:
+    with one_processor(sandbox, patience_s=0.1, busy=2) as (server, pid):
+        try:
+            for number in range(3):
+                server.send(written(number))
+            assert answered(server) == 2
+        finally:
+            for child in children_of(pid):
+                os.kill(child, signal.SIGKILL)
 
 
 def test_who_asks_something_has_a_child_of_its_own(sandbox: Sandbox) -> None:
