@@ -10,6 +10,7 @@ from bench.measurements import (
     hotplug,
     idle,
     many,
+    many_asleep,
     many_on_two,
     memory,
     no_op_pass,
@@ -44,6 +45,12 @@ MEASUREMENTS = (
     Measurement("many", "50 modules with all that they need into the kernel", 5, InGuest(many.measure)),
     Measurement(
         "many-on-two", "the same on two processors, Debian's kernel", 5, InVirtualMachine(many_on_two.measure)
+    ),
+    Measurement(
+        "many-asleep",
+        "50 modules whose init sleeps, on two processors",
+        3,
+        InVirtualMachine(many_asleep.measure),
     ),
     Measurement("hotplug", "a device plugged in until its module is live", 9, InGuest(hotplug.measure)),
     Measurement("storm", "10,000 uevents", 3, InGuest(storm.measure)),

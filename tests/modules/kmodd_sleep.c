@@ -4,12 +4,17 @@
  * parameters can be reached while either of them runs.
  */
 #include <linux/completion.h>
+#include <linux/delay.h>
 #include <linux/module.h>
 #include "kmodd_sleep.h"
 
 static int init_seconds;
 module_param(init_seconds, int, 0444);
 MODULE_PARM_DESC(init_seconds, "how long init sleeps; negative: until wake is written");
+
+static unsigned int init_ms;
+module_param(init_ms, uint, 0444);
+MODULE_PARM_DESC(init_ms, "how many milliseconds init sleeps before that; nothing ends them early");
 
 static int exit_seconds;
 module_param(exit_seconds, int, 0644);
@@ -49,6 +54,7 @@ static void sleep_for(int seconds)
 
 static int __init kmodd_sleep_init(void)
 {
+	msleep(init_ms);
 	sleep_for(init_seconds);
 	return result;
 }
