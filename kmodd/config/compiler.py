@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Callable
 
 from kmodd.config.catalog import read_catalog
 from kmodd.config.layers import scan
@@ -28,11 +29,15 @@ _TIMEOUT_S = 120.0
 _MAX_OUTPUT = 4096
 
 
-async def load_catalog(paths: ConfigPaths) -> Catalog:
-    """The catalog of the files as they are now; raises COMPILER_LOST, STATE_NOT_WRITABLE. Blocks no loop."""
+async def load_catalog(paths: ConfigPaths, changed: Callable[[], None] = lambda: None) -> Catalog:
+    """The catalog of the files as they are now; raises COMPILER_LOST, STATE_NOT_WRITABLE. Blocks no loop.
+
+    ``changed`` is called before files are compiled that differ from the cached catalog's.
+    """
     cached = await asyncio.to_thread(_current, paths)
     if cached is not None:
         return cached
+    changed()
     await _compile(paths)
     catalog = await asyncio.to_thread(read_catalog, paths.catalog)
     if catalog is None:

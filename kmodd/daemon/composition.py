@@ -193,7 +193,8 @@ class Daemon:
         self._report(summary(self.reconciler.snapshot))
 
     async def _compile(self) -> Catalog:
-        return await self._checkpoints.compiled(lambda: load_catalog(self._places.config))
+        paths, prepare_loader = self._places.config, self._loader.prepare
+        return await self._checkpoints.compiled(lambda: load_catalog(paths, changed=prepare_loader))
 
     def _executor_changed(self) -> None:
         self._trigger.notify(Look(retry=True), gather=not self._executor.idle)

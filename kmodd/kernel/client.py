@@ -2,6 +2,7 @@
 
 import asyncio
 import errno
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
@@ -90,6 +91,13 @@ class LoaderClient:
             with suppress(KmoddError, OSError):  # who wants a change will hear of it
                 self._running().tell(SPARE)
                 self._has_spare = True
+
+    def prepare(self) -> None:
+        """Something will be asked before long: start the loader where there is a processor for it."""
+        if not self.pid and len(os.sched_getaffinity(0)) > 1:
+            with suppress(KmoddError, OSError):  # who asks will hear of it
+                self._running()
+                self._rest_later()
 
     async def perform(self, request: Request, note: Note | None = None) -> Report:
         """Carry out ``request`` after writing down its intent; the report is a claim, to be verified.

@@ -398,6 +398,37 @@ def test_a_loader_without_work_ends_unless_some_is_expected(
     carry_out(sandbox, scenario)
 
 
+@pytest.mark.parametrize("processors", [1, 2])
+def test_a_loader_is_prepared_where_there_is_a_processor_for_it(
+    processors: int, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(processors)))
+
+    async def whole() -> None:
+        client = LoaderClient(sandbox.roots)
+        client.prepare()
+        prepared = client.pid
+        assert bool(prepared) == (processors > 1)
+        assert not (await client.perform(sandbox.write("easy"))).error
+        assert processors == 1 or client.pid == prepared
+        await client.close()
+
+    asyncio.run(whole())
+
+
+def test_a_loader_that_was_prepared_in_vain_ends(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(client_module, "_IDLE_S", 0.0)
+
+    async def whole() -> None:
+        client = LoaderClient(sandbox.roots)
+        client.prepare()
+        await ended(client.pid)
+        await client.close()
+
+    asyncio.run(whole())
+
+
 def test_a_loader_at_work_does_not_end(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
     sandbox.hang("slow")
     monkeypatch.setattr(client_module, "_IDLE_S", 0)

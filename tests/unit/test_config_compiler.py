@@ -76,6 +76,21 @@ def test_a_child_compiles_what_is_new_and_nothing_what_is_not(
     assert started.qsize() == 2
 
 
+def test_who_wants_to_know_hears_of_changed_files_before_they_are_compiled(
+    paths: ConfigPaths, started: "asyncio.Queue[Process]"
+) -> None:
+    compiled = list[int]()
+
+    def changed() -> None:
+        compiled.append(started.qsize())
+
+    for text in ("[module.loop]\n", "[module.nvme]\n"):
+        drop(paths.directories[0], "10.toml", text)
+        for _ in range(2):
+            asyncio.run(load_catalog(paths, changed))
+    assert compiled == [0, 1]
+
+
 def test_bad_files_are_no_failure(paths: ConfigPaths) -> None:
     drop(paths.directories[0], "10.toml", "[")
     assert [issue.code for issue in _load(paths).issues] == ["syntax", "left-out"]
