@@ -57,16 +57,20 @@ def _pending(condition: Condition, gap: Verdict, why: str, blockers: tuple[str, 
 
 
 def _chain(draft: Draft, name: ModuleName) -> list[ModuleName]:
-    """``name`` and all that hold it, directly or not, each after those that hold it itself."""
+    """``name`` and all that hold it, directly or not, each after those that hold it itself.
+
+    A list of modules that was read in two pieces may say anything, circles too.
+    """
     found: list[ModuleName] = []
+    entered = {name}
 
     def visit(module: ModuleName) -> None:
         seen = draft.observed.get(module)
         for holder in seen.holders if seen else ():
-            if holder not in found and holder != module:
+            if holder not in entered:
+                entered.add(holder)
                 visit(holder)
-        if module not in found:
-            found.append(module)
+        found.append(module)
 
     visit(name)
     return found
@@ -76,7 +80,7 @@ def _blockers(draft: Draft, name: ModuleName) -> tuple[str, ...]:
     """What keeps one module of the chain from being taken out for a moment."""
     seen = draft.observed.get(name)
     if seen is None:
-        return ()
+        return (f"{name} (it comes or goes at this moment)",)
     why = _untouchable(draft, seen)
     return (f"{name} ({why})",) if why else (*references(draft, seen), *at_work(draft, seen))
 

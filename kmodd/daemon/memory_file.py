@@ -15,6 +15,7 @@ from typing import Any, Final, NamedTuple
 from kmodd.action import ActionKind
 from kmodd.core.memory import Crash, LoadRecord
 from kmodd.files import write_atomically
+from kmodd.kernel.reading import read_regular
 from kmodd.model import Parameter
 from kmodd.names import ModuleName, is_module_name
 from kmodd.shown import Stage
@@ -22,6 +23,7 @@ from kmodd.shown import Stage
 FORMAT: Final = 3
 _MOST: Final = (1 << 63) - 1
 _MOST_LINES: Final = 256
+_MOST_BYTES: Final = 64 << 20
 _DAMAGE: Final = (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError)
 
 
@@ -51,7 +53,7 @@ class MemoryFile:
         # Whatever the document is worth: the next one covers all of them.
         self._last = max((number for number, _ in lines), default=0)
         try:
-            document = json.loads(self._path.read_bytes())
+            document = json.loads(read_regular(self._path, _MOST_BYTES) or b"")
             if document["format"] != FORMAT:
                 return Kept()
             # An older kmodd knows of no lines, so they were there before its document.
@@ -108,11 +110,8 @@ class MemoryFile:
 
     def _read_lines(self) -> list[tuple[int, Any]]:
         """The number of each line, and what it says of loads."""
-        text = b""
-        with suppress(OSError):
-            text = self._lines.read_bytes()
         lines = []
-        for line in text.split(b"\n"):
+        for line in (read_regular(self._lines, _MOST_BYTES) or b"").split(b"\n"):
             with suppress(*_DAMAGE):
                 row = json.loads(line)
                 lines.append((_number(row["line"]), row["loads"]))

@@ -225,3 +225,9 @@ def test_a_document_of_before_there_were_lines_is_read(path: Path) -> None:
     del document["lines"]
     path.write_text(json.dumps(document))
     assert MemoryFile(path).read().loads == {A: record(1)}
+
+
+def test_what_is_no_regular_file_is_not_waited_for(path: Path, lines: Path) -> None:
+    for each in (path, lines):
+        os.mkfifo(each)
+    assert MemoryFile(path).read() == Kept()
