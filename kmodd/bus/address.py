@@ -1,10 +1,15 @@
 """Where the bus is. For the daemon and for the tool, so nothing of asyncio in here."""
 
+from __future__ import annotations
+
 import os
-from collections.abc import Mapping
 
 from kmodd.bus.names import SYSTEM_BUS
 from kmodd.errors import ErrorKind, KmoddError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def system_bus(environment: Mapping[str, str]) -> str:

@@ -1,15 +1,21 @@
 """kmoddctl(1): the command line, the exit status, and the one place where an error becomes a sentence."""
 
+from __future__ import annotations
+
 import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
 from importlib import import_module
-from types import SimpleNamespace
 
 from kmodd.cli import INTERRUPTED, usual
-from kmodd.cli.terminal.output import Output, style_of
+from kmodd.cli.terminal.output import Options, Output, style_of
 from kmodd.errors import ErrorKind, KmoddError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    _Function = Callable[[Options, Output], int]
 
 PIPE_CLOSED = 128 + 13
 """As a shell reports SIGPIPE (signal(7))."""
@@ -17,7 +23,6 @@ PIPE_CLOSED = 128 + 13
 _STDOUT = 1
 FORMATS = ("json", "dot", "svg", "sarif")
 """Options that say how the output is to be written, one at a time."""
-_Function = Callable[[SimpleNamespace, Output], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,7 +61,7 @@ def _run(arguments: Sequence[str]) -> int:
     return status
 
 
-def _parsed(arguments: Sequence[str]) -> SimpleNamespace:
+def _parsed(arguments: Sequence[str]) -> Options:
     options = usual.read(arguments)
     if options is None:
         from kmodd.cli.parser import interpreted  # noqa: PLC0415  seldom needed, and dear
@@ -66,7 +71,7 @@ def _parsed(arguments: Sequence[str]) -> SimpleNamespace:
     return options
 
 
-def _refuse_two_formats(options: SimpleNamespace) -> None:
+def _refuse_two_formats(options: Options) -> None:
     """Raises INVALID_ARGUMENT; --json may stand before the command, where no group of argparse sees it."""
     wanted = [f"--{name}" for name in FORMATS if getattr(options, name, False)]
     if len(wanted) > 1:
