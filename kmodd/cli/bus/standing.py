@@ -6,11 +6,10 @@ later kmodd has brought is shown as well. What no answer tells, such as a column
 
 from __future__ import annotations
 
-import os
-
 from kmodd.bus import names
 from kmodd.bus.address import system_bus
 from kmodd.cli.bus.client import Client, Question
+from kmodd.cli.environment import environment
 from kmodd.record import Record
 
 TYPE_CHECKING = False
@@ -130,7 +129,7 @@ def ask() -> Standing:
 
 def connected() -> Client:
     """A connection to that bus; raises NO_BUS."""
-    return Client(system_bus(os.environ))
+    return Client(system_bus(environment()))
 
 
 def known(values: Mapping[str, Any], wires: Mapping[str, Wire]) -> dict[str, Any]:
