@@ -1,10 +1,16 @@
 """Canonical module names. ``-`` and ``_`` are one letter to the kernel and to libkmod; here it is ``_``."""
 
-from typing import Final, NewType
+from __future__ import annotations
 
 from kmodd.errors import ErrorKind, KmoddError
 
-ModuleName = NewType("ModuleName", str)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, NewType
+
+    ModuleName = NewType("ModuleName", str)
+else:
+    ModuleName = str
 
 LOADER: Final = "kmodd-loader"
 """Name of the loader's processes (prctl(2), PR_SET_NAME), and so in lockdown's lines in the kernel's log."""

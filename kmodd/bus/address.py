@@ -1,10 +1,15 @@
 """Where the bus is. For the daemon and for the tool, so nothing of asyncio in here."""
 
-import os
-from collections.abc import Mapping
+from __future__ import annotations
+
+import sys
 
 from kmodd.bus.names import SYSTEM_BUS
 from kmodd.errors import ErrorKind, KmoddError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 def system_bus(environment: Mapping[str, str]) -> str:
@@ -36,8 +41,13 @@ def socket_names(address: str) -> tuple[bytes, ...]:
 
 def _unescaped(text: str) -> bytes:
     if "%" not in text:
-        return os.fsencode(text)
+        return _bytes(text)
     # Seldom needed, and dear.
     import re  # noqa: PLC0415
 
-    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda escape: bytes.fromhex(escape[1].decode()), os.fsencode(text))
+    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda escape: bytes.fromhex(escape[1].decode()), _bytes(text))
+
+
+def _bytes(text: str) -> bytes:
+    """As os.fsencode(), without os."""
+    return text.encode(sys.getfilesystemencoding(), "surrogateescape")

@@ -13,7 +13,7 @@ from kmodd.bus.encode import encode
 from kmodd.bus.message import CALL, ERROR, RETURN, Message, WireError
 from kmodd.bus.opening import open_socket
 from kmodd.bus.transport import Transport
-from kmodd.errors import ErrorKind, KmoddError
+from kmodd.errors import ErrorKind, KmoddError, kind_of_bus_name
 from kmodd.names import printable
 
 CONNECT_TIMEOUT_S = 10.0
@@ -29,7 +29,7 @@ class RemoteError(KmoddError):
     """Raised by a call that was answered with an error; ``name`` is its D-Bus name."""
 
     def __init__(self, name: str, text: str) -> None:
-        super().__init__(ErrorKind.of_bus_name(name), text or name)
+        super().__init__(kind_of_bus_name(name), text or name)
         self.name = name
 
 

@@ -1,11 +1,17 @@
 """From bytes to messages: frames out of a stream, headers out of frames. Bodies stay bytes until wanted."""
 
-import struct
-from functools import lru_cache
-from typing import Any, NamedTuple
+from __future__ import annotations
 
+import struct
+
+from kmodd.bus.kept import kept
 from kmodd.bus.message import CALL, Message, WireError
 from kmodd.bus.values import decode_values
+from kmodd.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FIXED_BYTES = 16
 MAX_FIELDS_BYTES = 64 * 1024
@@ -33,7 +39,7 @@ _FIELDS = {
 }
 
 
-class Frame(NamedTuple):
+class Frame(Record):
     """One message as bytes; ``cut`` when its body was over the limit and left out."""
 
     data: bytes
@@ -128,7 +134,7 @@ def _header_fields(data: bytes, little: bool) -> tuple[Any, ...]:
     return tuple(found.get(name, 0 if kind == "u" else "") for name, kind in _FIELDS.values())
 
 
-@lru_cache(maxsize=512)
+@kept(512)
 def _kept_fields(data: bytes, little: bool) -> tuple[Any, ...]:
     """As _header_fields: a client that repeats a call repeats its header but for the serial number."""
     return _header_fields(data, little)

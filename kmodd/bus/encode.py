@@ -4,17 +4,22 @@ dbus_next's marshaller walks and verifies every value and is several times slowe
 connection for is refused here: NUL and lone surrogates in strings, wrong object paths, oversized arrays.
 """
 
-import struct
-from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
-from typing import Any
+from __future__ import annotations
 
+import struct
+
+from kmodd.bus.kept import kept
 from kmodd.bus.message import Variant, WireError
 from kmodd.bus.signature import split_signature, types_in
 from kmodd.names import is_ascii_word
 
-Encoder = Callable[[bytearray, Any], None]
-"""Appends a value to a body. The buffer begins where the body does: alignment counts from there."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
+
+    Encoder = Callable[[bytearray, Any], None]
+    """Appends a value to a body. The buffer begins where the body does: alignment counts from there."""
 
 PAD = tuple(bytes(count) for count in range(8))
 MAX_ARRAY_BYTES = 64 * 1024 * 1024
@@ -40,7 +45,7 @@ def encode_into(out: bytearray, signature: str, values: Sequence[Any]) -> None:
         raise WireError(f"a value does not fit {signature!r}: {error}") from error
 
 
-@lru_cache(maxsize=512)
+@kept(512)
 def _encoders(signature: str) -> tuple[Encoder, ...]:
     return tuple(map(_encoder, split_signature(signature)))
 
@@ -50,7 +55,7 @@ def _inner(signature: str) -> tuple[Encoder, ...]:
     return tuple(map(_encoder, types_in(signature)))
 
 
-@lru_cache(maxsize=512)
+@kept(512)
 def _encoder(kind: str) -> Encoder:
     """Encoder of one single complete type."""
     if kind in _NUMBERS:

@@ -1,6 +1,12 @@
 """A message as it stands on the wire: header fields decoded, body still bytes (D-Bus specification)."""
 
-from typing import Any, NamedTuple
+from __future__ import annotations
+
+from kmodd.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 CALL, RETURN, ERROR, SIGNAL = 1, 2, 3, 4
 NO_REPLY_EXPECTED = 1
@@ -20,14 +26,14 @@ class CallError(Exception):
         self.text = text
 
 
-class Variant(NamedTuple):
+class Variant(Record):
     """A value with its signature (D-Bus type ``v``)."""
 
     signature: str
     value: Any
 
 
-class Message(NamedTuple):
+class Message(Record):
     """A received message; a header field that was absent is "" or 0. A tuple: made for every message."""
 
     kind: int

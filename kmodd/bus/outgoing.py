@@ -1,9 +1,11 @@
 """Messages that kmodd sends, as bytes; the bodies come encoded."""
 
+from __future__ import annotations
+
 import struct
-from functools import lru_cache
 
 from kmodd.bus.encode import PAD, encode
+from kmodd.bus.kept import kept
 from kmodd.bus.message import CALL, ERROR, NO_REPLY_EXPECTED, RETURN, SIGNAL, Message
 
 _FIXED = struct.Struct("<BBBBIII")
@@ -48,7 +50,7 @@ def _answers(call: Message) -> tuple[bytes, ...]:
     return (reply_serial, _field(6, "s", call.sender)) if call.sender else (reply_serial,)
 
 
-@lru_cache(maxsize=1024)
+@kept(1024)
 def _field(code: int, kind: str, value: str) -> bytes:
     """A header field (``(yv)``), which begins at a multiple of 8."""
     return bytes((code, 1, ord(kind), 0)) + encode(kind, (value,))

@@ -1,9 +1,13 @@
 """Signatures of D-Bus, cut into single complete types. Whether a stranger's is one at all, dbus_next says."""
 
-from collections.abc import Callable
-from functools import lru_cache
+from __future__ import annotations
 
+from kmodd.bus.kept import kept
 from kmodd.bus.message import WireError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OWN = frozenset(
     (
@@ -15,7 +19,7 @@ OWN = frozenset(
 """What kmodd and its tool say and expect to hear: who meets only these does without dbus_next."""
 
 
-@lru_cache(maxsize=256)
+@kept(256)
 def split_signature(signature: str) -> tuple[str, ...]:
     """Single complete types of ``signature``; raises WireError."""
     if signature not in OWN and not _is_signature()(signature):
@@ -29,7 +33,7 @@ def prepare() -> None:
 
 
 def _is_signature() -> Callable[[str], bool]:
-    # Its import is a fifth of kmoddctl status, and a tenth of the daemon's start.
+    # Its import is a tenth of the daemon's start, and would be a third of kmoddctl status.
     from kmodd.bus.library import is_signature  # noqa: PLC0415
 
     return is_signature

@@ -3,16 +3,21 @@
 The bytes may be anybody's: what is read lies within them, or reading ends with an error.
 """
 
-import struct
-from collections.abc import Callable
-from functools import lru_cache, partial
-from typing import Any
+from __future__ import annotations
 
+import struct
+
+from kmodd.bus.kept import kept
 from kmodd.bus.message import Variant, WireError
 from kmodd.bus.signature import split_signature, types_in
 
-Decoder = Callable[[bytes, int], tuple[Any, int]]
-"""The value at an offset that is not yet aligned, and where it ends."""
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Decoder = Callable[[bytes, int], tuple[Any, int]]
+    """The value at an offset that is not yet aligned, and where it ends."""
 
 # Type -> struct format; the size is the alignment (D-Bus specification, Summary of types).
 _NUMBERS = {"y": "B", "n": "h", "q": "H", "i": "i", "u": "I", "x": "q", "t": "Q", "d": "d", "h": "I"}
@@ -35,23 +40,23 @@ def decode_values(
     return tuple(values), end
 
 
-@lru_cache(maxsize=256)
+@kept(256)
 def _decoders(signature: str, little: bool) -> tuple[Decoder, ...]:
     return tuple(_decoder(kind, little) for kind in split_signature(signature))
 
 
-@lru_cache(maxsize=256)
+@kept(256)
 def _decoder(kind: str, little: bool) -> Decoder:
     """Decoder of one single complete type."""
     if kind in _NUMBERS:
         return _number(_NUMBERS[kind], little)
     if kind in _COUNTED:
-        return partial(_COUNTED[kind], _U32[little])
+        return _COUNTED[kind](_U32[little])
     if kind.startswith("a"):
         return _array(kind, little)
     if kind.startswith("("):
-        return partial(_struct, _inner(kind, little))
-    return partial(_variant, little) if kind == "v" else _signature
+        return _struct(_inner(kind, little))
+    return _variant(little) if kind == "v" else _signature
 
 
 def _inner(kind: str, little: bool) -> tuple[Decoder, ...]:
@@ -78,14 +83,27 @@ def _number(code: str, little: bool) -> Decoder:
     return decode
 
 
-def _boolean(u32: struct.Struct, data: bytes, at: int) -> tuple[bool, int]:
-    at += -at & 3
-    return u32.unpack_from(data, at)[0] != 0, at + 4
+def _boolean(u32: struct.Struct) -> Decoder:
+    def decode(data: bytes, at: int) -> tuple[bool, int]:
+        at += -at & 3
+        return u32.unpack_from(data, at)[0] != 0, at + 4
+
+    return decode
 
 
-def _string(u32: struct.Struct, data: bytes, at: int) -> tuple[str, int]:
-    content, end = _bytes(u32, data, at)
-    return content.decode(), _after_nul(data, end)
+def _string(u32: struct.Struct) -> Decoder:
+    unpack = u32.unpack_from
+
+    # In one piece, because of most answers that is most of the work.
+    def decode(data: bytes, at: int) -> tuple[str, int]:
+        at += -at & 3
+        begin = at + 4
+        end: int = begin + unpack(data, at)[0]
+        if data[end]:
+            raise WireError("a text does not end with NUL")
+        return data[begin:end].decode(), end + 1
+
+    return decode
 
 
 def _signature(data: bytes, at: int) -> tuple[str, int]:
@@ -99,29 +117,40 @@ def _after_nul(data: bytes, at: int) -> int:
     return at + 1
 
 
-def _variant(little: bool, data: bytes, at: int) -> tuple[Variant, int]:
-    signature, at = _signature(data, at)
-    (decode,) = _decoders(signature, little)
-    value, at = decode(data, at)
-    return Variant(signature, value), at
+def _variant(little: bool) -> Decoder:
+    def decode(data: bytes, at: int) -> tuple[Variant, int]:
+        signature, at = _signature(data, at)
+        (decode_content,) = _decoders(signature, little)
+        value, at = decode_content(data, at)
+        return Variant(signature, value), at
+
+    return decode
 
 
-def _struct(inner: tuple[Decoder, ...], data: bytes, at: int) -> tuple[list[Any], int]:
-    return _in_turn(inner, data, at + (-at & 7))
+def _struct(inner: tuple[Decoder, ...]) -> Decoder:
+    def decode(data: bytes, at: int) -> tuple[list[Any], int]:
+        return _in_turn(inner, data, at + (-at & 7))
+
+    return decode
 
 
-def _bytes(u32: struct.Struct, data: bytes, at: int) -> tuple[bytes, int]:
-    at += -at & 3
-    begin = at + 4
-    end: int = begin + u32.unpack_from(data, at)[0]
-    if end > len(data):
-        raise WireError("what has a length is cut off")
-    return data[begin:end], end
+def _bytes(u32: struct.Struct) -> Decoder:
+    unpack = u32.unpack_from
+
+    def decode(data: bytes, at: int) -> tuple[bytes, int]:
+        at += -at & 3
+        begin = at + 4
+        end: int = begin + unpack(data, at)[0]
+        if end > len(data):
+            raise WireError("what has a length is cut off")
+        return data[begin:end], end
+
+    return decode
 
 
 def _array(kind: str, little: bool) -> Decoder:
     is_dictionary = kind[1] == "{"
-    element = partial(_struct, _inner(kind[1:], little)) if is_dictionary else _decoder(kind[1:], little)
+    element = _struct(_inner(kind[1:], little)) if is_dictionary else _decoder(kind[1:], little)
     u32, mask = _U32[little], 7 if kind[1] in _ALIGNED_TO_8 else 0
 
     def decode(data: bytes, at: int) -> tuple[Any, int]:
@@ -143,7 +172,7 @@ def _array(kind: str, little: bool) -> Decoder:
     return decode
 
 
-_COUNTED: dict[str, Callable[[struct.Struct, bytes, int], tuple[Any, int]]] = {
+_COUNTED: dict[str, Callable[[struct.Struct], Decoder]] = {
     "b": _boolean,
     "s": _string,
     "o": _string,

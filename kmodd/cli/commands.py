@@ -5,11 +5,14 @@ only asks the daemon, ``change`` changes something, ``offline`` needs no daemon.
 way to the daemon, and ``terminal``, how answers are written.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from __future__ import annotations
 
+from kmodd.record import Record
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from collections.abc import Callable
+    from typing import Any, Protocol
 
     class Group(Protocol):
         """Takes arguments."""
@@ -27,7 +30,7 @@ if TYPE_CHECKING:
 DEFAULT = "status"
 
 
-class Command(NamedTuple):
+class Command(Record):
     """A command; its function, in a module below ``kmodd.cli``, takes options and Output; the exit status."""
 
     name: str
@@ -37,26 +40,26 @@ class Command(NamedTuple):
     arguments: Callable[..., None]
 
 
-def _nothing(_parser: "Parser") -> None:
+def _nothing(_parser: Parser) -> None:
     """For a command that takes no arguments."""
 
 
-def _optional_module(parser: "Parser") -> None:
+def _optional_module(parser: Parser) -> None:
     parser.add_argument("module", nargs="?", metavar="MODULE", help="everything about this module")
     parser.add_argument("--all", action="store_true", help="list what is as declared, too")
 
 
-def _module_and_key(parser: "Parser") -> None:
+def _module_and_key(parser: Parser) -> None:
     parser.add_argument("module", metavar="MODULE")
     parser.add_argument("key", nargs="?", metavar="KEY", help="only this key, or the keys of this table")
 
 
-def _target(parser: "Parser") -> None:
+def _target(parser: Parser) -> None:
     parser.add_argument("--root", metavar="DIR", help="the system below this directory, not this one")
     parser.add_argument("--kernel", metavar="RELEASE", help="the kernel whose modules count")
 
 
-def _files(parser: "Parser") -> None:
+def _files(parser: Parser) -> None:
     parser.add_argument(
         "files", nargs="*", metavar="FILE", help="file or directory; without any, what is configured"
     )
@@ -65,44 +68,44 @@ def _files(parser: "Parser") -> None:
     _target(parser)
 
 
-def _plan(parser: "Parser") -> None:
+def _plan(parser: Parser) -> None:
     parser.add_argument("--offline", action="store_true", help="plan from files, without a daemon")
     _target(parser)
 
 
-def _import(parser: "Parser") -> None:
+def _import(parser: Parser) -> None:
     parser.add_argument(
         "--output", metavar="DIR", default="-", help="write files there; - prints, as without it"
     )
     _target(parser)
 
 
-def _svg(parser: "Parser") -> None:
+def _svg(parser: Parser) -> None:
     parser.add_argument("--svg", action="store_true", help="draw a picture (SVG)")
 
 
-def _graph(parser: "Parser") -> None:
+def _graph(parser: Parser) -> None:
     parser.add_argument("--dot", action="store_true", help="write a graph for dot(1)")
     _svg(parser)
 
 
-def _module(parser: "Parser") -> None:
+def _module(parser: Parser) -> None:
     parser.add_argument("module", metavar="MODULE")
 
 
-def _lasting(parser: "Parser") -> None:
+def _lasting(parser: Parser) -> None:
     """Until when it is wanted."""
     until = parser.add_mutually_exclusive_group()
     until.add_argument("--runtime", action="store_true", help="until the next boot (as without an option)")
     until.add_argument("--persistent", action="store_true", help="by a file in /etc/kmodd.d, for root")
 
 
-def _module_wanted(parser: "Parser") -> None:
+def _module_wanted(parser: Parser) -> None:
     _module(parser)
     _lasting(parser)
 
 
-def _module_and_parameters(parser: "Parser") -> None:
+def _module_and_parameters(parser: Parser) -> None:
     _module(parser)
     parser.add_argument(
         "assignments", nargs="+", metavar="PARAM=VALUE", help="a parameter, and the text that the kernel gets"
@@ -110,7 +113,7 @@ def _module_and_parameters(parser: "Parser") -> None:
     _lasting(parser)
 
 
-def _trial(parser: "Parser") -> None:
+def _trial(parser: Parser) -> None:
     parser.add_argument("files", nargs="+", metavar="FILE", help="drop-ins to try")
     parser.add_argument(
         "--timeout", type=_seconds, default=60, metavar="SECONDS", help="when all is taken back (60)"
@@ -126,7 +129,7 @@ def _seconds(text: str) -> int:
     return int(text)
 
 
-def _kind_of_file(parser: "Parser") -> None:
+def _kind_of_file(parser: Parser) -> None:
     kinds = ("kmodd.d", "kmodd.toml")
     parser.add_argument(
         "kind", nargs="?", metavar="KIND", choices=kinds, default=kinds[0], help=f"{kinds[0]} or {kinds[1]}"

@@ -1,29 +1,36 @@
 """kmoddctl(1): the command line, the exit status, and the one place where an error becomes a sentence."""
 
+from __future__ import annotations
+
 import gc
-import os
+import posix
 import sys
-from collections.abc import Callable, Sequence
 from importlib import import_module
-from types import SimpleNamespace
 
 from kmodd.cli import INTERRUPTED, usual
-from kmodd.cli.terminal.output import Output, style_of
+from kmodd.cli.environment import environment
+from kmodd.cli.terminal.output import Options, Output, style_of
 from kmodd.errors import ErrorKind, KmoddError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    _Function = Callable[[Options, Output], int]
 
 PIPE_CLOSED = 128 + 13
 """As a shell reports SIGPIPE (signal(7))."""
 
 _STDOUT = 1
+_NOTHING = "/dev/null"
 FORMATS = ("json", "dot", "svg", "sarif")
 """Options that say how the output is to be written, one at a time."""
-_Function = Callable[[SimpleNamespace, Output], int]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command; the exit status (kmoddctl(1))."""
     if sys.stderr is None:  # closed by whoever started it, who wants the exit status all the same
-        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  to the end of the process
+        sys.stderr = open(_NOTHING, "w", encoding="utf-8")  # noqa: SIM115  to the end of the process
     try:
         return _run(sys.argv[1:] if arguments is None else arguments)
     except KmoddError as error:
@@ -43,10 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     options = _parsed(arguments)
     # A closed one is told before anything is done: the interpreter has no stdout then.
-    os.fstat(_STDOUT)
+    posix.fstat(_STDOUT)
     # What the encoding of the terminal lacks is escaped, too.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    output = Output(sys.stdout, style_of(sys.stdout, os.environ), options.json)
+    output = Output(sys.stdout, style_of(sys.stdout, environment()), options.json)
     function: _Function = getattr(import_module(f"kmodd.cli.{options.module_name}"), options.function)
     # What was imported stays: looking for garbage in it takes longer than most commands.
     gc.freeze()
@@ -56,7 +63,7 @@ def _run(arguments: Sequence[str]) -> int:
     return status
 
 
-def _parsed(arguments: Sequence[str]) -> SimpleNamespace:
+def _parsed(arguments: Sequence[str]) -> Options:
     options = usual.read(arguments)
     if options is None:
         from kmodd.cli.parser import interpreted  # noqa: PLC0415  seldom needed, and dear
@@ -66,7 +73,7 @@ def _parsed(arguments: Sequence[str]) -> SimpleNamespace:
     return options
 
 
-def _refuse_two_formats(options: SimpleNamespace) -> None:
+def _refuse_two_formats(options: Options) -> None:
     """Raises INVALID_ARGUMENT; --json may stand before the command, where no group of argparse sees it."""
     wanted = [f"--{name}" for name in FORMATS if getattr(options, name, False)]
     if len(wanted) > 1:
@@ -76,7 +83,7 @@ def _refuse_two_formats(options: SimpleNamespace) -> None:
 
 def _discard_output() -> None:
     """Let nothing that is left in the buffer raise once more at exit."""
-    descriptor = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+    descriptor = posix.open(_NOTHING, posix.O_WRONLY | posix.O_CLOEXEC)
     if descriptor != _STDOUT:
-        os.dup2(descriptor, _STDOUT)
-        os.close(descriptor)
+        posix.dup2(descriptor, _STDOUT)
+        posix.close(descriptor)

@@ -5,17 +5,17 @@ Imported for lines that ``kmodd.cli.usual`` leaves to it.
 
 from argparse import SUPPRESS, ArgumentParser
 from collections.abc import Sequence
-from types import SimpleNamespace
 
 from kmodd import __version__
 from kmodd.cli.commands import COMMANDS, DEFAULT
+from kmodd.cli.terminal.output import Options
 
 
-def interpreted(line: Sequence[str]) -> SimpleNamespace:
+def interpreted(line: Sequence[str]) -> Options:
     """What any line says; ends the process for --help, --version and what is wrong."""
     whole = parser()
-    options = whole.parse_args(line, SimpleNamespace())
-    return options if options.command else whole.parse_args([*line, DEFAULT], SimpleNamespace())
+    options = whole.parse_args(line, Options())
+    return options if options.command else whole.parse_args([*line, DEFAULT], Options())
 
 
 def parser() -> ArgumentParser:

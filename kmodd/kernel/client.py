@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final
 
-from kmodd.errors import ErrorKind, KmoddError
+from kmodd.errors import KINDS, ErrorKind, KmoddError
 from kmodd.intent import Note
 from kmodd.kernel.attribution import Crowd, without_others
 from kmodd.kernel.process import LoaderProcess, Lost
@@ -273,5 +273,5 @@ def _checked(answer: Answer) -> Answer:
     """``answer``, or the error that it carries."""
     failure = answer.get("failure")
     if failure is not None:
-        raise KmoddError(ErrorKind[failure["kind"]], failure["message"], failure["hint"])
+        raise KmoddError(KINDS[failure["kind"]], failure["message"], failure["hint"])
     return answer

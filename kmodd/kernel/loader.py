@@ -240,7 +240,7 @@ class Server:
 
     def _refuse(self, number: int, why: str) -> None:
         failure = Failure(
-            kind=ErrorKind.LOADER_LOST.name, message=f"the loader cannot start a child: {why}", hint=""
+            kind=ErrorKind.LOADER_LOST.code, message=f"the loader cannot start a child: {why}", hint=""
         )
         for packet in encode_answer(number, Answer(failure=failure)):
             self._daemon.sendall(packet)

@@ -115,7 +115,7 @@ def carry_out(request: Request, tools: Tools, log: KernelLog, recorded_by: type[
         record = recorded_by(body, checked_name(body["module"]), request.verb)
         return Answer(report=_timed(_change(request.verb, body, tools, record), record, log))
     except KmoddError as error:
-        return Answer(failure=Failure(kind=error.kind.name, message=error.message, hint=error.hint))
+        return Answer(failure=Failure(kind=error.kind.code, message=error.message, hint=error.hint))
 
 
 def rehearse(tools: Tools, log: KernelLog) -> None:

@@ -129,7 +129,7 @@ UserRow = tuple[str, str, int]
 
 
 class Failure(TypedDict):
-    """A ``KmoddError`` on its way to the daemon; ``kind`` is the name of an ``ErrorKind``."""
+    """A ``KmoddError`` on its way to the daemon; ``kind`` is the code of its kind."""
 
     kind: str
     message: str

@@ -176,4 +176,4 @@ def test_without_libkmod_each_child_says_so_and_the_server_lives(
     own = Tools(Places())
     own.prepare()
     answer = carry_out(Request(1, verb, body), own, KernelLog(None))
-    assert answer == {"failure": {"kind": "NO_LIBKMOD", "message": "none here", "hint": "install it"}}
+    assert answer == {"failure": {"kind": "no-libkmod", "message": "none here", "hint": "install it"}}

@@ -11,16 +11,18 @@ import pytest
 
 from kmodd.bus import names
 from kmodd.bus.auth import Authorizer
-from kmodd.bus.message import Variant
+from kmodd.bus.encode import encode
+from kmodd.bus.message import Message, Variant
 from kmodd.cli.bus import client as client_module
 from kmodd.cli.bus import manager as manager_module
 from kmodd.cli.bus.client import Client
-from kmodd.cli.bus.manager import Manager, Overview
+from kmodd.cli.bus.manager import Manager
+from kmodd.cli.bus.standing import Overview, Row
 from kmodd.errors import ErrorKind, KmoddError
 from tests.bus.cli_tool import finish, kmoddctl, rogue, start
 from tests.bus.manager import FakeManager, statuses
 from tests.bus.polkit import polkit
-from tests.bus.private_bus import Printed, PrivateBus, serving
+from tests.bus.private_bus import Printed, PrivateBus, client, serving
 
 T = TypeVar("T")
 _PLAN = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE, "Plan")
@@ -238,6 +240,23 @@ def test_who_may_not_change_is_told_so(bus: PrivateBus, monkeypatch: pytest.Monk
     assert "Reload is for root and for whom polkit allows" in printed.err
 
 
+def test_both_questions_of_status_are_asked_before_either_is_answered(bus: PrivateBus) -> None:
+    row = ("loop", "loaded", "loaded", "in-sync", "")
+
+    async def main() -> None:
+        async with client(bus) as kmodd:
+            calls: asyncio.Queue[Message] = asyncio.Queue()
+            kmodd.on_call = calls.put_nowait
+            await kmodd.request_name(names.SERVICE)
+            asking = asyncio.create_task(asked(bus, Manager.whole))
+            overview, modules = await calls.get(), await calls.get()
+            kmodd.reply(modules, "a(sssss)", encode("a(sssss)", ([row],)))
+            kmodd.reply(overview, "a{sv}", encode("a{sv}", ({"State": Variant("s", "degraded")},)))
+            assert await asking == (Overview(state="degraded"), (Row(*row),))
+
+    asyncio.run(main())
+
+
 def test_many_modules_are_one_question(bus: PrivateBus) -> None:
     async def main() -> None:
         async with serving(bus, FakeManager(statuses(2000))):
@@ -275,7 +294,7 @@ def test_what_is_no_bus_is_a_sentence(tmp_path: Path, said: bytes, sentence: str
         with listening(tmp_path) as (address, listener):
             talk = asyncio.create_task(asyncio.to_thread(_say, listener, said))
             with pytest.raises(KmoddError) as caught:
-                await asyncio.to_thread(Client, address)
+                await asyncio.to_thread(_ping, address)
             await talk
             return caught.value
 
@@ -284,16 +303,17 @@ def test_what_is_no_bus_is_a_sentence(tmp_path: Path, said: bytes, sentence: str
     assert sentence in error.message
 
 
+def _ping(address: str) -> None:
+    with Client(address) as connection:
+        Manager(connection).ping()
+
+
 def _say(listener: socket.socket, said: bytes) -> None:
-    """A line in the dialogue of authentication, and the rest once that is over."""
-    line, end, rest = said.partition(b"\r\n")
+    """Whatever it is, in answer to what opens a connection."""
     peer, _ = listener.accept()
     with peer:
         peer.recv(1024)
-        peer.sendall(line + end)
-        if rest:
-            peer.recv(1024)
-            peer.sendall(rest)
+        peer.sendall(said)
         peer.shutdown(socket.SHUT_WR)
         while peer.recv(1024):
             pass
@@ -302,6 +322,6 @@ def _say(listener: socket.socket, said: bytes) -> None:
 def test_a_bus_that_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client_module, "CONNECT_TIMEOUT_S", 0.01)
     with listening(tmp_path) as (address, _), pytest.raises(KmoddError) as caught:
-        Client(address)
+        _ping(address)
     assert caught.value.kind is ErrorKind.NO_BUS
     assert "it does not answer" in caught.value.message

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from kmodd.action import ActionKind
-from kmodd.errors import ErrorKind, KmoddError
+from kmodd.errors import ErrorKind, Kind, KmoddError
 from kmodd.model import Desired, Security
 from kmodd.names import ModuleName
 from kmodd.shown import (
@@ -404,7 +404,7 @@ def test_an_error_is_a_sentence_and_a_status(
     [(ErrorKind.BUSY, 7), (ErrorKind.NO_LIBKMOD, 1), (ErrorKind.INVALID_CONFIG, 5)],
 )
 def test_an_error_of_the_daemon_keeps_its_kind_and_its_lines(
-    bus: PrivateBus, kind: ErrorKind, exit_status: int
+    bus: PrivateBus, kind: Kind, exit_status: int
 ) -> None:
     failing = manager(failure=KmoddError(kind, "a.toml:1:1: one\nb.toml:2:2: two"))
     printed = answered(bus, failing, "reload")

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
-from kmodd.cli.bus.manager import Manager, Row
+from kmodd.cli.bus.manager import Manager
 from kmodd.cli.bus.modules import all_modules
-from kmodd.errors import ErrorKind, KmoddError
+from kmodd.cli.bus.standing import Row
+from kmodd.errors import ErrorKind, Kind, KmoddError
 from kmodd.names import ModuleName
 from kmodd.shown import ModuleStatus, Stage
 from tests.bus.cli_tool import at_terminal, kmoddctl, use
@@ -100,7 +101,7 @@ def test_timeline_has_what_kmodd_loaded(bus: PrivateBus) -> None:
 class _Vanishing(Manager):
     """One of two modules goes between being listed and being asked about."""
 
-    def __init__(self, kind: ErrorKind) -> None:
+    def __init__(self, kind: Kind) -> None:
         self._kind = kind
 
     def modules(self) -> tuple[Row, ...]:

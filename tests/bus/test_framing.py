@@ -106,12 +106,12 @@ def test_a_stream_that_is_not_dbus(start: bytes) -> None:
 
 
 def test_only_headers_of_a_reasonable_size_are_kept() -> None:
-    kept = decode._kept_fields.cache_info
+    kept = vars(decode._kept_fields)["answers"]
     decode_message(call(0))
-    before = kept()
+    before = list(kept)
+    assert before
     for length in (2000, 30_000):
         path = f"/{'a' * length}"
         assert decode_message(outgoing.method_call(1, ("org.kmodd1", path, "", "Ping"))).path == path
-    assert kept() == before
     decode_message(call(0))
-    assert kept().hits == before.hits + 1
+    assert list(kept) == before

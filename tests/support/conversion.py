@@ -7,13 +7,12 @@ import subprocess
 from collections.abc import Iterable
 from io import StringIO
 from pathlib import Path
-from types import SimpleNamespace
 
 from kmodd.cli.offline.imports import NAME, import_files
 from kmodd.cli.offline.old_files import read
 from kmodd.cli.offline.plan import compiled
 from kmodd.cli.offline.target import Target
-from kmodd.cli.terminal.output import Output
+from kmodd.cli.terminal.output import Options, Output
 from kmodd.core.conversion import convert
 from kmodd.core.modprobe_conf import render
 from kmodd.core.old_lines import Conversion
@@ -58,7 +57,7 @@ def converted(root: Path, release: str, target: Path) -> Path:
     """A system as ``root``, with what ``kmoddctl import`` wrote, and kmodd generates of it, instead."""
     system(target, root.joinpath("lib/modules").resolve())
     directory = str(target / "etc/kmodd.d")
-    options = SimpleNamespace(root=str(root), kernel=release, output=directory)
+    options = Options(root=str(root), kernel=release, output=directory)
     assert import_files(options, Output(StringIO())) == 0
     kept = target / f"etc/kmodd.d/{NAME}.conf"
     if kept.exists():

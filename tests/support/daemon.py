@@ -25,7 +25,7 @@ from kmodd.daemon.survey import Survey
 from kmodd.daemon.touched import TouchedModules
 from kmodd.daemon.turns import Turns
 from kmodd.daemon.witness import Witness
-from kmodd.errors import ErrorKind, KmoddError
+from kmodd.errors import ErrorKind, Kind, KmoddError
 from kmodd.events.devices import Presence
 from kmodd.events.trigger import Look, TokenBucket, Trigger
 from kmodd.kernel.roots import Roots
@@ -251,5 +251,5 @@ def with_parameters(name: str, **parameters: str) -> Declaration:
     return Declaration(ModuleName(name), parameters=given)
 
 
-def lost(kind: ErrorKind = ErrorKind.COMPILER_LOST) -> KmoddError:
+def lost(kind: Kind = ErrorKind.COMPILER_LOST) -> KmoddError:
     return KmoddError(kind, f"{kind.code} for a test")

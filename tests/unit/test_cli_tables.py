@@ -11,7 +11,8 @@ from kmodd.bus.interfaces import MANAGER
 from kmodd.bus.interfaces import MODULE as MODULE_INTERFACE
 from kmodd.bus.table import Interface
 from kmodd.cli import INTERRUPTED
-from kmodd.cli.bus.manager import MODULE, OVERVIEW, Overview, Wire
+from kmodd.cli.bus.manager import MODULE
+from kmodd.cli.bus.standing import OVERVIEW, Overview, Wire
 from kmodd.cli.commands import COMMANDS, DEFAULT, Command
 from kmodd.cli.look.advice import ADVICE, idleness, what_to_do, where_to_look
 from kmodd.cli.main import FORMATS, PIPE_CLOSED, main
@@ -19,7 +20,7 @@ from kmodd.cli.parser import parser
 from kmodd.cli.terminal import tones
 from kmodd.cli.terminal.output import NOT_IN_ORDER
 from kmodd.core.status import GOOD
-from kmodd.errors import ErrorKind
+from kmodd.errors import KINDS, ErrorKind, kind_of_bus_name
 from kmodd.shown import Condition, DaemonState, ModuleStatus, Outcome, Severity
 
 
@@ -86,13 +87,13 @@ def test_every_property_is_read_with_the_signature_that_it_has(
 
 
 def test_no_error_has_an_exit_status_with_another_meaning() -> None:
-    taken = {kind.exit_status for kind in ErrorKind}
+    taken = {kind.exit_status for kind in KINDS.values()}
     assert not taken & {0, NOT_IN_ORDER, INTERRUPTED, PIPE_CLOSED}
 
 
 def test_what_many_kinds_share_on_the_bus_is_received_as_a_failure() -> None:
-    assert ErrorKind.of_bus_name(ErrorKind.NO_LIBKMOD.bus_name) is ErrorKind.FAILED
-    assert ErrorKind.of_bus_name(ErrorKind.NOT_FOUND.bus_name) is ErrorKind.NOT_FOUND
+    assert kind_of_bus_name(ErrorKind.NO_LIBKMOD.bus_name) is ErrorKind.FAILED
+    assert kind_of_bus_name(ErrorKind.NOT_FOUND.bus_name) is ErrorKind.NOT_FOUND
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: str(command.name))

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 import pytest
@@ -11,8 +10,9 @@ import pytest
 from kmodd.cli.change import trial
 from kmodd.cli.change.judge import Candidate
 from kmodd.cli.change.trial_files import TrialFiles
+from kmodd.cli.terminal.output import Options
 from kmodd.config.paths import ConfigPaths
-from kmodd.errors import ErrorKind, KmoddError
+from kmodd.errors import ErrorKind, Kind, KmoddError
 from tests.support.config_tree import config_paths
 
 FILES = {name: Candidate(name, b"# new\n") for name in ("10.toml", "20.toml")}
@@ -21,7 +21,7 @@ FILES = {name: Candidate(name, b"# new\n") for name in ("10.toml", "20.toml")}
 class Kmodd:
     """Answers Commit with what is left of ``errors``, then well."""
 
-    def __init__(self, *errors: ErrorKind) -> None:
+    def __init__(self, *errors: Kind) -> None:
         self.errors = [KmoddError(kind, f"{kind.code} came") for kind in errors]
         self.calls: list[str] = []
 
@@ -43,7 +43,7 @@ class Kmodd:
 class Case(NamedTuple):
     """What is answered to Commit, and where kmodd is by then with its files."""
 
-    answers: tuple[ErrorKind, ...]
+    answers: tuple[Kind, ...]
     is_open: bool = True
     is_taken_back: bool = False
 
@@ -58,7 +58,7 @@ def attempt(paths: ConfigPaths, kmodd: Kmodd, monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(trial, "ask", ask)
     files = TrialFiles(paths, FILES)
     files.put()
-    options = SimpleNamespace(yes=True, timeout=60)
+    options = Options(yes=True, timeout=60)
     return trial._Attempt(kmodd, files, options)  # type: ignore[arg-type]
 
 
@@ -129,7 +129,7 @@ def test_what_was_taken_back_is_not_kept(
     "answers", [(GONE, GONE), (ErrorKind.FAILED, ErrorKind.FAILED), (ErrorKind.NOT_AUTHORIZED,)]
 )
 def test_what_is_certainly_not_committed_is_to_be_taken_back(
-    tmp_path: Path, answers: tuple[ErrorKind, ...], monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, answers: tuple[Kind, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, one = begin(tmp_path, Case(answers), monkeypatch)
     with pytest.raises(KmoddError) as caught:

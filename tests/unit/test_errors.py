@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from kmodd.daemon.reconciler import FATAL
-from kmodd.errors import BUS_PREFIX, ErrorKind, KmoddError
+from kmodd.errors import BUS_PREFIX, KINDS, ErrorKind, Kind, KmoddError, kind_of_bus_name
 
 # org.kmodd1(5)
 BUS_MEMBERS = {
@@ -19,8 +19,8 @@ BUS_MEMBERS = {
 }
 
 
-@pytest.mark.parametrize("kind", ErrorKind)
-def test_every_kind_has_all_that_the_outside_sees(kind: ErrorKind) -> None:
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_every_kind_has_all_that_the_outside_sees(kind: Kind) -> None:
     assert kind.code == kind.code.lower()
     assert kind.bus_name.removeprefix(BUS_PREFIX) in BUS_MEMBERS
     assert 1 <= kind.exit_status < 64  # above are sysexits.h, the shell and signals
@@ -28,22 +28,27 @@ def test_every_kind_has_all_that_the_outside_sees(kind: ErrorKind) -> None:
 
 
 def test_codes_and_exit_statuses_tell_kinds_apart() -> None:
-    assert len({kind.code for kind in ErrorKind}) == len(ErrorKind)
-    assert len({kind.exit_status for kind in ErrorKind}) == len(ErrorKind)
+    assert len(KINDS) == sum(isinstance(each, Kind) for each in vars(ErrorKind).values())
+    assert len({kind.exit_status for kind in KINDS.values()}) == len(KINDS)
+
+
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_code_leads_back_to_its_very_kind(kind: Kind) -> None:
+    assert KINDS[kind.code] is kind
 
 
 def test_every_error_of_the_interface_can_happen() -> None:
-    assert {kind.bus_name.removeprefix(BUS_PREFIX) for kind in ErrorKind} == BUS_MEMBERS
+    assert {kind.bus_name.removeprefix(BUS_PREFIX) for kind in KINDS.values()} == BUS_MEMBERS
 
 
-@pytest.mark.parametrize("kind", ErrorKind)
-def test_a_bus_name_leads_back_to_a_kind_of_that_name(kind: ErrorKind) -> None:
-    assert ErrorKind.of_bus_name(kind.bus_name).bus_name == kind.bus_name
+@pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
+def test_a_bus_name_leads_back_to_a_kind_of_that_name(kind: Kind) -> None:
+    assert kind_of_bus_name(kind.bus_name).bus_name == kind.bus_name
 
 
 @pytest.mark.parametrize("name", ["org.freedesktop.DBus.Error.NoReply", "", "Busy", BUS_PREFIX])
 def test_a_foreign_bus_name_is_a_failure(name: str) -> None:
-    assert ErrorKind.of_bus_name(name) is ErrorKind.FAILED
+    assert kind_of_bus_name(name) is ErrorKind.FAILED
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from kmodd.daemon.inventory import Inventory
-from kmodd.errors import ErrorKind, KmoddError
+from kmodd.errors import ErrorKind, Kind, KmoddError
 from kmodd.model import ModuleInfo
 from kmodd.names import ModuleName
 from tests.support.kernel_parameters import KernelParameter
@@ -120,7 +120,7 @@ def test_without_a_tree_nothing_exists_and_that_is_said_until_there_is_one(place
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.LOADER_LOST, ErrorKind.NO_LIBKMOD])
-def test_a_loader_in_trouble_leaves_what_is_known(place: Place, kind: ErrorKind) -> None:
+def test_a_loader_in_trouble_leaves_what_is_known(place: Place, kind: Kind) -> None:
     inventory = place.open()
     complete(inventory, [A])
     place.loader.refusals = [KmoddError(kind, "trouble")]

@@ -9,7 +9,7 @@ from kmodd.bus.auth import ACTIONS
 from kmodd.bus.interfaces import MANAGER, MODULE
 from kmodd.bus.names import MANAGE_ACTION
 from kmodd.bus.table import Argument, Interface
-from kmodd.errors import BUS_PREFIX, ErrorKind
+from kmodd.errors import BUS_PREFIX, KINDS
 from kmodd.shown import Condition, DaemonState, FailureCode, ModuleState, Outcome
 from tests.support.man_page import Item, Page
 
@@ -80,5 +80,5 @@ def test_every_word_and_no_other(section: str, words: list[str]) -> None:
 
 def test_every_error_and_no_other() -> None:
     described = {f"{BUS_PREFIX}{name}" for item in _PAGE.items("ERROR NAMES") for name in item.names}
-    assert described == {kind.bus_name for kind in ErrorKind}
+    assert described == {kind.bus_name for kind in KINDS.values()}
     assert f".Li {BUS_PREFIX.removesuffix('.')} ;" in _PAGE.source

@@ -9,7 +9,7 @@ import pytest
 from kmodd.cli import INTERRUPTED
 from kmodd.cli import main as cli
 from kmodd.cli.bus.follow import Daemon
-from kmodd.cli.bus.manager import IssueText, Overview, Row
+from kmodd.cli.bus.standing import IssueText, Overview, Row
 from kmodd.cli.change.apply import Applied
 from kmodd.cli.change.trial import Tried
 from kmodd.cli.commands import COMMANDS
@@ -24,7 +24,7 @@ from kmodd.core.old_lines import Conversion
 from kmodd.core.switches import Switches, switches
 from kmodd.daemon import app as daemon
 from kmodd.daemon.log import fields
-from kmodd.errors import ErrorKind
+from kmodd.errors import KINDS
 from kmodd.names import ModuleName
 from kmodd.shown import ActionRow, Issue, Location, ModuleStatus, OutcomeRow, Source
 from tests.support.man_page import Item, Page
@@ -88,14 +88,14 @@ def test_every_option_of_the_daemon_and_no_other(capsys: pytest.CaptureFixture[s
 
 def test_every_exit_status_with_its_code() -> None:
     described = {**_statuses(_DAEMON), **_statuses(_TOOL)}
-    for kind in ErrorKind:
+    for kind in KINDS.values():
         assert described.pop(kind.exit_status).after("Pq") == (kind.code,)
     assert sorted(described) == [0, NOT_IN_ORDER, INTERRUPTED, cli.PIPE_CLOSED]
 
 
 def test_a_status_that_both_have_is_of_the_same_kind() -> None:
     tool, daemon = _statuses(_TOOL), _statuses(_DAEMON)
-    codes = {kind.exit_status: (kind.code,) for kind in ErrorKind}
+    codes = {kind.exit_status: (kind.code,) for kind in KINDS.values()}
     for status, item in (*tool.items(), *daemon.items()):
         assert item.after("Pq") in (codes.get(status, ()), ())
 

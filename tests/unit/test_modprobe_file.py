@@ -12,7 +12,7 @@ import pytest
 import kmodd.daemon.modprobe_file
 from kmodd.core.draft import Evidence
 from kmodd.core.modprobe_conf import HEADER
-from kmodd.errors import ErrorKind, KmoddError
+from kmodd.errors import ErrorKind, Kind, KmoddError
 from kmodd.files import write_atomically
 from kmodd.model import Declaration, Proof
 from tests.support.generated_file import CARD, DENIAL, DENY, DRIVER, Place, identity, with_text
@@ -295,7 +295,7 @@ def test_what_libkmod_would_read_otherwise_is_left_out_and_said(
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.LOADER_LOST, ErrorKind.NO_LIBKMOD])
-def test_without_a_loader_nothing_is_proved(place: Place, kind: ErrorKind) -> None:
+def test_without_a_loader_nothing_is_proved(place: Place, kind: Kind) -> None:
     place.loader.refusals = [KmoddError(kind, "it has ended")]
     evidence = place.apply(DENY)
     assert place.lines() == DENIAL

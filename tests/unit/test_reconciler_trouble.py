@@ -8,7 +8,7 @@ import pytest
 
 from kmodd.daemon.reconciler import COMPILER_TRIES, PAUSE_AFTER_PROBLEM_S
 from kmodd.daemon.snapshot import summary
-from kmodd.errors import ErrorKind, KmoddError
+from kmodd.errors import ErrorKind, Kind, KmoddError
 from kmodd.events.trigger import EVERYTHING, Look
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, DaemonState, Issue, Location, Severity
@@ -124,7 +124,7 @@ def test_who_asked_hears_of_trouble(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.NO_LIBKMOD, ErrorKind.NO_MODULE_SUPPORT])
-def test_without_libkmod_a_start_ends(tmp_path: Path, kind: ErrorKind) -> None:
+def test_without_libkmod_a_start_ends(tmp_path: Path, kind: Kind) -> None:
     async def whole() -> None:
         async with asyncio.TaskGroup() as group:
             daemon = SimulatedDaemon(group, tmp_path, SimulatedKernel(TREE))

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from kmodd.bus import names
 from kmodd.bus.decode import decode_body
 from kmodd.bus.message import Message
-from kmodd.cli.bus.manager import MODULE, OVERVIEW, Manager, Row, known
+from kmodd.cli.bus.manager import MODULE, Manager
+from kmodd.cli.bus.standing import OVERVIEW, Row, known
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.shown import Condition, OutcomeRow
 

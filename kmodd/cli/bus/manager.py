@@ -1,18 +1,15 @@
-"""What kmodd says over the bus (org.kmodd1(5)), as the records of ``kmodd.shown`` and a few of its own.
+"""What kmodd says over the bus (org.kmodd1(5)), as the records of ``kmodd.shown``.
 
-Words (states, conditions, outcomes) stay the text that came: an enum's member is equal to it, and one that a
-later kmodd has brought is shown as well. What no answer tells, such as a column, is 0 or "".
+How it stands in short, and how properties are read, is in ``kmodd.cli.bus.standing``.
 """
 
-import os
-from collections.abc import Callable, Mapping
-from types import TracebackType
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 from kmodd.bus import names
-from kmodd.bus.address import system_bus
 from kmodd.bus.message import ALLOW_INTERACTIVE_AUTHORIZATION, Variant
-from kmodd.cli.bus.client import CALL_TIMEOUT_S, Client
+from kmodd.cli.bus.client import CALL_TIMEOUT_S
+from kmodd.cli.bus.standing import MANAGER, Row, Standing, Wire, connected, known
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import ModuleName, printable
 from kmodd.shown import (
@@ -30,73 +27,12 @@ from kmodd.shown import (
 PING_TIMEOUT_S = CALL_TIMEOUT_S
 
 _PING = (names.SERVICE, names.MANAGER_PATH, names.PEER, "Ping")
-_MANAGER = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE)
-
-
-class IssueText(NamedTuple):
-    """An issue as one text, hint included; with no file it is about kmodd itself."""
-
-    location: Location
-    message: str
-
-
-class Overview(NamedTuple):
-    """Properties of the manager."""
-
-    version: str = ""
-    generation: int = 0
-    state: str = ""
-    converged: bool = False
-    paused: bool = False
-    kernel_release: str = ""
-    enforcing: bool = True
-    lockdown: str = ""
-    signatures_enforced: bool = False
-    modules_disabled: bool = False
-    initramfs: str = ""
-    config_issues: tuple[IssueText, ...] = ()
-
-
-class Row(NamedTuple):
-    """One managed module, in short."""
-
-    name: str
-    desired: str
-    state: str
-    condition: str
-    message: str
-
-
-def _issue(file: str, line: int, column: int, message: str) -> IssueText:
-    return IssueText(Location(file, line, column), message)
 
 
 def _source(key: str, value: str, line: int, file: str) -> Source:
     return Source(key, value, Location(file, line))
 
 
-class Wire(NamedTuple):
-    """How a property travels: its name and signature; ``row`` makes a record of each element."""
-
-    name: str
-    signature: str
-    row: Callable[..., Any] | None = None
-
-
-OVERVIEW: Mapping[str, Wire] = {
-    "version": Wire("Version", "s"),
-    "generation": Wire("Generation", "u"),
-    "state": Wire("State", "s"),
-    "converged": Wire("Converged", "b"),
-    "paused": Wire("Paused", "b"),
-    "kernel_release": Wire("KernelRelease", "s"),
-    "enforcing": Wire("Enforcing", "b"),
-    "lockdown": Wire("Lockdown", "s"),
-    "signatures_enforced": Wire("SignaturesEnforced", "b"),
-    "modules_disabled": Wire("ModulesDisabled", "b"),
-    "initramfs": Wire("Initramfs", "s"),
-    "config_issues": Wire("ConfigIssues", "a(suus)", _issue),
-}
 MODULE: Mapping[str, Wire] = {
     "name": Wire("Name", "s"),
     "desired": Wire("Desired", "s"),
@@ -131,31 +67,12 @@ MODULE: Mapping[str, Wire] = {
 _UNSAID = dict.fromkeys(MODULE.keys() - ModuleStatus._field_defaults.keys(), "")
 
 
-class Manager:
-    """The daemon, asked over a connection. What fails is a KmoddError, as Client.call says."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-
-    def __enter__(self) -> "Manager":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.client.close()
+class Manager(Standing):
+    """Everything that kmodd can be asked for. What fails is a KmoddError, as Client.call says."""
 
     def ping(self) -> None:
         """Return if it answers. Raises NOT_RUNNING, BUSY."""
         self.client.call(_PING, answer="", timeout_s=PING_TIMEOUT_S)
-
-    def overview(self) -> Overview:
-        """How the daemon stands."""
-        return Overview(**self._properties(names.MANAGER_PATH, names.MANAGER_INTERFACE, OVERVIEW))
-
-    def modules(self) -> tuple[Row, ...]:
-        """The managed modules, in order of name."""
-        return tuple(sorted(Row(*row) for row in self._ask("ListModules", answer="a(sssss)")))
 
     def module(self, name: ModuleName) -> ModuleStatus:
         """A managed or present module; raises NOT_FOUND."""
@@ -172,7 +89,7 @@ class Manager:
 
     def symbols(self, name: ModuleName) -> tuple[tuple[tuple[str, str], ...], tuple[str, ...]]:
         """Symbols that a module's file needs, each with the module that exports it, and those it exports."""
-        needed, exported = self.client.call((*_MANAGER, "Symbols"), "s", (name,), answer="a(ss)as")
+        needed, exported = self.client.call((*MANAGER, "Symbols"), "s", (name,), answer="a(ss)as")
         return tuple((symbol, exporter) for symbol, exporter in needed), tuple(exported)
 
     def memory(self) -> dict[str, int]:
@@ -246,7 +163,7 @@ class Manager:
         self._change("Rollback", "s", checkpoint)
 
     def _ask(self, member: str, signature: str = "", *arguments: str, answer: str) -> Any:
-        (value,) = self.client.call((*_MANAGER, member), signature, arguments, answer=answer)
+        (value,) = self.client.call((*MANAGER, member), signature, arguments, answer=answer)
         return value
 
     def _change(self, member: str, signature: str = "", *arguments: Any, answer: str = "") -> Any:
@@ -256,7 +173,7 @@ class Manager:
         """
         self.ping()
         values = self.client.call(
-            (*_MANAGER, member),
+            (*MANAGER, member),
             signature,
             arguments,
             answer=answer,
@@ -274,7 +191,7 @@ class Manager:
 
 def ask() -> Manager:
     """The daemon on the system bus, or on the one that the environment names. Raises NO_BUS."""
-    return Manager(Client(system_bus(os.environ)))
+    return Manager(connected())
 
 
 def variant(value: object) -> Variant:
@@ -297,18 +214,3 @@ def variant(value: object) -> Variant:
         f"{printable(repr(value)[:60])} cannot be the value of a key",
         "kmodd.d(5) has keys and values",
     )
-
-
-def known(values: Mapping[str, Any], wires: Mapping[str, Wire]) -> dict[str, Any]:
-    """Properties by field; one that is not there, or is of another type, is left out."""
-    return {
-        field: _value(values[wire.name].value, wire)
-        for field, wire in wires.items()
-        if wire.name in values and values[wire.name].signature == wire.signature
-    }
-
-
-def _value(value: Any, wire: Wire) -> Any:
-    if wire.row is not None:
-        return tuple(wire.row(*each) for each in value)
-    return tuple(value) if isinstance(value, list) else value

@@ -1,15 +1,16 @@
 """``kmoddctl apply``: the files in force and carried out, with everything that happens meanwhile."""
 
 from collections.abc import Iterable
-from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.bus.follow import Event, Follower
-from kmodd.cli.bus.manager import Manager, Row, ask
+from kmodd.cli.bus.manager import Manager, ask
+from kmodd.cli.bus.standing import Row
 from kmodd.cli.look.advice import idleness
-from kmodd.cli.look.overview import count_text, wrong_lines
+from kmodd.cli.look.overview import count_text
 from kmodd.cli.look.watch import line
-from kmodd.cli.terminal.output import NOT_IN_ORDER, Output
+from kmodd.cli.look.wrong import wrong_lines
+from kmodd.cli.terminal.output import NOT_IN_ORDER, Options, Output
 from kmodd.cli.terminal.render import Style
 from kmodd.cli.terminal.rows import is_unsolved, result_lines
 from kmodd.cli.terminal.tones import in_order
@@ -38,7 +39,7 @@ class Carried(NamedTuple):
     idle: str
 
 
-def apply(_options: SimpleNamespace, output: Output) -> int:
+def apply(_options: Options, output: Output) -> int:
     """Compile and reconcile; raises INVALID_CONFIG at the end: what is right is in force by then."""
     with ask() as manager:
         carried = carried_out(manager, output)

@@ -1,10 +1,10 @@
 """``kmoddctl retry``, ``release``, ``pause`` and ``resume``: a word to kmodd, and what came of it."""
 
 from collections.abc import Callable
-from types import SimpleNamespace
 
-from kmodd.cli.bus.manager import Manager, Row, ask
-from kmodd.cli.terminal.output import NOT_IN_ORDER, Output
+from kmodd.cli.bus.manager import Manager, ask
+from kmodd.cli.bus.standing import Row
+from kmodd.cli.terminal.output import NOT_IN_ORDER, Options, Output
 from kmodd.cli.terminal.render import BOLD, Cell, columns
 from kmodd.cli.terminal.tones import CONDITIONS, in_order, toned
 from kmodd.names import ModuleName, module_name
@@ -14,22 +14,22 @@ _RESUMED = "kmodd enforces what the files declare"
 _REPORTS = "it is resumed; settings or kernel command line let kmodd only report"
 
 
-def retry(options: SimpleNamespace, output: Output) -> int:
+def retry(options: Options, output: Output) -> int:
     """Try at once what failed with a module or was put off."""
     return _told(options, output, Manager.retry)
 
 
-def release(options: SimpleNamespace, output: Output) -> int:
+def release(options: Options, output: Output) -> int:
     """End the quarantine of a module."""
     return _told(options, output, Manager.release)
 
 
-def pause(_options: SimpleNamespace, output: Output) -> int:
+def pause(_options: Options, output: Output) -> int:
     """Stop enforcement."""
     return _pause(output, paused=True)
 
 
-def resume(_options: SimpleNamespace, output: Output) -> int:
+def resume(_options: Options, output: Output) -> int:
     """Go on with enforcement."""
     return _pause(output, paused=False)
 
@@ -50,7 +50,7 @@ def show_row(row: Row, output: Output, *, as_asked: bool) -> int:
     return 0 if as_asked else NOT_IN_ORDER
 
 
-def _told(options: SimpleNamespace, output: Output, tell: Callable[[Manager, ModuleName], None]) -> int:
+def _told(options: Options, output: Output, tell: Callable[[Manager, ModuleName], None]) -> int:
     name = module_name(options.module)
     with ask() as manager:
         tell(manager, name)

@@ -5,14 +5,13 @@ For this boot that is an override of the bus; to last, it is a file (own_file.py
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
-from types import SimpleNamespace
 from typing import Any, Final
 
 from kmodd.cli.bus.manager import Manager, ask
 from kmodd.cli.change import places
 from kmodd.cli.change.control import came_of_it, show_row
 from kmodd.cli.change.own_file import OwnFiles, Table
-from kmodd.cli.terminal.output import Output
+from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.tones import in_order
 from kmodd.config.paths import override_name
 from kmodd.core.plain_number import typed
@@ -24,22 +23,22 @@ _LEFT_TO_OTHERS: Final = {"state": "auto"}
 _LOADED = (Condition.IN_SYNC, Condition.BUILTIN)
 
 
-def load(options: SimpleNamespace, output: Output) -> int:
+def load(options: Options, output: Output) -> int:
     """Want a module in the kernel."""
     return _want(options, output, {"state": "loaded"}, lambda condition: condition in _LOADED)
 
 
-def deny(options: SimpleNamespace, output: Output) -> int:
+def deny(options: Options, output: Output) -> int:
     """Want a module out of the kernel, and nobody able to load it."""
     return _want(options, output, {"state": "denied"}, lambda condition: condition == Condition.DENIED)
 
 
-def set_parameters(options: SimpleNamespace, output: Output) -> int:
+def set_parameters(options: Options, output: Output) -> int:
     """Want parameters of a module; whether it is loaded is left as it was."""
     return _want(options, output, {"parameters": assigned(options.assignments)}, in_order)
 
 
-def clear(options: SimpleNamespace, output: Output) -> int:
+def clear(options: Options, output: Output) -> int:
     """Take away what these commands have set. Raises NOT_FOUND where there is nothing."""
     name = module_name(options.module)
     files = OwnFiles(places.CONFIG)
@@ -93,7 +92,7 @@ def without(before: Mapping[str, Any], wanted: Mapping[str, Any]) -> Table:
     return {**left, "parameters": parameters} if parameters else left
 
 
-def _want(options: SimpleNamespace, output: Output, wanted: Table, is_as_asked: Callable[[str], bool]) -> int:
+def _want(options: Options, output: Output, wanted: Table, is_as_asked: Callable[[str], bool]) -> int:
     name = module_name(options.module)
     files = OwnFiles(places.CONFIG)
     with ask() as manager:

@@ -1,18 +1,17 @@
 """``kmoddctl reload`` and ``reconcile``: the files in force, and a whole pass."""
 
 from collections.abc import Iterable
-from types import SimpleNamespace
 
 from kmodd.cli.bus.manager import ask
 from kmodd.cli.look.plan import why_nothing
-from kmodd.cli.terminal.output import NOT_IN_ORDER, Output
+from kmodd.cli.terminal.output import NOT_IN_ORDER, Options, Output
 from kmodd.cli.terminal.render import Style
 from kmodd.cli.terminal.rows import UNSOLVED, is_unsolved, result_lines
 from kmodd.names import printable
 from kmodd.shown import OutcomeRow
 
 
-def reload(_options: SimpleNamespace, output: Output) -> int:
+def reload(_options: Options, output: Output) -> int:
     """Have the files compiled; raises INVALID_CONFIG with every message."""
     with ask() as manager:
         generation = manager.reload()
@@ -20,7 +19,7 @@ def reload(_options: SimpleNamespace, output: Output) -> int:
     return 0
 
 
-def reconcile(_options: SimpleNamespace, output: Output) -> int:
+def reconcile(_options: Options, output: Output) -> int:
     """One whole pass, and what came of it."""
     with ask() as manager:
         results = manager.reconcile()

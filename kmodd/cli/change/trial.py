@@ -8,15 +8,15 @@ import time
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from types import SimpleNamespace
 from typing import NamedTuple
 
-from kmodd.cli.bus.manager import Manager, Row, ask
+from kmodd.cli.bus.manager import Manager, ask
+from kmodd.cli.bus.standing import Row
 from kmodd.cli.change import places
 from kmodd.cli.change.apply import Applied, carried_lines, carried_out
 from kmodd.cli.change.judge import Candidate, refuse_wrong
 from kmodd.cli.change.trial_files import TrialFiles, read
-from kmodd.cli.terminal.output import NOT_IN_ORDER, Output
+from kmodd.cli.terminal.output import NOT_IN_ORDER, Options, Output
 from kmodd.cli.terminal.tones import in_order
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import ModuleName, is_module_name, module_name, printable
@@ -41,7 +41,7 @@ class Tried(NamedTuple):
     modules: tuple[Row, ...]
 
 
-def try_files(options: SimpleNamespace, output: Output) -> int:
+def try_files(options: Options, output: Output) -> int:
     """Put files in force, show what comes of it, and keep it or take it back."""
     candidates = read(options.files, places.CONFIG)
     refuse_wrong(candidates, places.CONFIG)
@@ -60,7 +60,7 @@ def try_files(options: SimpleNamespace, output: Output) -> int:
 class _Attempt:
     """One checkpoint, from its beginning to its end."""
 
-    def __init__(self, manager: Manager, trial: TrialFiles, options: SimpleNamespace) -> None:
+    def __init__(self, manager: Manager, trial: TrialFiles, options: Options) -> None:
         self._manager = manager
         self._trial = trial
         self._keep_by_itself: bool = options.yes

@@ -1,14 +1,21 @@
-"""What to do about a module that is not as declared: in addition to its message, which says why."""
+"""What to do about a module that is not as declared: in addition to its message, which says why.
 
-from collections.abc import Mapping
-from typing import NamedTuple
+The tests hold the words to ``kmodd.shown``, as those of ``kmodd.cli.terminal.tones``.
+"""
 
-from kmodd.cli.bus.manager import Overview
+from __future__ import annotations
+
 from kmodd.names import printable
-from kmodd.shown import Condition
+from kmodd.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kmodd.cli.bus.standing import Overview
 
 
-class Advice(NamedTuple):
+class Advice(Record):
     """What to do, and ``look``: what the status of the module alone has to show beside that.
 
     ``is_kmodds``: what is to be done is kmodd's to do, which it does not while it may not.
@@ -23,39 +30,35 @@ _LATER = Advice("nothing to do: it goes on by itself", is_kmodds=True)
 _USED = Advice("it goes on when they are gone", "kmoddctl status {name} says who uses it", is_kmodds=True)
 
 ADVICE: Mapping[str, Advice] = {
-    Condition.WAITING_FOR_DEPENDENCY: _LATER,
-    Condition.LOADING: _LATER,
-    Condition.LOADING_SLOW: Advice("nothing to do but wait: a load cannot be ended"),
-    Condition.BACKING_OFF: Advice(
-        "it is tried again by itself; kmoddctl retry {name} tries now", is_kmodds=True
-    ),
-    Condition.DRIFTED: Advice(
+    "waiting-for-dependency": _LATER,
+    "loading": _LATER,
+    "loading-slow": Advice("nothing to do but wait: a load cannot be ended"),
+    "backing-off": Advice("it is tried again by itself; kmoddctl retry {name} tries now", is_kmodds=True),
+    "drifted": Advice(
         "kmoddctl retry {name} sets it again",
         "kmoddctl status {name} shows what is wanted and what was found",
         is_kmodds=True,
     ),
-    Condition.RELOAD_PENDING: Advice(
+    "reload-pending": Advice(
         'when nothing uses it, kmodd reloads it if on_parameter_change = "reload"; else modprobe -r {name}',
         is_kmodds=True,
     ),
-    Condition.REBOOT_PENDING: Advice("reboot, when that is convenient"),
-    Condition.IN_USE: _USED,
-    Condition.UNVERIFIABLE: Advice(
+    "reboot-pending": Advice("reboot, when that is convenient"),
+    "in-use": _USED,
+    "unverifiable": Advice(
         "what kmodd has loaded itself is known: modprobe -r {name}, if it is about a parameter",
         is_kmodds=True,
     ),
-    Condition.DENIED_BUT_LOADED: _USED,
-    Condition.DENIED_BUILTIN: Advice("only the kernel command line keeps it from starting"),
-    Condition.MISSING: Advice(
-        "install what has it, or take it out of the file that kmoddctl explain {name} shows"
-    ),
-    Condition.FAILED: Advice(
+    "denied-but-loaded": _USED,
+    "denied-builtin": Advice("only the kernel command line keeps it from starting"),
+    "missing": Advice("install what has it, or take it out of the file that kmoddctl explain {name} shows"),
+    "failed": Advice(
         "kmoddctl retry {name} tries again",
         "kmoddctl status {name} shows what the kernel said",
         is_kmodds=True,
     ),
-    Condition.QUARANTINED: Advice("kmoddctl release {name} lets it be tried again", is_kmodds=True),
-    Condition.CONFLICT: Advice("kmoddctl explain {name} shows who declares what"),
+    "quarantined": Advice("kmoddctl release {name} lets it be tried again", is_kmodds=True),
+    "conflict": Advice("kmoddctl explain {name} shows who declares what"),
 }
 _NONE = Advice("")
 _PAUSED = "nothing more is begun before kmoddctl resume"

@@ -1,10 +1,8 @@
 """``kmoddctl explain MODULE [KEY]``: which file and line gave a value, and what it replaced."""
 
-from types import SimpleNamespace
-
 from kmodd.cli.bus.manager import ask
 from kmodd.cli.look.module import source_cells
-from kmodd.cli.terminal.output import Output
+from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.render import table
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.names import module_name, printable
@@ -13,7 +11,7 @@ from kmodd.shown import REPLACED, Source
 _HEADER = ("KEY", "VALUE", "PLACE")
 
 
-def explain(options: SimpleNamespace, output: Output) -> int:
+def explain(options: Options, output: Output) -> int:
     """Provenance of a module's values, or of one key's; raises NOT_FOUND where nothing is said."""
     name = module_name(options.module)
     with ask() as manager:

@@ -1,13 +1,12 @@
 """``kmoddctl graph``: what is loaded in which order and why, as text, for Graphviz, or as a picture."""
 
 from collections.abc import Iterable, Iterator
-from types import SimpleNamespace
 
 from kmodd.cli.bus.manager import ask
 from kmodd.cli.bus.modules import all_modules
 from kmodd.cli.look.graph_model import NEEDS, Edge, Node, graph, ranks
 from kmodd.cli.look.overview import NOTHING_DECLARED
-from kmodd.cli.terminal.output import Output
+from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.render import BOLD, DIM, PLAIN, Cell, Style, table
 from kmodd.cli.terminal.svg import COLOURS, LETTER, LINE, box, label, picture
 from kmodd.cli.terminal.tones import CONDITIONS, toned
@@ -19,7 +18,7 @@ _STYLES = {NEEDS: "solid", "requires": "bold", "wants": "dashed", "after": "dott
 _MARGIN, _COLUMN_GAP, _ROW_GAP = 20, 60, 14
 
 
-def show_graph(options: SimpleNamespace, output: Output) -> int:
+def show_graph(options: Options, output: Output) -> int:
     """Every managed module, after what goes before it."""
     with ask() as manager:
         nodes = graph(all_modules(manager))

@@ -1,12 +1,11 @@
 """``kmoddctl memory``: how much of the kernel's memory the modules take that kmodd knows of."""
 
 from collections.abc import Iterable
-from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.bus.manager import ask
 from kmodd.cli.look.module import bytes_text
-from kmodd.cli.terminal.output import Output
+from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.render import BOLD, Cell, Style, columns, table
 
 _HEADER = ("MEMORY", "MODULE")
@@ -19,7 +18,7 @@ class Share(NamedTuple):
     memory_bytes: int
 
 
-def memory(_options: SimpleNamespace, output: Output) -> int:
+def memory(_options: Options, output: Output) -> int:
     """List modules, the largest first, and their sum."""
     with ask() as manager:
         found = manager.memory()

@@ -1,46 +1,43 @@
 """``kmoddctl status`` and ``kmoddctl list``: how all modules stand."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from types import SimpleNamespace
+from __future__ import annotations
 
-from kmodd.cli.bus.manager import IssueText, Overview, Row, ask
-from kmodd.cli.look.advice import idleness, where_to_look
-from kmodd.cli.terminal.output import NOT_IN_ORDER, Output
-from kmodd.cli.terminal.render import BOLD, DIM, RED, Cell, Style, columns, hanging, headline, paint, table
-from kmodd.cli.terminal.tones import CONDITIONS, STATES, in_order, toned
+from kmodd.cli.bus.standing import ask
+from kmodd.cli.terminal.output import NOT_IN_ORDER, Options, Output
+from kmodd.cli.terminal.render import BOLD, RED, Cell, Style, columns, hanging, headline, paint, table
+from kmodd.cli.terminal.tones import CONDITIONS, DEGRADED, STATES, in_order, toned
 from kmodd.names import printable
-from kmodd.shown import DaemonState
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kmodd.cli.bus.standing import IssueText, Overview, Row
 
 NOTHING_DECLARED = "no file declares a module"
 _HEADER = ("MODULE", "DESIRED", "STATE", "CONDITION", "MESSAGE")
 
 
-def status(options: SimpleNamespace, output: Output) -> int:
+def status(options: Options, output: Output) -> int:
     """The dashboard, or everything about one module."""
     if options.module is not None:
         from kmodd.cli.look.module import module_status  # noqa: PLC0415  not needed for the dashboard
 
         return module_status(options.module, output)
     with ask() as manager:
-        overview, rows = manager.overview(), manager.modules()
+        overview, rows = manager.whole()
     output.show(
         {**overview._asdict(), "modules": rows}, lambda style: _dashboard(overview, rows, style, options.all)
     )
-    return 0 if overview.converged and overview.state != DaemonState.DEGRADED else NOT_IN_ORDER
+    return 0 if overview.converged and overview.state != DEGRADED else NOT_IN_ORDER
 
 
-def list_modules(_options: SimpleNamespace, output: Output) -> int:
+def list_modules(_options: Options, output: Output) -> int:
     """Every managed module, a row each."""
     with ask() as manager:
         rows = manager.modules()
     output.show(rows, lambda style: table(_HEADER, map(_cells, rows), style) if rows else (NOTHING_DECLARED,))
     return 0
-
-
-def wrong_lines(wrong: Iterable[Row], style: Style, idle: str) -> Iterable[str]:
-    """Modules that are not as declared: why, and what to do (``idle`` as of advice.idleness)."""
-    cells = [cells for row in wrong for cells in _with_advice(row, idle)]
-    return _section("Not as declared", columns(cells, style, 2) if cells else [], style)
 
 
 def _dashboard(
@@ -50,14 +47,19 @@ def _dashboard(
     tone = STATES.get(overview.state, RED)
     wrong = [row for row in rows if not in_order(row.condition)]
     right = [row for row in rows if in_order(row.condition)]
-    refused = _why_else(overview) if overview.state == DaemonState.DEGRADED and not wrong else ""
+    refused = _why_else(overview) if overview.state == DEGRADED and not wrong else ""
     count = f"{count_text(rows, wrong)}{refused}"
     yield from headline(Cell("kmodd"), Cell(overview.state, tone), count, style)
     yield from columns([(Cell(line),) for line in (_details(overview), *_restrictions(overview))], style, 2)
-    yield from _section("Configuration", _issues(overview.config_issues, style), style)
-    yield from wrong_lines(wrong, style, idleness(overview))
+    yield from section("Configuration", _issues(overview.config_issues, style), style)
+    if wrong:
+        # Not needed where all is as declared.
+        from kmodd.cli.look.advice import idleness  # noqa: PLC0415
+        from kmodd.cli.look.wrong import wrong_lines  # noqa: PLC0415
+
+        yield from wrong_lines(wrong, style, idleness(overview))
     if all_of_them:
-        yield from _section("As declared", columns(map(_short, right), style, 2) if right else [], style)
+        yield from section("As declared", columns(map(short, right), style, 2) if right else [], style)
     elif right:
         title = (Cell("As declared", BOLD), Cell(":"))
         yield from ("", *hanging(title, f"{_numbers(right)} (--all lists them)", style))
@@ -105,7 +107,8 @@ def _restrictions(overview: Overview) -> Iterable[str]:
         yield f"the kernel {found}"
 
 
-def _section(title: str, lines: list[str], style: Style) -> Iterable[str]:
+def section(title: str, lines: list[str], style: Style) -> Iterable[str]:
+    """Lines below a title, or nothing where there are none."""
     return ("", paint(title, BOLD, style), *lines) if lines else ()
 
 
@@ -125,12 +128,6 @@ def _cells(row: Row) -> tuple[Cell, ...]:
     )
 
 
-def _short(row: Row) -> tuple[Cell, ...]:
+def short(row: Row) -> tuple[Cell, ...]:
+    """A module beside others, of which it is known what is desired."""
     return Cell(row.name, BOLD), toned(row.condition, CONDITIONS), Cell(row.message)
-
-
-def _with_advice(row: Row, idle: str) -> Iterator[tuple[Cell, ...]]:
-    yield _short(row)
-    to_do = where_to_look(row.condition, row.name, idle)
-    if to_do:
-        yield Cell(""), Cell(""), Cell(f"-> {to_do}", DIM)

@@ -1,16 +1,14 @@
 """``kmoddctl plan``: what a pass would do now, as the daemon says."""
 
-from types import SimpleNamespace
-
 from kmodd.cli.bus.manager import Manager, ask
-from kmodd.cli.terminal.output import Output
+from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.rows import NOTHING, diff
 from kmodd.errors import ErrorKind, KmoddError
 
 _NOTHING_NOW = "nothing to do now; kmoddctl status shows what is not as declared"
 
 
-def plan(options: SimpleNamespace, output: Output) -> int:
+def plan(options: Options, output: Output) -> int:
     """What a pass would do now, as the daemon says, or of files alone. Raises INVALID_ARGUMENT."""
     if options.offline:
         # Compiles files, which needs much more than asking the daemon does.

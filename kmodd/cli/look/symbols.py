@@ -1,11 +1,10 @@
 """``kmoddctl symbols MODULE``: what a module's file needs of others, and what it gives."""
 
 from collections.abc import Iterable
-from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.bus.manager import ask
-from kmodd.cli.terminal.output import Output
+from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.render import BOLD, DIM, Cell, Style, columns, paint
 from kmodd.names import module_name
 
@@ -26,7 +25,7 @@ class Symbols(NamedTuple):
     exported: tuple[str, ...]
 
 
-def symbols(options: SimpleNamespace, output: Output) -> int:
+def symbols(options: Options, output: Output) -> int:
     """List the symbols of a module; raises NOT_FOUND."""
     name = module_name(options.module)
     with ask() as manager:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.bus.manager import ask
 from kmodd.cli.bus.modules import all_modules
 from kmodd.cli.look.module import time_text
-from kmodd.cli.terminal.output import Output
+from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.render import BOLD, DIM, GREEN, Cell, Style, columns, paint
 from kmodd.cli.terminal.svg import COLOURS, LETTER, LINE, box, label, picture
 from kmodd.names import ModuleName
@@ -32,7 +31,7 @@ class Load(NamedTuple):
     stages: tuple[Stage, ...]
 
 
-def timeline(options: SimpleNamespace, output: Output) -> int:
+def timeline(options: Options, output: Output) -> int:
     """Every managed module that kmodd itself has loaded, by the time when that began."""
     with ask() as manager:
         found = loads(all_modules(manager))

@@ -1,11 +1,11 @@
 """``kmoddctl watch``: what happens, a line each, until somebody ends it."""
 
 import time
-from types import SimpleNamespace
 
 from kmodd.cli.bus.follow import Daemon, Event, Follower
-from kmodd.cli.bus.manager import Row, ask
-from kmodd.cli.terminal.output import Output
+from kmodd.cli.bus.manager import ask
+from kmodd.cli.bus.standing import Row
+from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.render import BOLD, RED, Style, columns_of, paint
 from kmodd.cli.terminal.tones import CONDITIONS, OUTCOMES, STATES
 from kmodd.names import printable
@@ -15,7 +15,7 @@ _NAME, _STATE, _CONDITION = 18, 10, 18
 """Columns, so that lines stand below one another that nobody knows in advance."""
 
 
-def watch(_options: SimpleNamespace, output: Output) -> int:
+def watch(_options: Options, output: Output) -> int:
     """Show every change; only an interrupt or an error ends it."""
     with ask() as manager:
         follower = Follower(manager, lambda event: _show(event, output))

@@ -3,12 +3,11 @@
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.offline.findings import issue_line
 from kmodd.cli.offline.target import Target, infos_of, target_of
-from kmodd.cli.terminal.output import Output
+from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.render import Style
 from kmodd.config.check import checked
 from kmodd.config.compile import compile_files
@@ -35,7 +34,7 @@ class Checked(NamedTuple):
     settings: Settings = Settings()
 
 
-def check(options: SimpleNamespace, output: Output) -> int:
+def check(options: Options, output: Output) -> int:
     """Issues of the files, or of what is configured; the exit status of INVALID_CONFIG if any is an error.
 
     With ``--strict`` a warning counts as one. Raises as target_of.
@@ -72,7 +71,7 @@ def _given(names: Iterable[str]) -> Checked:
     return Checked(issues, len(files), declarations)
 
 
-def _of_kernel(target: Target, found: Checked, options: SimpleNamespace) -> tuple[Issue, ...]:
+def _of_kernel(target: Target, found: Checked, options: Options) -> tuple[Issue, ...]:
     """What the kernel's module tree does not know; modprobe.d has a say where files are in force only.
 
     Without a tree, or libkmod, nothing is known, which is an error for whoever has named a kernel.

@@ -4,12 +4,11 @@ import os
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from types import SimpleNamespace
 
 from kmodd.cli.offline.import_text import by_reason, document, modprobe_conf, place_and_text, toml
 from kmodd.cli.offline.old_files import hiding, read
 from kmodd.cli.offline.target import Target, target_of
-from kmodd.cli.terminal.output import Output
+from kmodd.cli.terminal.output import Options, Output
 from kmodd.core.conversion import convert
 from kmodd.core.old_lines import Conversion, Kept
 from kmodd.errors import ErrorKind, KmoddError
@@ -25,7 +24,7 @@ _NEXT = (
 )
 
 
-def import_files(options: SimpleNamespace, output: Output) -> int:
+def import_files(options: Options, output: Output) -> int:
     """Print the file, or write it into ``--output``; what is not converted is listed on standard error.
 
     Raises FAILED for a file that is there already or cannot be written.

@@ -5,12 +5,11 @@ Who comes here compiles files, so pydantic is known.
 
 import os
 import sys
-from types import SimpleNamespace
 from typing import NamedTuple
 
 from kmodd.cli.offline.findings import issue_line
 from kmodd.cli.offline.target import Target, infos_of, needed_kernel, target_of
-from kmodd.cli.terminal.output import Output
+from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.render import Style
 from kmodd.cli.terminal.rows import NOTHING, diff
 from kmodd.config.compile import compile_files
@@ -39,7 +38,7 @@ class Offline(NamedTuple):
     issues: tuple[Issue, ...]
 
 
-def plan_offline(options: SimpleNamespace, output: Output) -> int:
+def plan_offline(options: Options, output: Output) -> int:
     """What a first pass would do; issues go to standard error. Raises NO_MODULE_TREE, NO_LIBKMOD."""
     target = needed_kernel(target_of(options))
     offline = compiled(target)

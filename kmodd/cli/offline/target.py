@@ -3,9 +3,9 @@
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from types import SimpleNamespace
 from typing import NamedTuple
 
+from kmodd.cli.terminal.output import Options
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel.conf_files import DEFAULT_DIRS
@@ -79,7 +79,7 @@ class Target(NamedTuple):
         return not self.root and self.release == os.uname().release
 
 
-def target_of(options: SimpleNamespace) -> Target:
+def target_of(options: Options) -> Target:
     """What ``--root`` and ``--kernel`` name. Raises INVALID_ARGUMENT, and NO_MODULE_TREE for a release."""
     root = "" if options.root is None else os.path.abspath(options.root).rstrip("/")
     if root and not os.path.isdir(root):

@@ -1,17 +1,35 @@
 """Where a command's words go: text for people, one JSON document a line for programs."""
 
-import os
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, TextIO
+from __future__ import annotations
+
+import posix
 
 from kmodd.cli.terminal.render import Style
+from kmodd.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any, TextIO
 
 NOT_IN_ORDER = 3
 """Exit status: the question was answered, and something is not as declared. No error kind has it."""
 _MOST_DIGITS = 6  # of a width; Python refuses to read some thousands
 
 
-class Output(NamedTuple):
+class Options:
+    """What a command line says: an attribute for each argument of its command, and which command that is."""
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update(values)
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            """Whatever kmodd.cli.commands says of the command."""
+
+
+class Output(Record):
     """What a command writes to; ``json`` instead of text where it was asked for."""
 
     stream: TextIO
@@ -40,7 +58,7 @@ def plain(value: Any) -> Any:
     """``value`` as JSON has it: rows are objects with the names of their fields."""
     if isinstance(value, tuple) and hasattr(value, "_asdict"):
         return {name: plain(item) for name, item in value._asdict().items()}
-    if isinstance(value, Mapping):
+    if hasattr(value, "items"):
         return {name: plain(item) for name, item in value.items()}
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
@@ -60,6 +78,6 @@ def _width(stream: TextIO, environment: Mapping[str, str]) -> int:
     if given.isdecimal() and len(given) <= _MOST_DIGITS:
         return int(given)
     try:
-        return os.get_terminal_size(stream.fileno()).columns
+        return posix.get_terminal_size(stream.fileno()).columns
     except OSError:
         return 0

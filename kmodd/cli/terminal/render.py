@@ -1,10 +1,13 @@
 """From rows to lines, purely: what the terminal is like comes as a Style. Nothing is cut, texts wrap."""
 
-from collections.abc import Iterable, Sequence
-from itertools import accumulate
-from typing import NamedTuple
+from __future__ import annotations
 
 from kmodd.names import printable
+from kmodd.record import Record
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
 
 # Attributes as in ECMA-48, Select Graphic Rendition.
 PLAIN, BOLD, DIM, RED, GREEN, YELLOW = "", "1", "2", "31", "32", "33"
@@ -16,7 +19,7 @@ _BELOW = 4
 _HANGING = 2
 
 
-class Style(NamedTuple):
+class Style(Record):
     """How to write: ``width`` in columns, 0 for no end; ``unicode``: whether all characters can be shown."""
 
     colour: bool = False
@@ -24,7 +27,7 @@ class Style(NamedTuple):
     unicode: bool = True
 
 
-class Cell(NamedTuple):
+class Cell(Record):
     """A text from anywhere, and how it stands out; it is escaped where it is written."""
 
     text: str
@@ -101,7 +104,7 @@ def wrap(text: str, width: int) -> list[str]:
     return lines
 
 
-class _Layout(NamedTuple):
+class _Layout(Record):
     """Where columns begin, where the last one does and how wide it is (0: no end), and whether below."""
 
     starts: tuple[int, ...]
@@ -119,7 +122,10 @@ def _layout(sizes: Sequence[Sequence[int]], style: Style, indent: int) -> _Layou
     most = max(_LEAST_WIDTH, style.width // 3)
     if style.width and indent + sum(widths) + len(_GAP) * (len(widths) - 1) > style.width:
         widths = [max((size for size in column if size <= most), default=max(column)) for column in found]
-    *starts, last = accumulate((width + len(_GAP) for width in widths[:-1]), initial=indent)
+    last, starts = indent, []
+    for width in widths[:-1]:
+        starts.append(last)
+        last += width + len(_GAP)
     below = bool(style.width and starts) and style.width - last < _LEAST_WIDTH
     if below:
         last = indent + _BELOW

@@ -1,53 +1,60 @@
-"""How states, conditions and outcomes stand out; the words alone say the same, for whoever sees no colour."""
+"""How states, conditions and outcomes stand out; the words alone say the same, for whoever sees no colour.
 
-from collections.abc import Mapping
+The words are those of ``kmodd.shown`` and ``kmodd.action``, and the tests hold them to those. They are not
+imported: a command that shows what it was sent does without them.
+"""
 
-from kmodd.action import ActionKind
+from __future__ import annotations
+
 from kmodd.cli.terminal.render import DIM, GREEN, PLAIN, RED, YELLOW, Cell
-from kmodd.shown import Condition, DaemonState, Outcome, Severity
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 CONDITIONS: Mapping[str, str] = {
-    Condition.IN_SYNC: GREEN,
-    Condition.BUILTIN: GREEN,
-    Condition.DENIED: GREEN,
-    Condition.CONDITION_UNMET: DIM,
-    Condition.WAITING_FOR_HARDWARE: DIM,
-    Condition.NOT_MANAGED: DIM,
-    Condition.WAITING_FOR_DEPENDENCY: YELLOW,
-    Condition.LOADING: YELLOW,
-    Condition.LOADING_SLOW: YELLOW,
-    Condition.BACKING_OFF: YELLOW,
-    Condition.DRIFTED: YELLOW,
-    Condition.RELOAD_PENDING: YELLOW,
-    Condition.REBOOT_PENDING: YELLOW,
-    Condition.IN_USE: YELLOW,
-    Condition.UNVERIFIABLE: YELLOW,
-    Condition.DENIED_BUT_LOADED: RED,
-    Condition.DENIED_BUILTIN: RED,
-    Condition.MISSING: RED,
-    Condition.FAILED: RED,
-    Condition.QUARANTINED: RED,
-    Condition.CONFLICT: RED,
+    "in-sync": GREEN,
+    "builtin": GREEN,
+    "denied": GREEN,
+    "condition-unmet": DIM,
+    "waiting-for-hardware": DIM,
+    "not-managed": DIM,
+    "waiting-for-dependency": YELLOW,
+    "loading": YELLOW,
+    "loading-slow": YELLOW,
+    "backing-off": YELLOW,
+    "drifted": YELLOW,
+    "reload-pending": YELLOW,
+    "reboot-pending": YELLOW,
+    "in-use": YELLOW,
+    "unverifiable": YELLOW,
+    "denied-but-loaded": RED,
+    "denied-builtin": RED,
+    "missing": RED,
+    "failed": RED,
+    "quarantined": RED,
+    "conflict": RED,
 }
+DEGRADED = "degraded"
 STATES: Mapping[str, str] = {
-    DaemonState.CONVERGED: GREEN,
-    DaemonState.STARTING: YELLOW,
-    DaemonState.PAUSED: YELLOW,
-    DaemonState.DEGRADED: RED,
+    "converged": GREEN,
+    "starting": YELLOW,
+    "paused": YELLOW,
+    DEGRADED: RED,
 }
 OUTCOMES: Mapping[str, str] = {
-    Outcome.DONE: GREEN,
-    Outcome.UNCHANGED: DIM,
-    Outcome.BLOCKED: YELLOW,
-    Outcome.FAILED: RED,
+    "done": GREEN,
+    "unchanged": DIM,
+    "blocked": YELLOW,
+    "failed": RED,
 }
 ACTIONS: Mapping[str, tuple[str, str]] = {
-    ActionKind.LOAD: ("+", GREEN),
-    ActionKind.UNLOAD: ("-", RED),
-    ActionKind.WRITE: ("~", YELLOW),
+    "load": ("+", GREEN),
+    "unload": ("-", RED),
+    "write": ("~", YELLOW),
 }
 """As in a diff: the sign of an action and its tone."""
-SEVERITIES: Mapping[str, str] = {Severity.ERROR: RED, Severity.WARNING: YELLOW}
+SEVERITIES: Mapping[str, str] = {"error": RED, "warning": YELLOW}
 
 _IN_ORDER = (GREEN, DIM)
 

@@ -265,3 +265,7 @@ class _Client:
 
     def call(self, _target: tuple[str, ...], *_given: Any, answer: str, **_rest: Any) -> tuple[Any, ...]:
         return (self._properties,) if answer == "a{sv}" else (names.module_path(_LOOP),)
+
+    def ask(self, *questions: object) -> list[tuple[Any, ...]]:
+        """Several at once."""
+        return [(self._properties,) for _ in questions]
