@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import os
 
 from kmodd.bus.names import SYSTEM_BUS
 from kmodd.errors import ErrorKind, KmoddError
@@ -41,13 +41,8 @@ def socket_names(address: str) -> tuple[bytes, ...]:
 
 def _unescaped(text: str) -> bytes:
     if "%" not in text:
-        return _bytes(text)
+        return os.fsencode(text)
     # Seldom needed, and dear.
     import re  # noqa: PLC0415
 
-    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda escape: bytes.fromhex(escape[1].decode()), _bytes(text))
-
-
-def _bytes(text: str) -> bytes:
-    """As os.fsencode(), without os."""
-    return text.encode(sys.getfilesystemencoding(), "surrogateescape")
+    return re.sub(rb"%([0-9A-Fa-f]{2})", lambda escape: bytes.fromhex(escape[1].decode()), os.fsencode(text))

@@ -1,6 +1,6 @@
 """The client's side of EXTERNAL (D-Bus specification, Authentication Protocol), without fd passing."""
 
-import posix
+import os
 
 from kmodd.bus.message import WireError
 
@@ -10,7 +10,7 @@ BEGIN = b"BEGIN\r\n"
 
 def first_line() -> bytes:
     """What is sent first; the NUL byte carries the credentials."""
-    return b"\0AUTH EXTERNAL %s\r\n" % str(posix.getuid()).encode().hex().encode()
+    return b"\0AUTH EXTERNAL %s\r\n" % str(os.getuid()).encode().hex().encode()
 
 
 def next_line(line: bytes) -> bytes:

@@ -5,28 +5,28 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import ParamSpec, TypeVar
+    from typing import TypeVar, TypeVarTuple
 
-    P = ParamSpec("P")
+    Given = TypeVarTuple("Given")
     T = TypeVar("T")
 
 
-def kept(most: int) -> Callable[[Callable[P, T]], Callable[P, T]]:
+def kept(most: int) -> Callable[[Callable[[*Given], T]], Callable[[*Given], T]]:
     """A decorator: the function is asked once only, until there are ``most`` answers and all are forgotten.
 
     Strangers choose what is asked, so there has to be an end; in good company it is not reached. The function
-    takes arguments by position and never answers None.
+    takes its arguments by position and never answers None.
     """
 
-    def decorate(function: Callable[P, T]) -> Callable[P, T]:
+    def decorate(function: Callable[[*Given], T]) -> Callable[[*Given], T]:
         answers: dict[object, T] = {}
 
-        def asked(*arguments: P.args, **_none: P.kwargs) -> T:
+        def asked(*arguments: *Given) -> T:
             answer = answers.get(arguments)
             if answer is None:
                 if len(answers) >= most:
                     answers.clear()
-                answer = answers[arguments] = function(*arguments, **_none)
+                answer = answers[arguments] = function(*arguments)
             return answer
 
         asked.answers = answers  # type: ignore[attr-defined]

@@ -1,7 +1,7 @@
 """Where kmoddctl begins: it may be interrupted before the rest of it has been imported."""
 
 import gc
-import posix
+import os
 import sys
 
 from kmodd.cli import INTERRUPTED
@@ -9,7 +9,7 @@ from kmodd.cli import INTERRUPTED
 
 def main() -> int:
     """The exit status (kmoddctl(1))."""
-    # What is imported stays: looking for garbage meanwhile would be a twentieth of kmoddctl status.
+    # What is imported stays: looking for garbage meanwhile is a twentieth of kmoddctl status.
     gc.disable()
     try:
         from kmodd.cli.main import main as carry_out  # noqa: PLC0415  that is what may be interrupted
@@ -27,4 +27,4 @@ def run() -> int:
             stream.flush()
     except (OSError, KeyboardInterrupt):
         return status  # the interpreter's own end says what it has to say
-    posix._exit(status)
+    os._exit(status)

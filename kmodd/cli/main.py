@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import gc
-import posix
+import os
 import sys
 from importlib import import_module
 
 from kmodd.cli import INTERRUPTED, usual
-from kmodd.cli.environment import environment
 from kmodd.cli.terminal.output import Options, Output, style_of
 from kmodd.errors import ErrorKind, KmoddError
 
@@ -22,7 +21,6 @@ PIPE_CLOSED = 128 + 13
 """As a shell reports SIGPIPE (signal(7))."""
 
 _STDOUT = 1
-_NOTHING = "/dev/null"
 FORMATS = ("json", "dot", "svg", "sarif")
 """Options that say how the output is to be written, one at a time."""
 
@@ -30,7 +28,7 @@ FORMATS = ("json", "dot", "svg", "sarif")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command; the exit status (kmoddctl(1))."""
     if sys.stderr is None:  # closed by whoever started it, who wants the exit status all the same
-        sys.stderr = open(_NOTHING, "w", encoding="utf-8")  # noqa: SIM115  to the end of the process
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  to the end of the process
     try:
         return _run(sys.argv[1:] if arguments is None else arguments)
     except KmoddError as error:
@@ -50,10 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     options = _parsed(arguments)
     # A closed one is told before anything is done: the interpreter has no stdout then.
-    posix.fstat(_STDOUT)
+    os.fstat(_STDOUT)
     # What the encoding of the terminal lacks is escaped, too.
     sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
-    output = Output(sys.stdout, style_of(sys.stdout, environment()), options.json)
+    output = Output(sys.stdout, style_of(sys.stdout, os.environ), options.json)
     function: _Function = getattr(import_module(f"kmodd.cli.{options.module_name}"), options.function)
     # What was imported stays: looking for garbage in it takes longer than most commands.
     gc.freeze()
@@ -83,7 +81,7 @@ def _refuse_two_formats(options: Options) -> None:
 
 def _discard_output() -> None:
     """Let nothing that is left in the buffer raise once more at exit."""
-    descriptor = posix.open(_NOTHING, posix.O_WRONLY | posix.O_CLOEXEC)
+    descriptor = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     if descriptor != _STDOUT:
-        posix.dup2(descriptor, _STDOUT)
-        posix.close(descriptor)
+        os.dup2(descriptor, _STDOUT)
+        os.close(descriptor)

@@ -13,7 +13,7 @@ from tests.bus.private_bus import PrivateBus
 
 _ROOT = str(Path(__file__).parents[2])
 _SCRIPT = """
-import gc, importlib, struct, sys, time
+import gc, importlib, os, struct, sys, time
 before = set(sys.modules)
 sys.path.append(sys.argv.pop(1))
 from kmodd.cli.entry import main
@@ -26,8 +26,8 @@ __future__ _collections _socket
 kmodd kmodd.errors kmodd.names kmodd.record
 kmodd.bus kmodd.bus.address kmodd.bus.decode kmodd.bus.encode kmodd.bus.external kmodd.bus.kept
 kmodd.bus.message kmodd.bus.names kmodd.bus.outgoing kmodd.bus.signature kmodd.bus.values
-kmodd.cli kmodd.cli.bus kmodd.cli.bus.client kmodd.cli.bus.standing kmodd.cli.commands
-kmodd.cli.entry kmodd.cli.environment kmodd.cli.look kmodd.cli.look.overview kmodd.cli.main kmodd.cli.terminal
+kmodd.cli kmodd.cli.bus kmodd.cli.bus.client kmodd.cli.bus.standing kmodd.cli.commands kmodd.cli.entry
+kmodd.cli.look kmodd.cli.look.overview kmodd.cli.main kmodd.cli.terminal
 kmodd.cli.terminal.output kmodd.cli.terminal.render kmodd.cli.terminal.tones kmodd.cli.usual
 """
 

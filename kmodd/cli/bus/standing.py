@@ -6,10 +6,11 @@ later kmodd has brought is shown as well. What no answer tells, such as a column
 
 from __future__ import annotations
 
+import os
+
 from kmodd.bus import names
 from kmodd.bus.address import system_bus
 from kmodd.cli.bus.client import Client, Question
-from kmodd.cli.environment import environment
 from kmodd.record import Record
 
 TYPE_CHECKING = False
@@ -129,7 +130,7 @@ def ask() -> Standing:
 
 def connected() -> Client:
     """A connection to that bus; raises NO_BUS."""
-    return Client(system_bus(environment()))
+    return Client(system_bus(os.environ))
 
 
 def known(values: Mapping[str, Any], wires: Mapping[str, Wire]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import posix
+import os
 
 from kmodd.cli.terminal.render import Style
 from kmodd.record import Record
@@ -78,6 +78,6 @@ def _width(stream: TextIO, environment: Mapping[str, str]) -> int:
     if given.isdecimal() and len(given) <= _MOST_DIGITS:
         return int(given)
     try:
-        return posix.get_terminal_size(stream.fileno()).columns
+        return os.get_terminal_size(stream.fileno()).columns
     except OSError:
         return 0
