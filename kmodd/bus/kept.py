@@ -29,6 +29,7 @@ def kept(most: int) -> Callable[[Callable[[*Given], T]], Callable[[*Given], T]]:
                 answer = answers[arguments] = function(*arguments)
             return answer
 
+        asked.answers = answers  # type: ignore[attr-defined]
         return asked
 
     return decorate
