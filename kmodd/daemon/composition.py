@@ -30,6 +30,7 @@ from kmodd.daemon.overrides import Overrides
 from kmodd.daemon.places import Places
 from kmodd.daemon.planner import Planner
 from kmodd.daemon.reconciler import Reconciler
+from kmodd.daemon.signals import Signals
 from kmodd.daemon.snapshot import Snapshot, needs_somebody, summary
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Survey
@@ -78,6 +79,7 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._hung_up = asyncio.Event()
         self._watcher: FileWatcher | None = None
+        self._signals: Signals | None = None
         runtime = places.config.runtime_dir
         self._trigger = Trigger(Settings().event_quiet_time_s)
         reader = SystemReader(places.roots)
@@ -134,10 +136,8 @@ class Daemon:
         """Start every task; returns at once. Raises FAILED: no inotify; STATE_NOT_WRITABLE."""
         self._override_files.recover()
         self._checkpoints.start(lambda: self._executor.replace(()))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
+        stop = self._stopping.set
+        self._signals = Signals({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: self._hung_up.set})
         if not self._once:
             # Before the first pass, so that it sees whatever no watch has told of.
             self._watcher = self._watch_files()
@@ -161,6 +161,8 @@ class Daemon:
             self._watcher.close()
         self._hints.close()
         self._uevents.close()
+        if self._signals is not None:
+            self._signals.close()
 
     def show(self, snapshot: Snapshot) -> None:
         """A pass is over: tell the service manager and the bus."""
