@@ -83,7 +83,7 @@ class Daemon:
         runtime = places.config.runtime_dir
         self._trigger = Trigger(Settings().event_quiet_time_s)
         reader = SystemReader(places.roots)
-        reader.modules()  # before all else, so that a machine without them, or without /proc, is told so
+        reader.modules(())  # before all else, so that a machine without them, or without /proc, is told so
         self._tree = places.modules / reader.release()
         inventory = Inventory(loader, runtime / "inventory.json", self._tree, places.modprobe_dirs)
         self._loader = loader
