@@ -27,7 +27,6 @@ from kmodd.errors import ErrorKind, KmoddError
 from kmodd.intent import Intent, Note, file_name
 from kmodd.kernel.intents import read_boot_id, read_kernel
 from kmodd.kernel.ports import KernelReader
-from kmodd.kernel.pstore import PLACES, read_crash_logs
 from kmodd.model import Catalog, ModuleInfo, Report
 from kmodd.names import ModuleName
 
@@ -58,7 +57,7 @@ class Surroundings(NamedTuple):
     digester: Digester
     changed: Callable[[], None]
     proc: str = "/proc"
-    pstore: tuple[str, ...] = PLACES
+    pstore: tuple[str, ...] = ()
     in_thread: Runner = asyncio.to_thread
 
 
@@ -221,6 +220,8 @@ class CrashGuard:
         is_new = before.boot_id != self._boot_id
         logs = {}
         if any(intent.boot_id != self._boot_id for intent in intents):
+            from kmodd.kernel.pstore import read_crash_logs  # noqa: PLC0415  few boots end in a crash
+
             logs = {log.time_us: log.lines for log in read_crash_logs(self._around.pstore)}
         found = examine(intents, before, self._boot_id, logs)
         known = {(q.module, q.kind): q for q in self._files.quarantines()}
