@@ -233,8 +233,9 @@ class CrashGuard:
             await self._in_thread(self._files.keep_quarantines, list(self._quarantines.values()))
         # Only what is kept elsewhere, or means nothing, is taken away: else the next boot would crash again.
         is_kept = not self._unwritten
-        await self._in_thread(self._files.close, [i.file_name for i in found.void])
-        if is_kept:
+        if found.void:
+            await self._in_thread(self._files.close, [i.file_name for i in found.void])
+        if is_kept and found.quarantines:
             await self._in_thread(self._files.close, [file_name(q.kind, q.module) for q in found.quarantines])
         for intent in found.own:
             self._take_up(intent)

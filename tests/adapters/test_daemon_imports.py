@@ -36,6 +36,7 @@ async def hear():
 
 asyncio.run(hear())
 later = {"ssl", "inspect", "kmodd.kernel.process", "kmodd.kernel.wire", "kmodd.daemon.examiner"}
+later |= {"kmodd.bus.introspection", "kmodd.kernel.pstore"}
 core = "denial diagnose judgement kernel_lines ladder load_failure parameter_types permission reload removals"
 later |= {f"kmodd.core.{name}" for name in (*core.split(), "users", "way_back")}
 print(*sorted(later & sys.modules.keys()))
