@@ -15,7 +15,7 @@ EVENTS = 10_000
 MOST_PASSES = 20
 DECLARED = 200
 _SEQUENCE = Path("/sys/kernel/uevent_seqnum")
-_OPEN, _CLOSE = Mask(0x20), Mask(0x10)
+_OPEN, _CLOSE = 0x20, 0x10
 """IN_OPEN and IN_CLOSE_NOWRITE (inotify(7)): a pass opens /proc/modules, and nobody else does meanwhile.
 Both, because of events that are alike and follow each other the kernel keeps one."""
 

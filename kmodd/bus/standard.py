@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kmodd.bus import introspection, names, properties
+from kmodd.bus import names, properties
 from kmodd.bus.encode import PAD, close_array, encode, open_array
 from kmodd.bus.message import CallError
 from kmodd.bus.table import Argument, Encoded, Interface, Method, Signal
@@ -40,8 +40,10 @@ def object_entry(path: str, node: Node) -> bytes:
 
 
 def _introspect(place: Place) -> str:
+    from kmodd.bus.introspection import document  # noqa: PLC0415  (daemon/later.py)
+
     own = tuple(binding.interface for binding in place.node.bindings.values())
-    return introspection.document((*own, *interfaces_of(place.node)), place.node.children)
+    return document((*own, *interfaces_of(place.node)), place.node.children)
 
 
 def _ping(_place: Place) -> None:

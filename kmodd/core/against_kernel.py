@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from kmodd.core.explain import COMMAND_LINE, INSTALL, Setting, mentioned, said_elsewhere, settings
-from kmodd.core.parameter_types import EVERYWHERE, wanted_instead
 from kmodd.core.parameters import equal, same_name
 from kmodd.files import LAST_WORD
 from kmodd.model import Declaration, Desired, ModuleInfo, Parameter
@@ -108,6 +107,8 @@ def _of_parameters(declared: _Declared, info: ModuleInfo) -> Iterator[Issue]:
     """Parameters that the module does not have, and values that it would refuse."""
     if not info.has_modinfo:
         return
+    from kmodd.core.parameter_types import EVERYWHERE, wanted_instead  # noqa: PLC0415  (daemon/later.py)
+
     types = {same_name(name): kind for name, kind in info.parameter_types}
     for parameter in declared.it.parameters:
         key = f"parameters.{parameter.name}"

@@ -22,7 +22,7 @@ _ARCHITECTURES = {
 }
 
 _MANY_DIGITS = 18
-_COMPARISON = re.compile(r"(<=|>=|!=|<|>|=)\s*(\S+)")
+_COMPARISON = r"(<=|>=|!=|<|>|=)\s*(\S+)"
 _COMPARE: dict[str, Callable[[tuple[int, ...], tuple[int, ...]], bool]] = {
     "<": lambda a, b: a < b,
     "<=": lambda a, b: a <= b,
@@ -118,7 +118,7 @@ def _number(digits: str) -> int:
 
 def _kernel(expression: str, facts: Facts) -> bool:
     """All comparisons of the expression hold; without an operator it is a glob on the release."""
-    comparisons = _COMPARISON.findall(expression)
+    comparisons = re.findall(_COMPARISON, expression)
     if not comparisons:
         return fnmatchcase(facts.kernel_release, expression.strip())
     have = _numbers(facts.kernel_release)

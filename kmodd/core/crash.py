@@ -28,6 +28,11 @@ _UNTIL: Final = {
     ActionKind.UNLOAD: "the kernel is another, or until it is released",
     ActionKind.WRITE: "other values are declared, the kernel is another, or until it is released",
 }
+_CRASHED: Final = {
+    ActionKind.LOAD: "its init",
+    ActionKind.UNLOAD: "its exit",
+    ActionKind.WRITE: "setting a parameter",
+}
 
 # Texts: re compiles what is used, and keeps it; a start needs none of these.
 # "<4>[   12.345678] text": what the kernel puts before a line of a crash log.
@@ -176,6 +181,11 @@ def _of_crash(lines: Iterable[str]) -> list[str]:
 def tells_of_crash(messages: Iterable[str]) -> bool:
     """Whether the kernel logged that something in it crashed."""
     return any(text.startswith(_BEGINS) for text in messages)
+
+
+def crash_sentence(kind: ActionKind) -> str:
+    """That the kernel killed the process of a change: what it held is held for ever."""
+    return f"{_CRASHED[kind]} crashed in the kernel; nobody tries that again before the next boot"
 
 
 def why(quarantine: Quarantine) -> str:

@@ -3,8 +3,7 @@
 from collections.abc import Collection, Iterable
 
 from kmodd.action import ActionKind
-from kmodd.core.diagnose import oops
-from kmodd.core.draft import SLOW_S, Draft, Step, Verdict
+from kmodd.core.draft import SLOW_S, Draft, Step, Verdict, crashed
 from kmodd.intent import written
 from kmodd.model import LoadRequest, WriteRequest
 from kmodd.names import ModuleName
@@ -16,7 +15,7 @@ def stuck(draft: Draft, name: ModuleName) -> Verdict | None:
     crash = draft.memory.crashes.get(name)
     if crash is None or crash.kind is ActionKind.WRITE:
         return None
-    return Verdict(Condition.FAILED, oops(crash.kind).message)
+    return crashed(crash.kind)
 
 
 def last_and_alone(draft: Draft) -> None:

@@ -6,25 +6,15 @@ finit_module(2), delete_module(2), kernel/module/main.c, kernel/params.c.
 
 import errno
 from collections.abc import Iterable, Sequence
-from enum import Enum
 from typing import Final, NamedTuple
 
 from kmodd.action import ActionKind
+from kmodd.core.crash import crash_sentence
 from kmodd.core.kernel_lines import Lines
+from kmodd.core.memory import Retry
 from kmodd.model import ModuleInfo, ObservedModule, Parameter, Security
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, FailureCode, ModuleState
-
-
-class Retry(Enum):
-    """When a failed request is tried again by itself."""
-
-    CHANGE = "change"
-    """When the configuration, the module file or the kernel changes."""
-    EVENT = "event"
-    """When a matching device appears."""
-    BACKOFF = "backoff"
-    """After a while, longer each time."""
 
 
 class Known(NamedTuple):
@@ -209,14 +199,7 @@ NOT_RECORDED = busy(
     '"strict"; make room in the state directory of kmodd',
 )
 
-_CRASHED = {
-    ActionKind.LOAD: "its init",
-    ActionKind.UNLOAD: "its exit",
-    ActionKind.WRITE: "setting a parameter",
-}
-
 
 def oops(kind: ActionKind) -> Diagnosis:
     """Diagnosis of a change whose process the kernel killed: what it held is held for ever."""
-    sentence = f"{_CRASHED[kind]} crashed in the kernel; nobody tries that again before the next boot"
-    return failed(FailureCode.OOPS, sentence)
+    return failed(FailureCode.OOPS, crash_sentence(kind))

@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from kmodd.action import ActionKind
-from kmodd.core.crash import why
-from kmodd.core.diagnose import oops
+from kmodd.core.crash import crash_sentence, why
 from kmodd.core.memory import Memory
 from kmodd.core.order import Order
 from kmodd.core.parameters import options_string
 from kmodd.core.resolve import DesiredModule, DesiredState
 from kmodd.model import ModuleInfo, ObservedModule, Parameter, Proof, Request, User
 from kmodd.names import ModuleName
-from kmodd.shown import EMPTY, ActionRow, Condition, Drift, ModuleState
+from kmodd.shown import EMPTY, ActionRow, Condition, Drift, FailureCode, ModuleState
 
 ObservedModules = Mapping[ModuleName, ObservedModule]
 
@@ -91,11 +90,16 @@ class Plan(NamedTuple):
     barred: frozenset[ModuleName] = frozenset()
 
 
+def crashed(kind: ActionKind) -> Verdict:
+    """What crashed in this boot is done by nobody."""
+    return Verdict(Condition.FAILED, f"{FailureCode.OOPS}: {crash_sentence(kind)}")
+
+
 def forbidden(memory: Memory, name: ModuleName, kind: ActionKind, options: str) -> Verdict | None:
     """Why the crash guard does not let an action be made at all; None if it has nothing against it."""
     crash = memory.crashes.get(name)
     if crash is not None and (crash.kind is kind or crash.kind is not ActionKind.WRITE):
-        return Verdict(Condition.FAILED, oops(crash.kind).message)
+        return crashed(crash.kind)
     quarantine = memory.quarantines.get((name, kind))
     if quarantine is None or quarantine.options != options:
         return None

@@ -16,7 +16,6 @@ from kmodd.core.diagnose import (
     PASSING,
     Diagnosis,
     Known,
-    Retry,
     busy,
     errno_name,
     failed,
@@ -24,6 +23,7 @@ from kmodd.core.diagnose import (
     not_taken,
 )
 from kmodd.core.kernel_lines import Lines, given
+from kmodd.core.memory import Retry
 from kmodd.core.parameters import same_name
 from kmodd.core.permission import damaged_signature, not_permitted, not_trusted
 from kmodd.model import Parameter

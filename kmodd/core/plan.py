@@ -8,7 +8,6 @@ from kmodd.core.draft import Draft, Evidence, ObservedModules, Plan
 from kmodd.core.loads import plan_load
 from kmodd.core.memory import Memory
 from kmodd.core.order import Order, removal_order
-from kmodd.core.removals import plan_removal
 from kmodd.core.resolve import DesiredState
 from kmodd.core.upkeep import guarded
 
@@ -29,14 +28,21 @@ def make_plan(
     draft = Draft(desired, order, observed, memory, evidence or Evidence(), now_us)
     leaving = desired.unwanted & observed.keys()
     removals = removal_order(desired, {name: observed[name].holders for name in leaving})
-    for name in removals.sequence:
-        draft.verdicts[name] = plan_removal(draft, desired.modules[name], removals)
+    if removals.sequence:
+        _plan_removals(draft, removals)
     for name in sorted(n for n in desired.modules if n not in order.strong and n not in desired.unwanted):
         draft.verdicts[name] = guarded(draft, desired.modules[name])
     for name in order.sequence:
         draft.verdicts[name] = plan_load(draft, desired.modules[name])
     last_and_alone(draft)
     return draft.plan()
+
+
+def _plan_removals(draft: Draft, order: Order) -> None:
+    from kmodd.core.removals import plan_removal  # noqa: PLC0415  (daemon/later.py)
+
+    for name in order.sequence:
+        draft.verdicts[name] = plan_removal(draft, draft.desired.modules[name], order)
 
 
 def lasts(plan: Plan, memory: Memory) -> bool:

@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 
 from kmodd.action import ActionKind
 from kmodd.core.draft import Draft, Verdict
-from kmodd.core.ladder import Gap, mend
 from kmodd.core.memory import LoadRecord
 from kmodd.core.parameters import drifted, same_name
 from kmodd.core.resolve import DesiredModule
@@ -48,6 +47,8 @@ def compared(draft: Draft, module: DesiredModule, seen: ObservedModule | None, i
     ours = frozenset(record.parameters) if record else frozenset()
     unproven = tuple(p for p in wanted if p.name in unreadable and p not in ours)
     if drift or unproven:
+        from kmodd.core.ladder import Gap, mend  # noqa: PLC0415  (daemon/later.py)
+
         verdict = mend(draft, module, Gap(seen, record, drift, unproven))
         return verdict._replace(message=f"{verdict.message}; {_lost(lost)}") if lost else verdict
     if lost:

@@ -10,8 +10,8 @@ import os
 from collections.abc import Awaitable, Callable
 
 from kmodd.core.checkpoint import noted_back, settled
-from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Step
+from kmodd.core.memory import Retry
 from kmodd.daemon.checkpoint_file import CheckpointFile, Held, Kept
 from kmodd.daemon.clock import now_us
 from kmodd.daemon.enforcement import Enforcement

@@ -7,6 +7,7 @@ import os
 import signal
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING
 
 from kmodd.bus.signature import prepare
 from kmodd.config.compiler import load_catalog
@@ -17,12 +18,12 @@ from kmodd.daemon.checkpoints import Checkpoints
 from kmodd.daemon.chronicle import Chronicle
 from kmodd.daemon.crash_guard import CrashGuard, Surroundings
 from kmodd.daemon.enforcement import Enforcement
-from kmodd.daemon.examiner import Examiner
 from kmodd.daemon.executor import Executor
 from kmodd.daemon.facade import Facade
 from kmodd.daemon.initramfs import InitramfsCopies
 from kmodd.daemon.intent_files import GuardFiles
 from kmodd.daemon.inventory import Inventory
+from kmodd.daemon.later import import_rest
 from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
 from kmodd.daemon.override_files import OverrideFiles
@@ -30,6 +31,7 @@ from kmodd.daemon.overrides import Overrides
 from kmodd.daemon.places import Places
 from kmodd.daemon.planner import Planner
 from kmodd.daemon.reconciler import Reconciler
+from kmodd.daemon.signals import Signals
 from kmodd.daemon.snapshot import Snapshot, needs_somebody, summary
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Survey
@@ -46,6 +48,9 @@ from kmodd.kernel.client import LoaderClient
 from kmodd.kernel.reader import SystemReader
 from kmodd.model import Catalog, Settings
 from kmodd.shown import OutcomeRow
+
+if TYPE_CHECKING:
+    from kmodd.daemon.examiner import Examiner
 
 HEALTHY_AFTER_S = 60.0
 
@@ -78,10 +83,11 @@ class Daemon:
         self._stopping = asyncio.Event()
         self._hung_up = asyncio.Event()
         self._watcher: FileWatcher | None = None
+        self._signals: Signals | None = None
         runtime = places.config.runtime_dir
         self._trigger = Trigger(Settings().event_quiet_time_s)
         reader = SystemReader(places.roots)
-        reader.modules()  # before all else, so that a machine without them, or without /proc, is told so
+        reader.modules(())  # before all else, so that a machine without them, or without /proc, is told so
         self._tree = places.modules / reader.release()
         inventory = Inventory(loader, runtime / "inventory.json", self._tree, places.modprobe_dirs)
         self._loader = loader
@@ -105,11 +111,9 @@ class Daemon:
             turns,
         )
         performer = Witness(loader, self._checkpoints.note)
-        self._guard = _crash_guard(places, store, reader, loader, self._executor_changed)
-        examiner = Examiner(loader, reader)
-        self._executor = Executor(
-            group, performer, reader, store, self._guard, examiner, self._executor_changed
-        )
+        guard = self._guard = _crash_guard(places, store, reader, loader, self._executor_changed)
+        examiner = partial(_examiner, loader, reader, store, guard)
+        self._executor = Executor(group, performer, reader, store, guard, examiner, self._executor_changed)
         restrainer = ModprobeFile(loader, places.config.state_dir / "modprobe-file")
         copies = InitramfsCopies(places.initramfs, reader.release())
         planner = Planner(store, restrainer, loader, copies)
@@ -134,10 +138,8 @@ class Daemon:
         """Start every task; returns at once. Raises FAILED: no inotify; STATE_NOT_WRITABLE."""
         self._override_files.recover()
         self._checkpoints.start(lambda: self._executor.replace(()))
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        loop.add_signal_handler(signal.SIGHUP, self._hung_up.set)
+        stop = self._stopping.set
+        self._signals = Signals({signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: self._hung_up.set})
         if not self._once:
             # Before the first pass, so that it sees whatever no watch has told of.
             self._watcher = self._watch_files()
@@ -161,6 +163,8 @@ class Daemon:
             self._watcher.close()
         self._hints.close()
         self._uevents.close()
+        if self._signals is not None:
+            self._signals.close()
 
     def show(self, snapshot: Snapshot) -> None:
         """A pass is over: tell the service manager and the bus."""
@@ -183,7 +187,9 @@ class Daemon:
         if self._shown and not self._ready and (self._once or self._bus.tried.is_set()):
             self._ready = True
             self._notifier.ready(text)
-            prepare()
+            if not self._once:
+                prepare()
+                import_rest()
         elif text != self._told:
             self._notifier.status(text)
         self._told = text
@@ -255,6 +261,14 @@ class Daemon:
         while True:
             self._notifier.watchdog()
             await asyncio.sleep(interval_s)
+
+
+def _examiner(
+    loader: LoaderClient, reader: SystemReader, store: MemoryStore, guard: CrashGuard
+) -> "Examiner":
+    from kmodd.daemon.examiner import Examiner  # noqa: PLC0415  (later.py)
+
+    return Examiner(loader, reader, store, guard)
 
 
 def _crash_guard(

@@ -27,7 +27,6 @@ from kmodd.errors import ErrorKind, KmoddError
 from kmodd.intent import Intent, Note, file_name
 from kmodd.kernel.intents import read_boot_id, read_kernel
 from kmodd.kernel.ports import KernelReader
-from kmodd.kernel.pstore import PLACES, read_crash_logs
 from kmodd.model import Catalog, ModuleInfo, Report
 from kmodd.names import ModuleName
 
@@ -58,7 +57,7 @@ class Surroundings(NamedTuple):
     digester: Digester
     changed: Callable[[], None]
     proc: str = "/proc"
-    pstore: tuple[str, ...] = PLACES
+    pstore: tuple[str, ...] = ()
     in_thread: Runner = asyncio.to_thread
 
 
@@ -221,6 +220,8 @@ class CrashGuard:
         is_new = before.boot_id != self._boot_id
         logs = {}
         if any(intent.boot_id != self._boot_id for intent in intents):
+            from kmodd.kernel.pstore import read_crash_logs  # noqa: PLC0415  few boots end in a crash
+
             logs = {log.time_us: log.lines for log in read_crash_logs(self._around.pstore)}
         found = examine(intents, before, self._boot_id, logs)
         known = {(q.module, q.kind): q for q in self._files.quarantines()}
@@ -232,8 +233,9 @@ class CrashGuard:
             await self._in_thread(self._files.keep_quarantines, list(self._quarantines.values()))
         # Only what is kept elsewhere, or means nothing, is taken away: else the next boot would crash again.
         is_kept = not self._unwritten
-        await self._in_thread(self._files.close, [i.file_name for i in found.void])
-        if is_kept:
+        if found.void:
+            await self._in_thread(self._files.close, [i.file_name for i in found.void])
+        if is_kept and found.quarantines:
             await self._in_thread(self._files.close, [file_name(q.kind, q.module) for q in found.quarantines])
         for intent in found.own:
             self._take_up(intent)

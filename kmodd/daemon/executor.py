@@ -5,31 +5,27 @@ An action that has begun is never interrupted; what has not begun is replaced by
 
 import asyncio
 import logging
-import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from errno import EIO
-from typing import Protocol
+from typing import TYPE_CHECKING
 
-from kmodd.action import ActionKind
-from kmodd.core.diagnose import Known
 from kmodd.core.draft import Step
-from kmodd.core.kernel_lines import ignored
-from kmodd.core.memory import Attempt, LoadRecord, crashed, judge_load, judge_unload, judge_write
-from kmodd.core.parameters import shown_of
+from kmodd.core.memory import Attempt
 from kmodd.daemon.chance import chance
 from kmodd.daemon.clock import now_us
-from kmodd.daemon.examiner import Examiner
 from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
+from kmodd.daemon.roles import Guard
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import KmoddError
-from kmodd.intent import Note
 from kmodd.kernel.ports import KernelReader, Performer
-from kmodd.model import ObservedModule, Report
+from kmodd.model import Report
 from kmodd.names import ModuleName
-from kmodd.shown import ModuleState, Outcome, OutcomeRow, Stage
+from kmodd.shown import Outcome, OutcomeRow
+
+if TYPE_CHECKING:
+    from kmodd.daemon.examiner import Examiner
 
 _log = logging.getLogger(__name__)
 
@@ -37,19 +33,6 @@ PROGRESS_S = 0.25
 """While others are at work, what is done is shown after this long, with what else has ended by then."""
 
 SUCCESS = frozenset((Outcome.DONE, Outcome.UNCHANGED))
-
-
-class Guard(Protocol):
-    """Who has every change written down before it is begun (crash_guard.CrashGuard)."""
-
-    def note(self, step: Step) -> Note:
-        """What the child of a step needs to write it down."""
-
-    def ended(self, step: Step, report: Report, *, crashed: bool) -> None:
-        """The child of a step is over, or the loader is."""
-
-    async def keep_closed(self) -> None:
-        """Have it on the disk what has ended."""
 
 
 class _Waiting:
@@ -84,9 +67,10 @@ class Executor:
         reader: KernelReader,
         store: MemoryStore,
         guard: Guard,
-        examiner: Examiner,
+        examiner: "Callable[[], Examiner]",
         changed: Callable[[], None],
     ) -> None:
+        """``examiner`` is called when an action has ended, and may make one then."""
         self._group = group
         self._loader = loader
         self._reader = reader
@@ -149,10 +133,9 @@ class Executor:
         self._changed()
 
     async def _run(self, step: Step) -> None:
-        before = self._instances(step.needs)
+        before = tuple(map(self._reader.instance, step.needs))
         report = await self._perform(step)
-        known = await self._examiner.known(step, report)
-        outcome, attempt = self._judge(step, report, before, known)
+        outcome, attempt = await self._examiner().came_of(step, report, before)
         self._store.end(step.module, attempt)
         if outcome is Outcome.DONE:
             self._store.succeed(step.module, step.kind, now_us(), chance())
@@ -200,71 +183,6 @@ class Executor:
         if not running.slow:
             self._busy -= 1
 
-    def _instances(self, names: Iterable[ModuleName]) -> tuple[int, ...]:
-        """Which instance of each module is there, 0 for none: another answer later means that it moved."""
-        return tuple(map(self._reader.instance, names))
-
-    def _judge(
-        self, step: Step, report: Report, before: tuple[int, ...], known: Known
-    ) -> tuple[Outcome, Attempt | None]:
-        """What came of it, by what the kernel shows now; ``before``: instances of its needs at the start."""
-        modules = self._reader.modules((step.module, *step.needs))
-        after = modules.get(step.module)
-        self._guard.ended(step, report, crashed=crashed(step.kind, report, after))
-        previous = self._store.attempt(step.module)
-        if step.kind is ActionKind.UNLOAD:
-            return judge_unload(
-                previous, report, after, now_us(), chance(), refcount=step.refcount, known=known
-            )
-        if step.kind is ActionKind.WRITE:
-            return self._judge_write(step, report, known)
-        moved = before != self._instances(step.needs) or not all(map(_is_live, map(modules.get, step.needs)))
-        outcome, attempt = judge_load(
-            previous, report, after, now_us(), chance(), needs_moved=moved, known=known
-        )
-        if outcome is Outcome.DONE and after is not None and not report.lost:
-            self._remember(step, report, after, known.options)
-        return outcome, attempt
-
-    def _judge_write(self, step: Step, report: Report, known: Known) -> tuple[Outcome, Attempt | None]:
-        """A builtin takes parameters too, and /proc/modules does not list it."""
-        previous, instance = self._store.attempt(step.module), self._reader.instance(step.module)
-        outcome, attempt = judge_write(
-            previous, report, now_us(), chance(), gone=not instance, written=step.parameters, known=known
-        )
-        if outcome is Outcome.DONE:
-            shown = shown_of(step.parameters, report.shown)
-            with self._keeping(step.module):
-                self._store.remember_write(step.module, instance, step.parameters, shown)
-        return outcome, attempt
-
-    @contextmanager
-    def _keeping(self, module: ModuleName) -> Iterator[None]:
-        """What cannot be kept is known until the daemon ends, and that is said."""
-        try:
-            yield
-        except OSError as error:
-            _log.warning("cannot keep what kmodd did with %s: %s", module, error.strerror)
-
-    def _remember(self, step: Step, report: Report, after: ObservedModule, options: str) -> None:
-        offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - now_us()
-        duration_us = report.finished_us - report.started_us
-        loaded_us = report.finished_us + offset_us
-        instance = self._reader.instance(after.name)
-        untaken = ignored(report.messages, step.module, options, step.parameters)
-        record = LoadRecord(
-            instance,
-            tuple(p for p in step.parameters if p not in untaken),
-            loaded_us,
-            duration_us,
-            report.messages,
-            shown_of(step.parameters, report.shown),
-            _with_verify(report),
-            untaken,
-        )
-        with self._keeping(step.module):
-            self._store.remember_load(step.module, record)
-
     def _settle(self, step: Step, outcome: Outcome) -> None:
         """Release what waited for ``step``; what strongly needed it is blocked if it failed."""
         self._rows.append(OutcomeRow(step.module, step.kind, outcome))
@@ -283,15 +201,3 @@ class Executor:
             _log.info("%s %s: %s (%s)", step.kind, step.module, outcome, step.reason, extra=marks)
         else:
             _log.warning("%s %s: %s: %s", step.kind, step.module, outcome, attempt.message, extra=marks)
-
-
-def _with_verify(report: Report) -> tuple[Stage, ...]:
-    """The stages of a load; the reading back by the daemon is part of the last one."""
-    stages = {stage.name: stage.duration_us for stage in report.stages}
-    stages["verify"] = stages.get("verify", 0) + now_us() - report.finished_us
-    return tuple(Stage(*each) for each in stages.items())
-
-
-def _is_live(module: ObservedModule | None) -> bool:
-    """Whether its symbols can be used; one that is on its way out still has its directory."""
-    return module is not None and module.state is ModuleState.LOADED

@@ -18,7 +18,7 @@ from kmodd.model import ConfLine, ModuleInfo, Settings
 from kmodd.names import ModuleName, is_module_name
 from kmodd.shown import Location
 
-FORMAT = 2
+FORMAT = 3
 _INDEXES = ("modules.dep.bin", "modules.builtin.bin", "modules.softdep", "modules.alias.bin")
 
 
@@ -71,7 +71,8 @@ class Inventory:
         self._write()
 
     def _write(self) -> None:
-        rows = [info._asdict() for info in self.infos.values()]
+        # What most modules do not have is left out: the next start reads a tenth of it.
+        rows = [{f: value for f, value in info._asdict().items() if value} for info in self.infos.values()]
         document = {"format": FORMAT, "stamp": self._stamp, "modules": rows}
         try:
             write_atomically(self._cache, json.dumps(document).encode())
@@ -106,48 +107,49 @@ def _read(cache: Path, stamp: str) -> dict[ModuleName, ModuleInfo]:
         document = json.loads(cache.read_bytes())
         if document["format"] != FORMAT or document["stamp"] != stamp:
             return {}
-        return {ModuleName(row["name"]): _info(row) for row in document["modules"]}
+        infos = map(_info, document["modules"])
+        return {info.name: info for info in infos}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return {}
 
 
-def _info(row: dict[str, Any]) -> ModuleInfo:
-    """The info that ``row`` was made of; raises TypeError, ValueError and KeyError for anything else."""
-    values: list[Any] = []
-    for field, kind, reader in _FIELDS:
-        value = row[field]
-        if type(value) is not kind:
-            raise TypeError(f"{kind.__name__} expected")
-        values.append(reader(value) if value else _NOTHING[kind])
-    info = ModuleInfo(*values)
-    _name(info.name)
-    return info
+def _info(row: Any) -> ModuleInfo:
+    """The info that ``row`` was made of; raises TypeError and ValueError for anything else."""
+    known = {field: value for field, value in _of_type(row, dict).items() if field in _READERS}
+    return ModuleInfo(**{field: _READERS[field](value) for field, value in known.items()})
 
 
-def _same(value: Any) -> Any:
-    return value
+def _text(value: Any) -> str:
+    text: str = _of_type(value, str)
+    return text
 
 
-def _name(value: str) -> ModuleName:
-    if not is_module_name(value):
+def _flag(value: Any) -> bool:
+    flag: bool = _of_type(value, bool)
+    return flag
+
+
+def _name(value: Any) -> ModuleName:
+    if not is_module_name(_of_type(value, str)):
         raise ValueError("module name expected")
     return ModuleName(value)
 
 
-def _names(value: list[Any]) -> tuple[ModuleName, ...]:
-    return tuple(_name(_of_type(each, str)) for each in value)
+def _names(value: Any) -> tuple[ModuleName, ...]:
+    return tuple(_name(each) for each in _of_type(value, list))
 
 
-def _texts(value: list[Any]) -> tuple[str, ...]:
-    return tuple(_of_type(each, str) for each in value)
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(_of_type(each, str) for each in _of_type(value, list))
 
 
-def _pairs(value: list[Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((_of_type(name, str), _of_type(kind, str)) for name, kind in value)
+def _pairs(value: Any) -> tuple[tuple[str, str], ...]:
+    return tuple((_of_type(name, str), _of_type(kind, str)) for name, kind in _of_type(value, list))
 
 
-def _conf_lines(value: list[Any]) -> tuple[ConfLine, ...]:
-    return tuple(_conf_line(file, line, column, text) for (file, line, column), text in value)
+def _conf_lines(value: Any) -> tuple[ConfLine, ...]:
+    rows = _of_type(value, list)
+    return tuple(_conf_line(file, line, column, text) for (file, line, column), text in rows)
 
 
 def _conf_line(file: Any, line: Any, column: Any, text: Any) -> ConfLine:
@@ -162,19 +164,12 @@ def _of_type(value: Any, kind: type) -> Any:
     return value
 
 
-_LISTS: Final[Mapping[str, Callable[[Any], Any]]] = {
+_READERS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "name": _name,
+    **{f: _flag if default is False else _text for f, default in ModuleInfo._field_defaults.items()},
     **dict.fromkeys(("dependencies", "softdeps_before", "softdeps_after", "alias_of", "similar"), _names),
     "aliases": _texts,
     "parameter_types": _pairs,
     "conf_lines": _conf_lines,
 }
-_FIELDS: Final = tuple(
-    (field, list, _LISTS[field])
-    if field in _LISTS
-    else (field, type(ModuleInfo._field_defaults.get(field, "")), _same)
-    for field in ModuleInfo._fields
-)
-"""Of each field its name, its type in the file, and what makes a value of it."""
-
-_NOTHING: Final[Mapping[type, Any]] = {list: (), str: "", bool: False}
-"""What an empty one is; most are."""
+"""Of each field what makes a value of it; raises TypeError or ValueError for anything else."""

@@ -9,7 +9,6 @@ from kmodd.bus.address import system_bus
 from kmodd.bus.names import SYSTEM_BUS
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.kernel.pstore import PLACES as PSTORE
 from kmodd.kernel.roots import Roots
 
 MODPROBE_DIRS = (
@@ -20,6 +19,8 @@ MODPROBE_DIRS = (
     "/lib/modprobe.d",
 )
 """modprobe.d(5)."""
+PSTORE = ("/sys/fs/pstore", "/var/lib/systemd/pstore")
+"""Where records of crashes lie (kernel/pstore.py)."""
 
 
 class Places(NamedTuple):

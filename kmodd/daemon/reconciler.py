@@ -10,10 +10,9 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from typing import TypeVar
 
-from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Plan, only_reported
 from kmodd.core.initramfs import tell
-from kmodd.core.memory import overtaken
+from kmodd.core.memory import Retry, overtaken
 from kmodd.core.resolve import with_needs
 from kmodd.core.status import converged, daemon_state, informed, unmanaged_status
 from kmodd.daemon.clock import now_us

@@ -1,4 +1,4 @@
-"""Who the reconciler works with, as protocols: the real ones stand in the composition, others in tests."""
+"""Who reconciler and executor work with, as protocols: the real ones stand in the composition."""
 
 from collections.abc import Callable, Collection, Container
 from typing import Protocol
@@ -8,9 +8,23 @@ from kmodd.core.memory import Memory
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.survey import Findings
 from kmodd.events.trigger import Look
-from kmodd.model import Catalog, ModuleInfo
+from kmodd.intent import Note
+from kmodd.model import Catalog, ModuleInfo, Report
 from kmodd.names import ModuleName
 from kmodd.shown import OutcomeRow
+
+
+class Guard(Protocol):
+    """Who has every change written down before it is begun (crash_guard.CrashGuard)."""
+
+    def note(self, step: Step) -> Note:
+        """What the child of a step needs to write it down."""
+
+    def ended(self, step: Step, report: Report, *, crashed: bool) -> None:
+        """The child of a step is over, or the loader is."""
+
+    async def keep_closed(self) -> None:
+        """Have it on the disk what has ended."""
 
 
 class Surveyor(Protocol):

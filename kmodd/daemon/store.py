@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 
 from kmodd.action import ActionKind
-from kmodd.core.diagnose import Retry
 from kmodd.core.memory import (
     Attempt,
     Crash,
@@ -18,6 +17,7 @@ from kmodd.core.memory import (
     Guarded,
     LoadRecord,
     Memory,
+    Retry,
     Successes,
     Wait,
     succeeded,

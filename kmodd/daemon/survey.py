@@ -7,9 +7,8 @@ from typing import NamedTuple, Protocol
 
 from kmodd.core.against_kernel import kernel_issues
 from kmodd.core.conditions import asked_devices, asked_facts
-from kmodd.core.diagnose import Retry
 from kmodd.core.draft import ObservedModules
-from kmodd.core.memory import Memory
+from kmodd.core.memory import Memory, Retry
 from kmodd.core.order import Order, order
 from kmodd.core.resolve import DesiredState, History, Infos, resolve
 from kmodd.daemon.inventory import Inventory

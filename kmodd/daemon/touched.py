@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Container, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 from kmodd.core.checkpoint import Before, Touched, noted
-from kmodd.core.way_back import WayBack, way_back
 from kmodd.daemon.planner import Attributor
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings
@@ -13,6 +13,9 @@ from kmodd.kernel.ports import KernelReader
 from kmodd.model import ObservedModule, Request, User
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY, ModuleState
+
+if TYPE_CHECKING:
+    from kmodd.core.way_back import WayBack
 
 _log = logging.getLogger(__name__)
 
@@ -36,8 +39,10 @@ class TouchedModules:
 
     def round(
         self, touched: Touched, findings: Findings, users: Mapping[ModuleName, tuple[User, ...]] = EMPTY
-    ) -> WayBack:
+    ) -> "WayBack":
         """The next steps, by what is there at this moment."""
+        from kmodd.core.way_back import way_back  # noqa: PLC0415  (daemon/later.py)
+
         observed = self._seen(touched, self._store.busy)
         return way_back(touched, findings.desired, findings.infos, observed, self._store.memory, users)
 

@@ -94,7 +94,7 @@ class FileWatcher:
             self._where[target] = watch
             self._watches[watch].targets.add(target)
 
-    def _add(self, path: str, mask: Mask) -> int | None:
+    def _add(self, path: str, mask: int) -> int | None:
         """Watch one directory, in addition to what it is watched for already; None if that cannot be."""
         try:
             # Two paths may lead to one inode, so masks are only ever added to.

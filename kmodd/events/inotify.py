@@ -4,7 +4,6 @@ import ctypes
 import os
 import struct
 from collections.abc import Iterator
-from enum import IntFlag
 from typing import Final, NamedTuple
 
 from kmodd.errors import ErrorKind, KmoddError
@@ -15,31 +14,31 @@ READ_BYTES: Final = 16384
 _HEADER: Final = struct.Struct("@iIII")  # struct inotify_event: wd, mask, cookie, len; then the name
 
 
-class Mask(IntFlag):
-    """Bits of linux/inotify.h that are used here."""
+class Mask:
+    """Bits of linux/inotify.h that are used here; plain numbers: an IntFlag is slow to make and to use."""
 
-    MODIFY = 0x2
-    ATTRIB = 0x4
-    CLOSE_WRITE = 0x8
-    MOVED_FROM = 0x40
-    MOVED_TO = 0x80
-    CREATE = 0x100
-    DELETE = 0x200
-    DELETE_SELF = 0x400
-    MOVE_SELF = 0x800
-    UNMOUNT = 0x2000
-    Q_OVERFLOW = 0x4000
-    IGNORED = 0x8000
-    ONLYDIR = 0x0100_0000
-    MASK_ADD = 0x2000_0000
-    ISDIR = 0x4000_0000
+    MODIFY: Final = 0x2
+    ATTRIB: Final = 0x4
+    CLOSE_WRITE: Final = 0x8
+    MOVED_FROM: Final = 0x40
+    MOVED_TO: Final = 0x80
+    CREATE: Final = 0x100
+    DELETE: Final = 0x200
+    DELETE_SELF: Final = 0x400
+    MOVE_SELF: Final = 0x800
+    UNMOUNT: Final = 0x2000
+    Q_OVERFLOW: Final = 0x4000
+    IGNORED: Final = 0x8000
+    ONLYDIR: Final = 0x0100_0000
+    MASK_ADD: Final = 0x2000_0000
+    ISDIR: Final = 0x4000_0000
 
 
 class FileEvent(NamedTuple):
     """One event: watch descriptor (-1: Q_OVERFLOW), what happened, to which entry ("" the directory)."""
 
     watch: int
-    mask: Mask
+    mask: int
     name: str = ""
 
 
@@ -51,7 +50,7 @@ def decode(buffer: bytes) -> Iterator[FileEvent]:
         offset += _HEADER.size
         name = buffer[offset : offset + length].rstrip(b"\0")
         offset += length
-        yield FileEvent(watch, Mask(mask), os.fsdecode(name))
+        yield FileEvent(watch, mask, os.fsdecode(name))
 
 
 class Inotify:
@@ -75,7 +74,7 @@ class Inotify:
         """Descriptor for the event loop."""
         return self._descriptor
 
-    def add(self, path: str, mask: Mask) -> int:
+    def add(self, path: str, mask: int) -> int:
         """Watch ``path``; the same descriptor for a path that leads to the same inode. Raises OSError."""
         return _checked(self._libc.inotify_add_watch(self._descriptor, os.fsencode(path), mask))
 

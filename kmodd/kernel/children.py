@@ -12,7 +12,8 @@ from kmodd.kernel.intents import process_state
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.operations import LOGGED, carry_out, rehearse
 from kmodd.kernel.tools import Tools
-from kmodd.kernel.wire import PACKET_LIMIT, SPARE, Answer, Request, decode_request, encode_answer
+from kmodd.kernel.verbs import SPARE
+from kmodd.kernel.wire import PACKET_LIMIT, Answer, Request, decode_request, encode_answer
 
 # Longer than a module tree needs to be read. A pass waits for that, so a child must have an end where a file
 # system does not answer, or where a FIFO lies among the files of modprobe.d.

@@ -5,15 +5,14 @@ import errno
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kmodd.errors import KINDS, ErrorKind, KmoddError
 from kmodd.intent import Note
 from kmodd.kernel.attribution import Crowd, without_others
-from kmodd.kernel.process import LoaderProcess, Lost
 from kmodd.kernel.roots import Roots
 from kmodd.kernel.rows import module_info, proof
-from kmodd.kernel.wire import (
+from kmodd.kernel.verbs import (
     DIGESTS,
     LOAD,
     LOOKUP,
@@ -24,9 +23,6 @@ from kmodd.kernel.wire import (
     UNLOAD,
     USERS,
     WRITE,
-    Answer,
-    Places,
-    RestraintRow,
 )
 from kmodd.model import (
     LoadRequest,
@@ -42,6 +38,10 @@ from kmodd.model import (
 )
 from kmodd.names import ModuleName
 from kmodd.shown import Stage
+
+if TYPE_CHECKING:
+    from kmodd.kernel.process import LoaderProcess
+    from kmodd.kernel.wire import Answer, RestraintRow
 
 # Names in one request: 256 of 55 bytes, twice, stay within a packet.
 _CHUNK: Final = 256
@@ -59,16 +59,9 @@ class LoaderClient:
 
     def __init__(self, roots: Roots | None = None, kmsg_files: Sequence[int] = ()) -> None:
         """``kmsg_files``: the kernel's log, open, where the loader may not open it; not closed here."""
-        roots = roots or Roots()
+        self._roots = roots or Roots()
         self.modprobe_file = ""
         """The file of modprobe.d that kmodd generates (setting ``modprobe_file``); may change at any time."""
-        self._places = Places(
-            roots.sys,
-            roots.proc,
-            roots.kmsg,
-            module_tree=roots.module_tree,
-            modprobe_dirs=roots.modprobe_dirs,
-        )
         self._kmsg_files = kmsg_files
         self._process: LoaderProcess | None = None
         self._ending: LoaderProcess | None = None
@@ -112,9 +105,10 @@ class LoaderClient:
             except OSError as error:
                 return Report(error=error.errno or errno.EIO)
         self._has_spare = False  # it may have been the spare one that made the change, and ended
-        if isinstance(answer, Lost):
-            messages = without_others(answer.messages, request.module, others)
-            return Report(lost=True, died=answer.died, messages=messages)
+        lost = answer.get("lost")
+        if lost is not None:
+            messages = without_others(lost["messages"], request.module, others)
+            return Report(lost=True, died=lost["died"], messages=messages)
         row = _checked(answer)["report"]
         return Report(
             error=row["error"],
@@ -201,23 +195,23 @@ class LoaderClient:
             if process is not None:
                 await process.close()
 
-    async def _restrain(self, denied: list[ModuleName], rendered: list[ModuleName]) -> RestraintRow:
+    async def _restrain(self, denied: list[ModuleName], rendered: list[ModuleName]) -> "RestraintRow":
         body = {"denied": denied, "rendered": rendered, "modprobe_file": self.modprobe_file}
         return (await self._ask(RESTRAINT, body))["restraint"]
 
-    async def _ask(self, verb: bytes, body: dict[str, Any]) -> Answer:
+    async def _ask(self, verb: bytes, body: dict[str, Any]) -> "Answer":
         try:
             answer = await self._asked(verb, body)
         except OSError as error:
             message = f"the loader cannot be asked for a {verb.decode()}: {error.strerror}"
             raise KmoddError(ErrorKind.LOADER_LOST, message) from error
-        if isinstance(answer, Lost):
+        if "lost" in answer:
             raise KmoddError(
                 ErrorKind.LOADER_LOST, f"the loader ended during a {verb.decode()}", _READING_HINT
             )
         return _checked(answer)
 
-    async def _asked(self, verb: bytes, body: dict[str, Any]) -> Answer | Lost:
+    async def _asked(self, verb: bytes, body: dict[str, Any]) -> "Answer":
         """Ask the loader, which stays for that. Raises LOADER_LOST; OSError: E2BIG."""
         self._stay()
         try:
@@ -229,9 +223,10 @@ class LoaderClient:
     def _is_busy(self) -> bool:
         return self._process is not None and self._process.busy
 
-    def _running(self) -> LoaderProcess:
+    def _running(self) -> "LoaderProcess":
+        """The loader; started where there is none. Raises LOADER_LOST."""
         if self._process is None or not self._process.alive:
-            self._process = LoaderProcess(self._places, self._kmsg_files)
+            self._process = _process()(self._roots, self._kmsg_files)
             self._has_spare = False
         return self._process
 
@@ -253,6 +248,15 @@ class LoaderClient:
             self._ending, self._process = self._process, None  # what it was sent now would be lost
 
 
+def _process() -> "type[LoaderProcess]":
+    """Imported with the first loader: a start that finds everything in order has none. Raises LOADER_LOST."""
+    try:
+        from kmodd.kernel.process import LoaderProcess  # noqa: PLC0415
+    except ImportError as error:  # the package is just being replaced
+        raise KmoddError(ErrorKind.LOADER_LOST, f"the loader cannot be started: {error}") from error
+    return LoaderProcess
+
+
 def _chunks(names: Iterable[ModuleName], size: int = _CHUNK) -> Iterator[list[ModuleName]]:
     ordered = list(dict.fromkeys(names))
     return (ordered[start : start + size] for start in range(0, len(ordered), size))
@@ -269,7 +273,7 @@ def _change(request: Request) -> tuple[bytes, dict[str, Any]]:
             return WRITE, {"module": module, "parameters": parameters}
 
 
-def _checked(answer: Answer) -> Answer:
+def _checked(answer: "Answer") -> "Answer":
     """``answer``, or the error that it carries."""
     failure = answer.get("failure")
     if failure is not None:

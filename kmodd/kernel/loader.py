@@ -31,9 +31,9 @@ from kmodd.kernel.children import CHANGES, Child, Job
 from kmodd.kernel.kmsg import KernelLog, KernelLogs
 from kmodd.kernel.operations import LOGGED, questions
 from kmodd.kernel.tools import Tools
+from kmodd.kernel.verbs import SPARE
 from kmodd.kernel.wire import (
     PACKET_LIMIT,
-    SPARE,
     Answer,
     Failure,
     Request,

@@ -19,10 +19,8 @@ from kmodd.kernel.intents import intent_now, write_down
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.libkmod import Context, Library
 from kmodd.kernel.tools import Tools, checked_name, checked_parameter
+from kmodd.kernel.verbs import LOAD, UNLOAD, WRITE
 from kmodd.kernel.wire import (
-    LOAD,
-    UNLOAD,
-    WRITE,
     Answer,
     Failure,
     Places,

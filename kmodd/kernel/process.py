@@ -12,7 +12,17 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.kernel.wire import LAST, LOST, PACKET_LIMIT, Answer, Places, encode_places, encode_request
+from kmodd.kernel.roots import Roots
+from kmodd.kernel.wire import (
+    LAST,
+    LOST,
+    PACKET_LIMIT,
+    Answer,
+    LostRow,
+    Places,
+    encode_places,
+    encode_request,
+)
 
 _LOADER_FD: Final = 3
 _BATCH: Final = 64  # packets read in one turn of the loop
@@ -21,24 +31,17 @@ _ENTRY: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "loader
 _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "KMOD_LOG": "0"}
 
 
-class Lost(NamedTuple):
-    """The child (``died``), or the whole loader, ended without a word; what the kernel logged meanwhile."""
-
-    messages: tuple[str, ...] = ()
-    died: bool = False
-
-
 class _Exchange(NamedTuple):
     """A request under way and the slices of its answer so far."""
 
-    answer: "asyncio.Future[Answer | Lost]"
+    answer: "asyncio.Future[Answer]"
     slices: list[bytes]
 
 
 class LoaderProcess:
     """A loader that runs, until ``alive`` is false; callbacks only, no task to own."""
 
-    def __init__(self, places: Places, kmsg_files: Sequence[int] = ()) -> None:
+    def __init__(self, roots: Roots, kmsg_files: Sequence[int] = ()) -> None:
         """Start a loader, in the running loop. Raises LOADER_LOST.
 
         ``kmsg_files`` are passed on, so their numbers have to be above those that it gives them.
@@ -51,7 +54,7 @@ class LoaderProcess:
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._socket.setblocking(False)
-            self.pid = _spawn(theirs, places, kmsg_files, self._socket)
+            self.pid = _spawn(theirs, _places(roots, kmsg_files), kmsg_files, self._socket)
         self._pidfd = os.pidfd_open(self.pid)
         self._loop.add_reader(self._pidfd, self._reap)
         self._loop.add_reader(self._socket, self._receive)
@@ -61,7 +64,7 @@ class LoaderProcess:
         """Whether it can take requests."""
         return not self._ended.done()
 
-    async def ask(self, verb: bytes, body: dict[str, Any]) -> Answer | Lost:
+    async def ask(self, verb: bytes, body: dict[str, Any]) -> Answer:
         """Send a request and wait for its answer for as long as it takes. Raises OSError: E2BIG."""
         number = self._next_number
         self._next_number += 1
@@ -137,7 +140,7 @@ class LoaderProcess:
         if exchange is None or exchange.answer.done():
             return
         if mark == LOST:
-            exchange.answer.set_result(Lost(tuple(json.loads(content)), died=True))
+            exchange.answer.set_result(_lost(json.loads(content), died=True))
             return
         exchange.slices.append(content)
         if mark == LAST:
@@ -158,14 +161,29 @@ class LoaderProcess:
         self._socket.close()
         for exchange in self._exchanges.values():
             if not exchange.answer.done():
-                exchange.answer.set_result(Lost())
+                exchange.answer.set_result(_lost([], died=False))
         self._ended.set_result(None)
+
+
+def _lost(messages: list[str], *, died: bool) -> Answer:
+    return Answer(lost=LostRow(died=died, messages=messages))
+
+
+def _places(roots: Roots, kmsg_files: Sequence[int]) -> Places:
+    return Places(
+        roots.sys,
+        roots.proc,
+        roots.kmsg,
+        len(kmsg_files),
+        module_tree=roots.module_tree,
+        modprobe_dirs=roots.modprobe_dirs,
+    )
 
 
 def _spawn(theirs: socket.socket, places: Places, kmsg_files: Sequence[int], ours: socket.socket) -> int:
     """Start the program with ``theirs`` as descriptor 3, then the files; closes ``ours`` if that fails."""
     arguments = [sys.executable, "-I", "-S", _ENTRY, str(_LOADER_FD)]
-    encoded = encode_places(places._replace(kmsg_files=len(kmsg_files)))
+    encoded = encode_places(places)
     targets = range(_LOADER_FD + 1, _LOADER_FD + 1 + len(kmsg_files))
     try:
         return os.posix_spawn(

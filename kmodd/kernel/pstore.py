@@ -12,7 +12,6 @@ from typing import Final, NamedTuple
 from kmodd.kernel.reading import read_regular
 from kmodd.names import printable
 
-PLACES: Final = ("/sys/fs/pstore", "/var/lib/systemd/pstore")
 FILES_LIMIT: Final = 64
 SIZE_LIMIT: Final = 1 << 20
 _DEPTH: Final = 2
@@ -27,7 +26,7 @@ class CrashLog(NamedTuple):
     lines: tuple[str, ...]
 
 
-def read_crash_logs(places: tuple[str, ...] = PLACES) -> list[CrashLog]:
+def read_crash_logs(places: tuple[str, ...]) -> list[CrashLog]:
     """Every record there is, the latest first, as far as it can be read."""
     found = sorted(_files(places), reverse=True)[:FILES_LIMIT]
     return [CrashLog(time_ns // 1000, lines) for time_ns, path in found if (lines := _lines(path))]

@@ -17,7 +17,8 @@ from kmodd.kernel.libkmod import Context
 from kmodd.kernel.symbols import symbols_of
 from kmodd.kernel.tools import Tools, checked_name
 from kmodd.kernel.users import users_of
-from kmodd.kernel.wire import DIGESTS, LOOKUP, PARAMETERS, RESTRAINT, SYMBOLS, USERS, Answer, Places
+from kmodd.kernel.verbs import DIGESTS, LOOKUP, PARAMETERS, RESTRAINT, SYMBOLS, USERS
+from kmodd.kernel.wire import Answer, Places
 
 Body = dict[str, Any]
 

@@ -1,12 +1,16 @@
 """What a child of the loader said, as the rest of kmodd knows it."""
 
-from kmodd.kernel.wire import LineRow, ModuleRow, ProofRow
+from typing import TYPE_CHECKING
+
 from kmodd.model import ConfLine, ModuleInfo, Proof
 from kmodd.names import ModuleName
 from kmodd.shown import Location
 
+if TYPE_CHECKING:
+    from kmodd.kernel.wire import LineRow, ModuleRow, ProofRow
 
-def module_info(row: ModuleRow) -> ModuleInfo:
+
+def module_info(row: "ModuleRow") -> ModuleInfo:
     """The row as the rest of kmodd knows it."""
     return ModuleInfo(
         name=ModuleName(row["name"]),
@@ -32,7 +36,7 @@ def module_info(row: ModuleRow) -> ModuleInfo:
     )
 
 
-def proof(row: ProofRow) -> Proof:
+def proof(row: "ProofRow") -> Proof:
     """The row as the rest of kmodd knows it."""
     return Proof(
         module=ModuleName(row["module"]),
@@ -43,7 +47,7 @@ def proof(row: ProofRow) -> Proof:
     )
 
 
-def _conf_lines(rows: list[LineRow]) -> tuple[ConfLine, ...]:
+def _conf_lines(rows: "list[LineRow]") -> tuple[ConfLine, ...]:
     return tuple(ConfLine(Location(row["file"], row["line"]), row["text"]) for row in rows)
 
 

@@ -17,18 +17,6 @@ MORE: Final = b"+"
 LAST: Final = b"."
 LOST: Final = b"!"
 
-LOAD: Final = b"load"
-UNLOAD: Final = b"unload"
-WRITE: Final = b"write"
-LOOKUP: Final = b"lookup"
-PARAMETERS: Final = b"parameters"
-RESTRAINT: Final = b"restraint"
-USERS: Final = b"users"
-SYMBOLS: Final = b"symbols"
-DIGESTS: Final = b"digests"
-SPARE: Final = b"spare"
-"""Keep a child that can make a change at once; there is no answer."""
-
 
 class Places(NamedTuple):
     """The part of ``Roots`` that the loader needs, and the file of modprobe.d that kmodd itself writes.
@@ -136,9 +124,17 @@ class Failure(TypedDict):
     hint: str
 
 
-class Answer(TypedDict, total=False):
-    """What one child has to say: exactly one of these."""
+class LostRow(TypedDict):
+    """The child (``died``), or the whole loader, ended without a word; what the kernel logged meanwhile."""
 
+    died: bool
+    messages: list[str]
+
+
+class Answer(TypedDict, total=False):
+    """What one child has to say, or what is said for it (``lost``): exactly one of these."""
+
+    lost: LostRow
     report: ReportRow
     modules: list[ModuleRow]
     parameters: dict[str, dict[str, str]]

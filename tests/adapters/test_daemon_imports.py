@@ -1,6 +1,7 @@
 """What starting the daemon imports, beyond asyncio itself: nothing that costs more than it is worth."""
 
 import asyncio
+import re
 import sys
 from asyncio.subprocess import PIPE, STDOUT
 from pathlib import Path
@@ -19,15 +20,60 @@ heavy |= {"dbus_next.signature", "importlib.util", "pyudev", "datetime"}
 print(*sorted(heavy & (sys.modules.keys() - before)))
 """
 
+_LATER = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import kmodd.daemon.app
+import asyncio, os, signal
+from kmodd.daemon.signals import Signals
+
+async def hear():
+    heard = asyncio.Event()
+    signals = Signals({signal.SIGHUP: heard.set})
+    os.kill(os.getpid(), signal.SIGHUP)
+    await heard.wait()
+    signals.close()
+
+asyncio.run(hear())
+later = {"ssl", "inspect", "kmodd.kernel.process", "kmodd.kernel.wire", "kmodd.daemon.examiner"}
+later |= {"kmodd.bus.introspection", "kmodd.kernel.pstore"}
+core = "denial diagnose judgement kernel_lines ladder load_failure parameter_types permission reload removals"
+later |= {f"kmodd.core.{name}" for name in (*core.split(), "users", "way_back")}
+print(*sorted(later & sys.modules.keys()))
+print(asyncio.coroutines.iscoroutinefunction(hear), "inspect" in sys.modules)
+"""
+
+_REST = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from kmodd.daemon.later import import_rest
+import_rest()
+print(*sorted(name for name in sys.modules if name.startswith("kmodd.")))
+"""
+_DEFERRED = re.compile(r"^ +from (kmodd\S+) import .*\blater\.py\)$", re.MULTILINE)
+
+
+async def _printed(script: str) -> list[str]:
+    """The lines that a program prints."""
+    root = str(Path(__file__).parents[2])
+    child = await asyncio.create_subprocess_exec(sys.executable, "-c", script, root, stdout=PIPE)
+    output, _ = await child.communicate()
+    return output.decode().split("\n")
+
 
 def test_the_daemon_imports_nothing_heavy() -> None:
-    async def scenario() -> bytes:
-        root = str(Path(__file__).parents[2])
-        child = await asyncio.create_subprocess_exec(sys.executable, "-c", _SCRIPT, root, stdout=PIPE)
-        output, _ = await child.communicate()
-        return output
+    assert asyncio.run(_printed(_SCRIPT)) == ["", ""]
 
-    assert asyncio.run(scenario()) == b"\n"
+
+def test_what_is_not_needed_for_a_start_is_imported_when_it_is() -> None:
+    assert asyncio.run(_printed(_LATER)) == ["", "True True", ""]
+
+
+def test_all_that_is_put_off_is_at_hand_soon_after_the_start() -> None:
+    files = (Path(__file__).parents[2] / "kmodd").rglob("*.py")
+    deferred = {name for file in files for name in _DEFERRED.findall(file.read_text())}
+    assert len(deferred) > 3
+    assert deferred <= {*asyncio.run(_printed(_REST))[0].split()}
 
 
 @pytest.mark.parametrize(

@@ -407,7 +407,7 @@ def test_an_overflow_of_the_queue_tells_every_directory(tmp_path: Path) -> None:
 def test_a_watch_that_is_refused_is_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def refuse(self: Inotify, path: str, mask: Mask) -> int:
+    def refuse(self: Inotify, path: str, mask: int) -> int:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Inotify, "add", refuse)

@@ -14,7 +14,8 @@ from kmodd.kernel.ethtool import driver_name
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.operations import carry_out
 from kmodd.kernel.roots import Roots
-from kmodd.kernel.wire import USERS, Places, Request
+from kmodd.kernel.verbs import USERS
+from kmodd.kernel.wire import Places, Request
 from kmodd.model import User
 from kmodd.names import ModuleName
 from tests.adapters.loader_fixture import running

@@ -20,7 +20,8 @@ from kmodd.kernel.client import LoaderClient
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.libkmod import Module
 from kmodd.kernel.tools import Tools
-from kmodd.kernel.wire import PACKET_LIMIT, SPARE, WRITE, Places, encode_request
+from kmodd.kernel.verbs import SPARE, WRITE
+from kmodd.kernel.wire import PACKET_LIMIT, Places, encode_request
 from kmodd.model import Report
 from tests.adapters.loader_fixture import ABSENT, MODULE, Sandbox, children_of, ended, running
 
@@ -110,7 +111,8 @@ sys.path.append(sys.argv[1])
 from kmodd.kernel.kmsg import KernelLogs
 from kmodd.kernel.loader import Server
 from kmodd.kernel.tools import Tools
-from kmodd.kernel.wire import PACKET_LIMIT, WRITE, Places, encode_request
+from kmodd.kernel.verbs import WRITE
+from kmodd.kernel.wire import PACKET_LIMIT, Places, encode_request
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 daemon = socket.socket(fileno=int(sys.argv[2]))
 places = Places(sys=sys.argv[3], kmsg=sys.argv[4])

@@ -15,7 +15,8 @@ from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.operations import carry_out
 from kmodd.kernel.roots import Roots
 from kmodd.kernel.tools import Tools
-from kmodd.kernel.wire import LOAD, LOOKUP, PARAMETERS, RESTRAINT, UNLOAD, USERS, WRITE, Places, Request
+from kmodd.kernel.verbs import LOAD, LOOKUP, PARAMETERS, RESTRAINT, UNLOAD, USERS, WRITE
+from kmodd.kernel.wire import Places, Request
 from kmodd.model import ModuleInfo
 from kmodd.names import ModuleName
 from tests.adapters.loader_fixture import Sandbox, children_of, running, settled

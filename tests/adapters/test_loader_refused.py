@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sys
 from collections.abc import Awaitable, Callable
 from errno import EMFILE
 from pathlib import Path
@@ -55,3 +56,25 @@ def test_no_descriptor_is_left_for_its_socket(
         loop.run_until_complete(scenario())
     loop.close()
     assert raised.value.kind is ErrorKind.LOADER_LOST
+
+
+def test_the_package_is_replaced_before_the_first_loader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The module that starts it is gone for a moment; the next question finds it again."""
+
+    async def scenario() -> None:
+        client = LoaderClient(Sandbox(tmp_path).roots)
+        with monkeypatch.context() as replacing:
+            replacing.setitem(sys.modules, "kmodd.kernel.process", None)
+            with pytest.raises(KmoddError, match="the loader cannot be started") as raised:
+                await client.users([A])
+            assert raised.value.kind is ErrorKind.LOADER_LOST
+            client.expect(soon=True)
+            assert not client.pid
+        try:
+            assert await client.users([A]) == {A: ()}
+        finally:
+            await client.close()
+
+    asyncio.run(scenario())

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from kmodd.core.diagnose import Known, Retry
+from kmodd.core.diagnose import Known
 from kmodd.core.load_failure import load_failure
+from kmodd.core.memory import Retry
 from kmodd.model import ModuleInfo
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY, Condition, FailureCode

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -115,7 +116,7 @@ class SimulatedDaemon:
         )
         performer = Witness(self.loader, self.checkpoints.note)
         self.guard = simulated_guard(path, self.store, self.kernel, self.loader, self._changed)
-        examiner = Examiner(self.loader, self.kernel)
+        examiner = partial(Examiner, self.loader, self.kernel, self.store, self.guard)
         executor = Executor(group, performer, self.kernel, self.store, self.guard, examiner, self._changed)
         self._executor = executor
         self.modprobe_file = path / "00-kmodd.conf"

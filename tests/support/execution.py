@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class Bench:
         self.store = MemoryStore(path / "loads.json")
         self.changes = 0
         guard = simulated_guard(path, self.store, self.kernel, self.loader, self._changed)
-        examiner = Examiner(self.loader, self.kernel)
+        examiner = partial(Examiner, self.loader, self.kernel, self.store, guard)
         self.executor = Executor(group, self.loader, self.kernel, self.store, guard, examiner, self._changed)
 
     def _changed(self) -> None:

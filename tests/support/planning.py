@@ -6,17 +6,9 @@ from dataclasses import dataclass
 from kmodd.action import ActionKind
 from kmodd.core.diagnose import Known
 from kmodd.core.draft import Evidence, ObservedModules, Plan, Step
+from kmodd.core.judgement import judge_load, judge_unload, judge_write
 from kmodd.core.kernel_lines import ignored
-from kmodd.core.memory import (
-    LoadRecord,
-    Memory,
-    Wait,
-    judge_load,
-    judge_unload,
-    judge_write,
-    overtaken,
-    succeeded,
-)
+from kmodd.core.memory import LoadRecord, Memory, Wait, overtaken, succeeded
 from kmodd.core.order import Order, order
 from kmodd.core.parameters import shown_of
 from kmodd.core.plan import make_plan

@@ -12,12 +12,12 @@ from kmodd.core.diagnose import (
     UNDONE,
     Diagnosis,
     Known,
-    Retry,
     errno_name,
     unload_failure,
     write_failure,
 )
 from kmodd.core.load_failure import load_failure
+from kmodd.core.memory import Retry
 from kmodd.model import ObservedModule, Parameter, Security
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, ModuleState

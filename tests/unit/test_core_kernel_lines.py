@@ -5,8 +5,9 @@ import errno
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kmodd.core.diagnose import Known, Retry
+from kmodd.core.diagnose import Known
 from kmodd.core.load_failure import load_failure
+from kmodd.core.memory import Retry
 from kmodd.model import Security
 from kmodd.names import ModuleName, printable
 from kmodd.shown import Condition, FailureCode

@@ -5,9 +5,9 @@ import errno
 import pytest
 
 from kmodd.action import ActionKind
-from kmodd.core.diagnose import Retry
 from kmodd.core.draft import only_reported
-from kmodd.core.memory import Attempt, Flight, LoadRecord, Memory, judge_write
+from kmodd.core.judgement import judge_write
+from kmodd.core.memory import Attempt, Flight, LoadRecord, Memory, Retry
 from kmodd.model import Declaration, Desired, Parameter, ParameterPolicy, Report, WriteRequest
 from kmodd.names import ModuleName
 from kmodd.shown import Condition

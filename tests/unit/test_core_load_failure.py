@@ -4,8 +4,8 @@ import errno
 
 import pytest
 
-from kmodd.core.diagnose import Retry
 from kmodd.core.load_failure import load_failure
+from kmodd.core.memory import Retry
 from kmodd.model import ModuleInfo
 from kmodd.shown import Condition
 from tests.support.causes import (

@@ -7,18 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmodd.action import ActionKind
-from kmodd.core.diagnose import Retry
+from kmodd.core.judgement import crashed, judge_load, judge_unload, judge_write
 from kmodd.core.memory import (
     FIRST_BACKOFF_US,
     JITTER,
     LONGEST_BACKOFF_US,
     Attempt,
     Memory,
+    Retry,
     backoff_us,
-    crashed,
-    judge_load,
-    judge_unload,
-    judge_write,
     overtaken,
 )
 from kmodd.model import ObservedModule, Report

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 import pytest
 
 from kmodd.action import ActionKind
-from kmodd.core.diagnose import Retry
-from kmodd.core.memory import Attempt, Flight, Memory
+from kmodd.core.memory import Attempt, Flight, Memory, Retry
 from kmodd.model import Declaration, Desired, DeviceMatch, LoadRequest, Parameter, When
 from kmodd.names import ModuleName
 from kmodd.shown import ActionRow, Condition, ModuleState

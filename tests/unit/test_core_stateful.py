@@ -8,9 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from kmodd.action import ActionKind
-from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Evidence, Step
-from kmodd.core.memory import Attempt, Memory
+from kmodd.core.memory import Attempt, Memory, Retry
 from kmodd.core.plan import lasts
 from kmodd.daemon.kept_statuses import KeptStatuses
 from kmodd.model import (

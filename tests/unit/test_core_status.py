@@ -3,8 +3,7 @@
 import pytest
 
 from kmodd.action import ActionKind
-from kmodd.core.diagnose import Retry
-from kmodd.core.memory import Attempt, LoadRecord, Memory
+from kmodd.core.memory import Attempt, LoadRecord, Memory, Retry
 from kmodd.core.status import GOOD, UNDER_WAY, converged, daemon_state, unmanaged_status
 from kmodd.model import Declaration, Desired, Facts, Parameter
 from kmodd.names import ModuleName

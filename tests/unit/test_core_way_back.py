@@ -6,8 +6,7 @@ import pytest
 
 from kmodd.action import ActionKind
 from kmodd.core.checkpoint import Before, claimed, noted, noted_back, settable, settled
-from kmodd.core.diagnose import Retry
-from kmodd.core.memory import Attempt, LoadRecord, Memory
+from kmodd.core.memory import Attempt, LoadRecord, Memory, Retry
 from kmodd.core.resolve import DesiredModule, DesiredState
 from kmodd.core.way_back import MOST_TRIES, RELOAD_TRIES, WayBack, way_back
 from kmodd.model import (

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kmodd.core.diagnose import Retry
+from kmodd.core.memory import Retry
 from kmodd.daemon.executor import PROGRESS_S
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import Parameter

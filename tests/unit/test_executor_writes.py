@@ -7,9 +7,8 @@ from pathlib import Path
 import pytest
 
 from kmodd.action import ActionKind
-from kmodd.core.diagnose import Retry
 from kmodd.core.draft import Step
-from kmodd.core.memory import LoadRecord
+from kmodd.core.memory import LoadRecord, Retry
 from kmodd.daemon.store import MemoryStore
 from kmodd.intent import Note
 from kmodd.model import Parameter, Report, Request, WriteRequest

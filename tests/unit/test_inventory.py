@@ -130,6 +130,13 @@ def test_a_loader_in_trouble_leaves_what_is_known(place: Place, kind: Kind) -> N
     assert inventory.infos.keys() == {A}
 
 
+def test_the_cache_has_only_what_a_module_has(place: Place) -> None:
+    complete(place.open(), [A, B])
+    rows = json.loads(place.cache.read_bytes())["modules"]
+    assert all(all(row.values()) for row in rows)
+    assert place.open().infos.keys() == {A, B}
+
+
 def test_a_cache_that_cannot_be_written_costs_nothing_but_time(place: Place, tmp_path: Path) -> None:
     for cache in (tmp_path / "gone" / "inventory.json", tmp_path):
         place.cache = cache
@@ -148,7 +155,7 @@ def test_a_cache_that_cannot_be_written_costs_nothing_but_time(place: Place, tmp
         lambda document: json.dumps({**document, "stamp": ""}),
         lambda document: json.dumps({**document, "modules": 5}),
         lambda document: json.dumps({**document, "modules": ["a"]}),
-        lambda document: json.dumps({**document, "modules": [{"name": "a"}]}),
+        lambda document: json.dumps({**document, "modules": [{"path": "/a"}]}),
         lambda document: json.dumps({**document, "modules": [{**document["modules"][0], "dependencies": 5}]}),
         lambda document: json.dumps(document)[:-9],
         *(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from kmodd.core.diagnose import Retry
+from kmodd.core.memory import Retry
 from kmodd.daemon.chronicle import Chronicle
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import ErrorKind, KmoddError

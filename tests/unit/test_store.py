@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kmodd.action import ActionKind
-from kmodd.core.diagnose import Retry
-from kmodd.core.memory import Attempt, Flight, LoadRecord, Wait
+from kmodd.core.memory import Attempt, Flight, LoadRecord, Retry, Wait
 from kmodd.daemon.memory_file import FORMAT
 from kmodd.daemon.store import MemoryStore
 from kmodd.model import ObservedModule, Parameter
