@@ -6,12 +6,12 @@ can help. An error itself adds one sentence, what to do, and where it comes from
 
 from __future__ import annotations
 
-from kmodd.record import Record
+from kmodd.named_tuple import NamedTuple
 
 BUS_PREFIX = "org.kmodd1.Error."
 
 
-class Kind(Record):
+class Kind(NamedTuple):
     """What the outside sees of a kind of error: stable code for logs and JSON, exit status (kmoddctl(1)).
 
     ``retryable``: whether the same request can succeed later without a change by a person.

@@ -7,11 +7,14 @@ killed by the kernel, or the whole machine went down. One file for each module a
 Imported by the loader: nothing heavy in here.
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterable
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from kmodd.action import ActionKind
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, is_module_name, printable
 
 FORMAT: Final = 1
@@ -111,4 +114,4 @@ def _checked(document: dict[str, Any]) -> Intent:
 
 
 _KINDS: Final = frozenset(map(str, ActionKind))
-_TYPES: Final[dict[Any, type]] = {int: int, bool: bool}
+_TYPES: Final = {"int": int, "bool": bool}

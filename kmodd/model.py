@@ -3,10 +3,12 @@
 Declared (what files say) -> desired (after facts) and observed (what the kernel says) -> plan -> outcome.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import NamedTuple
 
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY, Issue, Location, ModuleState, Source, Stage
 

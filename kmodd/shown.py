@@ -3,12 +3,15 @@
 Frozen data without behaviour, as in ``kmodd.model``; apart from it because the tool needs only this.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from kmodd.action import ActionKind
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 
 EMPTY: Final[Mapping[Any, Any]] = MappingProxyType({})

@@ -1,10 +1,12 @@
 """A connection to the bus: calls out with an end in sight, calls in for one handler, the end as an event."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
 from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
 from kmodd.bus import names, outgoing
 from kmodd.bus.complaints import Complaints
@@ -14,6 +16,7 @@ from kmodd.bus.message import CALL, ERROR, RETURN, Message, WireError
 from kmodd.bus.opening import open_socket
 from kmodd.bus.transport import Transport
 from kmodd.errors import ErrorKind, KmoddError, kind_of_bus_name
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import printable
 
 CONNECT_TIMEOUT_S = 10.0
@@ -38,7 +41,7 @@ class _Pending(NamedTuple):
     future: asyncio.Future[Message]
 
 
-async def connect(address: str, *, timeout_s: float = CONNECT_TIMEOUT_S) -> "Connection":
+async def connect(address: str, *, timeout_s: float = CONNECT_TIMEOUT_S) -> Connection:
     """Connect, authenticate and say Hello; raises NO_BUS."""
     try:
         async with asyncio.timeout(timeout_s):

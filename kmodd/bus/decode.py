@@ -7,7 +7,7 @@ import struct
 from kmodd.bus.kept import kept
 from kmodd.bus.message import CALL, Message, WireError
 from kmodd.bus.values import decode_values
-from kmodd.record import Record
+from kmodd.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _FIELDS = {
 }
 
 
-class Frame(Record):
+class Frame(NamedTuple):
     """One message as bytes; ``cut`` when its body was over the limit and left out."""
 
     data: bytes

@@ -1,9 +1,11 @@
 """A call finds its object, interface and member in the tables, is authorized, served and answered."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Awaitable, Coroutine
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from kmodd.bus import names, standard
 from kmodd.bus.auth import READ, Authorizer, action_of
@@ -15,6 +17,7 @@ from kmodd.bus.message import CallError, Message, WireError
 from kmodd.bus.standard import Place
 from kmodd.bus.table import Encoded, Interface, Method
 from kmodd.bus.tree import Node, Tree
+from kmodd.named_tuple import NamedTuple
 
 
 class _Found(NamedTuple):

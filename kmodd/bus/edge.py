@@ -1,12 +1,15 @@
 """The outer edge towards callers: whatever goes wrong in a handler becomes an error name and a sentence."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
+from typing import TypeVar
 
 from kmodd.bus.complaints import Complaints
 from kmodd.bus.message import CallError
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.named_tuple import NamedTuple
 
 T = TypeVar("T")
 _complaints = Complaints(logging.getLogger(__name__))

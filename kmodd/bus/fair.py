@@ -4,10 +4,12 @@ Whoever floods waits behind its own calls: its line is bounded, the time its cal
 credit, and without credit it waits while others are served. Pure: the clock comes in from outside.
 """
 
+from __future__ import annotations
+
 from collections import deque
-from typing import NamedTuple
 
 from kmodd.bus.message import Message
+from kmodd.named_tuple import NamedTuple
 
 _FEW_LINES = 64
 

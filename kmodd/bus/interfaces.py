@@ -3,9 +3,11 @@
 A new member is one row here, one row in auth.ACTIONS and one method of Manager.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Iterable, Mapping
 from operator import attrgetter
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from kmodd.bus import listing, names
 from kmodd.bus.listing import Listing
@@ -13,6 +15,7 @@ from kmodd.bus.message import Variant
 from kmodd.bus.plain import plain_values
 from kmodd.bus.table import Argument, Encoded, Interface, Method, Property, Signal
 from kmodd.model import Security, Symbols
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, module_name, printable
 from kmodd.shown import ActionRow, DaemonState, Drift, Initramfs, Issue, ModuleStatus, OutcomeRow, Source
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kmodd.record import Record
+from kmodd.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,14 +26,14 @@ class CallError(Exception):
         self.text = text
 
 
-class Variant(Record):
+class Variant(NamedTuple):
     """A value with its signature (D-Bus type ``v``)."""
 
     signature: str
     value: Any
 
 
-class Message(Record):
+class Message(NamedTuple):
     """A received message; a header field that was absent is "" or 0. A tuple: made for every message."""
 
     kind: int

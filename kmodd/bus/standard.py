@@ -1,13 +1,16 @@
 """The interfaces that the D-Bus specification gives every object. Handlers are given a Place as target."""
 
+from __future__ import annotations
+
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from kmodd.bus import names, properties
 from kmodd.bus.encode import PAD, close_array, encode, open_array
 from kmodd.bus.message import CallError
 from kmodd.bus.table import Argument, Encoded, Interface, Method, Signal
 from kmodd.bus.tree import Node, Tree
+from kmodd.named_tuple import NamedTuple
 
 
 class Place(NamedTuple):

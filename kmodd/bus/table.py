@@ -1,7 +1,11 @@
 """Interfaces as data: what is introspected, dispatched and encoded is read from these tables alone."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
+
+from kmodd.named_tuple import NamedTuple
 
 
 class Encoded(NamedTuple):

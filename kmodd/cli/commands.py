@@ -7,7 +7,7 @@ way to the daemon, and ``terminal``, how answers are written.
 
 from __future__ import annotations
 
-from kmodd.record import Record
+from kmodd.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 DEFAULT = "status"
 
 
-class Command(Record):
+class Command(NamedTuple):
     """A command; its function, in a module below ``kmodd.cli``, takes options and Output; the exit status."""
 
     name: str

@@ -1,8 +1,9 @@
 """``kmoddctl check FILES``: everything that is wrong with files, before they are put in their place."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from kmodd.config.fragment import Document
 from kmodd.config.issues import Refused
@@ -13,6 +14,7 @@ from kmodd.config.reading import Invalid, decode
 from kmodd.config.safefile import read_any_file
 from kmodd.config.settle import Candidate, Version, settle
 from kmodd.model import Declaration
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import printable
 from kmodd.shown import Issue
 

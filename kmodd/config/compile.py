@@ -4,6 +4,8 @@ What needs the module tree (a module or parameter this kernel does not know) is 
 stays valid when the kernel changes; those warnings belong to who holds a catalog against a kernel.
 """
 
+from __future__ import annotations
+
 import argparse
 import fcntl
 import gc
@@ -14,7 +16,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from kmodd.config.catalog import write_catalog
 from kmodd.config.gather import fallback_note, gather, gather_settings
@@ -27,6 +28,7 @@ from kmodd.config.safefile import trusted_owners
 from kmodd.config.settle import Settled, settle
 from kmodd.errors import ErrorKind
 from kmodd.model import Catalog
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import printable
 from kmodd.shown import Issue
 

@@ -1,9 +1,11 @@
 """Cycles in an order, each as the edges that make it; one pass, whatever the size."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
 
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import Location
 

@@ -1,8 +1,11 @@
 """What one file says, validated: rows of module, key and value that merge by simple replacement."""
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import Location, Source
 
@@ -15,7 +18,7 @@ class Row(NamedTuple):
 
     value: Any
     source: Source
-    before: "Row | None" = None
+    before: Row | None = None
 
 
 # "parameters.NAME", "when.KEY", "ready.KEY", any other key of a module's table, or TABLE -> its value.

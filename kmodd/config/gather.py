@@ -1,8 +1,9 @@
 """What there is to choose from: each file as it is now, where it is right, and as it was last in force."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from kmodd.config.fragment import Document
 from kmodd.config.issues import Code, Refused, place, warning
@@ -14,6 +15,7 @@ from kmodd.config.reading import Invalid, decode
 from kmodd.config.safefile import read_file
 from kmodd.config.settle import Candidate, Version
 from kmodd.model import Settings
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import printable
 from kmodd.shown import Issue
 

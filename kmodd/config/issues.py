@@ -1,10 +1,12 @@
 """Codes of what can be wrong with the configuration, and the short way to say it."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from enum import StrEnum
 from os import PathLike
-from typing import NamedTuple
 
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import printable
 from kmodd.shown import Issue, Location, Severity
 

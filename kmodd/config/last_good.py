@@ -1,12 +1,14 @@
 """What was last in force of each file, as text: what is read back goes through the whole schema again."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from kmodd.config import store
 from kmodd.config.fragment import Document
+from kmodd.named_tuple import NamedTuple
 from kmodd.shown import EMPTY
 
 FORMAT = "kmodd-last-good-1"

@@ -3,10 +3,11 @@
 Cheap and free of parsing: the daemon asks here whether the cached catalog is current.
 """
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from kmodd import __version__
 from kmodd.config.issues import Code, Refused
@@ -14,6 +15,7 @@ from kmodd.config.look import ConfigFile, Standing, look, unreadable
 from kmodd.config.paths import ConfigPaths
 from kmodd.config.safefile import open_directory, trusted_owners
 from kmodd.digest import digest
+from kmodd.named_tuple import NamedTuple
 from kmodd.shown import Issue
 
 MAX_FILES = 10_000

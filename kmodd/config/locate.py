@@ -4,13 +4,15 @@ A scanner for documents that tomli has accepted, so it checks nothing that tomli
 and 1.0 does not is found here too: tomli takes it from 2.4 on, and a file must mean the same everywhere.
 """
 
+from __future__ import annotations
+
 import re
 from bisect import bisect_right
-from typing import NamedTuple
 
 import tomli
 
 from kmodd.config.toml_text import KeyPath
+from kmodd.named_tuple import NamedTuple
 
 # Deeper than any table of ours, and far from what recursion or quadratic parsing could hurt.
 MAX_DEPTH = 32

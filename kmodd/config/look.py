@@ -1,13 +1,15 @@
 """One configuration file from outside: does it count, may it be read, and has it changed. No parsing."""
 
+from __future__ import annotations
+
 import os
 import stat
 from enum import StrEnum
 from pathlib import Path
-from typing import NamedTuple
 
 from kmodd.config.issues import Code, Refused
 from kmodd.config.safefile import check_file, reach
+from kmodd.named_tuple import NamedTuple
 from kmodd.shown import Issue
 
 MAX_BYTES = 1 << 20

@@ -1,8 +1,10 @@
 """Where the configuration lies and where its compiled forms go; the real places stand only here."""
 
-from pathlib import Path
-from typing import NamedTuple
+from __future__ import annotations
 
+from pathlib import Path
+
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 
 _DIRECTORIES = ("/etc/kmodd.d", "/run/kmodd.d", "/usr/local/lib/kmodd.d", "/usr/lib/kmodd.d")

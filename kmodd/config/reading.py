@@ -1,7 +1,9 @@
 """Bytes -> TOML tables with the place of every key; all that can be wrong before keys mean anything."""
 
+from __future__ import annotations
+
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import tomli
 
@@ -9,6 +11,7 @@ from kmodd.config.fragment import Document
 from kmodd.config.issues import Code, error, place
 from kmodd.config.locate import MAX_DEPTH, Misplaced, Places, line_and_column, line_starts, locate
 from kmodd.config.syntax import HINT, finding
+from kmodd.named_tuple import NamedTuple
 from kmodd.shown import Issue
 
 # Before tomli 2.3 the time for a dotted key grew with the square of its parts; none of ours has many.

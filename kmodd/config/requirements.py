@@ -1,11 +1,13 @@
 """Requirements that can never be met: along ``requires``, however long the chain."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from kmodd.config.issues import Code, Contradiction, joined
 from kmodd.config.merge import Merged, is_conditional, is_lasting, names_in, state_of
 from kmodd.model import Desired
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import Location
 

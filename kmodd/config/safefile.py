@@ -4,15 +4,17 @@ Every component of a path is opened with O_NOFOLLOW relative to the one before a
 descriptor, and links are followed by hand: nothing can be exchanged between check and use (openat(2)).
 """
 
+from __future__ import annotations
+
 import os
 import stat
 from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import NamedTuple
 
 from kmodd.config.issues import Code, Refused
+from kmodd.named_tuple import NamedTuple
 
 MAX_LINKS = 40  # as the kernel's MAXSYMLINKS (include/linux/namei.h)
 _CHUNK_BYTES = 1 << 20

@@ -1,12 +1,14 @@
 """Which version of each file is in force: the present one if it fits, else the last good one, else none."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from kmodd.config.contradictions import find_contradictions
 from kmodd.config.fragment import Document, Fragment
 from kmodd.config.issues import Contradiction, error
 from kmodd.config.merge import Merged, merge
+from kmodd.named_tuple import NamedTuple
 from kmodd.shown import Issue
 
 

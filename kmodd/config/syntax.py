@@ -1,12 +1,14 @@
 """What tomli refuses, in words of ours: what is wrong, what to write instead, and where."""
 
+from __future__ import annotations
+
 import re
-from typing import NamedTuple
 
 import tomli
 
 from kmodd.config.locate import Misplaced, line_and_column, line_starts, repetition
 from kmodd.config.toml_text import dotted
+from kmodd.named_tuple import NamedTuple
 
 HINT = "files are TOML 1.0 (toml.io)"
 

@@ -4,13 +4,15 @@ Kept is how each module was just before kmodd first did something with it. So on
 what others did meanwhile stays.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple
 
 from kmodd.action import ActionKind
 from kmodd.core.memory import LoadRecord
 from kmodd.core.parameters import same_name
 from kmodd.model import LoadRequest, ObservedModule, Parameter, Request, UnloadRequest, WriteRequest
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 
 

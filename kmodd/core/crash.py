@@ -5,12 +5,15 @@ not; without one the change gets one further try, last and alone, and after that
 it should clears everybody whom the kernel had not convicted.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from kmodd.action import ActionKind
 from kmodd.intent import Intent
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY
 

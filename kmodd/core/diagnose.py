@@ -4,15 +4,18 @@ Here are unloads and writes; loads, which fail in more ways, are in core/load_fa
 finit_module(2), delete_module(2), kernel/module/main.c, kernel/params.c.
 """
 
+from __future__ import annotations
+
 import errno
 from collections.abc import Iterable, Sequence
-from typing import Final, NamedTuple
+from typing import Final
 
 from kmodd.action import ActionKind
 from kmodd.core.crash import crash_sentence
 from kmodd.core.kernel_lines import Lines
 from kmodd.core.memory import Retry
 from kmodd.model import ModuleInfo, ObservedModule, Parameter, Security
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, FailureCode, ModuleState
 

@@ -1,7 +1,8 @@
 """The plan as data, and the draft that it is written on."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from kmodd.action import ActionKind
 from kmodd.core.crash import crash_sentence, why
@@ -10,6 +11,7 @@ from kmodd.core.order import Order
 from kmodd.core.parameters import options_string
 from kmodd.core.resolve import DesiredModule, DesiredState
 from kmodd.model import ModuleInfo, ObservedModule, Parameter, Proof, Request, User
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY, ActionRow, Condition, Drift, FailureCode, ModuleState
 

@@ -1,10 +1,12 @@
 """Provenance: which file and line gave a value, what it replaced, and who else has a say in the module."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
 
 from kmodd.core.parameters import same_name, split_options
 from kmodd.model import ConfLine, Declaration, ModuleInfo
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import REPLACED, Location, Source
 

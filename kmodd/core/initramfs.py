@@ -4,10 +4,13 @@ Modules that come from the initramfs obey the copies of those files in it. About
 hold, its copies may say what they like.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from kmodd.core.against_kernel import joined
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, is_module_name, printable
 from kmodd.shown import Initramfs, Issue, Location, ModuleStatus, Severity
 

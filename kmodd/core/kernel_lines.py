@@ -5,12 +5,15 @@ kernel/params.c); where a name stands elsewhere, somebody only quotes it. What a
 or a symbol counts only as far as the request or the module's file knows such a one.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Container, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from kmodd.core.parameters import same_name, split_options
 from kmodd.model import Parameter
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import LOADER, ModuleName, printable
 
 _MOST_NAMES: Final = 5

@@ -1,7 +1,8 @@
 """The parameter ladder: compare, write, reload, and else say what it takes and who is in the way."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from kmodd.action import ActionKind
 from kmodd.core.draft import Draft, Step, Verdict
@@ -11,6 +12,7 @@ from kmodd.core.reload import plan_reload
 from kmodd.core.resolve import DesiredModule
 from kmodd.intent import written
 from kmodd.model import Declaration, ObservedModule, Parameter, ParameterPolicy, WriteRequest
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, Drift
 

@@ -3,13 +3,15 @@
 It is never a source of status: a load record only counts while the kernel shows the same instance.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from enum import Enum
-from typing import NamedTuple
 
 from kmodd.action import ActionKind
 from kmodd.core.crash import Quarantine
 from kmodd.model import ObservedModule, Parameter
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY, Condition, ModuleState, Stage
 

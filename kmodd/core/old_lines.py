@@ -1,9 +1,12 @@
 """Lines of modprobe.d, modules-load.d and the kernel command line, and what becomes of each."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from typing import Final, NamedTuple
+from typing import Final
 
 from kmodd.model import ModuleInfo
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY, Location
 

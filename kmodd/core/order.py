@@ -1,11 +1,13 @@
 """The order of loading and of unloading: what must go first, what should, and one sequence that obeys."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
-from typing import NamedTuple
 
 from kmodd.core.resolve import DesiredModule, DesiredState, followers, strong_needs, weak_needs
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 
 Edges = Mapping[ModuleName, tuple[ModuleName, ...]]

@@ -1,13 +1,15 @@
 """Declared modules and facts -> desired state: conditions looked at, and what they need pulled in."""
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from operator import itemgetter
-from typing import NamedTuple
 
 from kmodd.core.conditions import device_present, is_ready, unmet
 from kmodd.core.switches import Switches, switches
 from kmodd.model import Catalog, Declaration, Desired, Facts, ModuleInfo, Parameter, WhenGone
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 
 Infos = Mapping[ModuleName, ModuleInfo]

@@ -1,8 +1,9 @@
 """What is shown of each module: observed, desired and verdict together. All of it was read back."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping
 from operator import attrgetter
-from typing import NamedTuple
 
 from kmodd.action import ActionKind
 from kmodd.core.draft import ObservedModules, Plan, Verdict
@@ -10,6 +11,7 @@ from kmodd.core.explain import mentioned, provenance
 from kmodd.core.memory import Attempt, LoadRecord, Memory
 from kmodd.core.resolve import DesiredModule, DesiredState
 from kmodd.model import Declaration, Desired, Facts, ModuleInfo, ObservedModule
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import (
     EMPTY,

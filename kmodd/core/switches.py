@@ -1,8 +1,10 @@
 """What the kernel command line switches off: for kmodd (``kmodd.*``), for modprobe, for the kernel itself."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
+from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
+
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, is_module_name, module_name
 from kmodd.shown import EMPTY
 

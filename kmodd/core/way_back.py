@@ -4,9 +4,10 @@ After each round it is asked again, until there is no step left; what cannot be 
 force. What the files want of a module is for the next pass: they are those of before, so that is little.
 """
 
+from __future__ import annotations
+
 from collections.abc import Container, Iterable, Mapping
 from graphlib import TopologicalSorter
-from typing import NamedTuple
 
 from kmodd.core.checkpoint import Before, Touched, claimed, is_ours, kind_of, settable
 from kmodd.core.draft import ObservedModules, Step, forbidden
@@ -25,6 +26,7 @@ from kmodd.model import (
     User,
     WriteRequest,
 )
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY, ModuleState
 

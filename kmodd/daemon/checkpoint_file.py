@@ -1,9 +1,11 @@
 """A checkpoint as it is kept under /run/kmodd: a kmodd that dies leaves the next one what it needs."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from kmodd.config import store
 from kmodd.config.catalog import decode, encode
@@ -11,6 +13,7 @@ from kmodd.config.paths import CHECKPOINT
 from kmodd.core.checkpoint import Before, Touched
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import Catalog, Parameter
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, is_module_name
 from kmodd.shown import EMPTY
 

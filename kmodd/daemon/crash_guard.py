@@ -5,12 +5,14 @@ that means, and tells the plan (``Memory``) and everybody else (the block file).
 cannot be written, the setting ``quarantine`` says whether that stops everything or is only said.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from errno import EIO
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from kmodd.action import ActionKind
 from kmodd.core.crash import UNHEALTHY_BOOTS, Boot, Quarantine, begun, examine
@@ -28,6 +30,7 @@ from kmodd.intent import Intent, Note, file_name
 from kmodd.kernel.intents import read_boot_id, read_kernel
 from kmodd.kernel.ports import KernelReader
 from kmodd.model import Catalog, ModuleInfo, Report
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 
 Runner = Callable[..., Awaitable[None]]

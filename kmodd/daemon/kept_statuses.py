@@ -1,12 +1,14 @@
 """Statuses, made anew only where something that they are made from is another than at the last pass."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from kmodd.core.draft import ObservedModules, Plan
 from kmodd.core.memory import Memory
 from kmodd.core.resolve import DesiredState
 from kmodd.core.status import Grounds, grounds, module_status
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import ModuleStatus
 

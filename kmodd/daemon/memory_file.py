@@ -5,18 +5,21 @@ last line that it covers, so that lines which a killed process left beside a new
 A damaged file is as none.
 """
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Collection, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from kmodd.action import ActionKind
 from kmodd.core.memory import Crash, LoadRecord
 from kmodd.files import write_atomically
 from kmodd.kernel.reading import read_regular
 from kmodd.model import Parameter
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, is_module_name
 from kmodd.shown import Stage
 

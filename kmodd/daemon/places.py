@@ -1,15 +1,17 @@
 """Every path and address that the daemon touches; the real ones stand here and in what this names."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 from kmodd.bus.address import system_bus
 from kmodd.bus.names import SYSTEM_BUS
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel.roots import Roots
+from kmodd.named_tuple import NamedTuple
 
 MODPROBE_DIRS = (
     "/etc/modprobe.d",
@@ -40,7 +42,7 @@ class Places(NamedTuple):
         return self.config.state_dir / "initramfs"
 
     @classmethod
-    def of_environment(cls, environment: Mapping[str, str]) -> "Places":
+    def of_environment(cls, environment: Mapping[str, str]) -> Places:
         """The real places, with the bus that is meant."""
         return cls(bus=system_bus(environment))
 

@@ -1,8 +1,10 @@
 """From findings to a plan: others are kept to what is desired, and who is in the way is found out."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Iterable, Mapping
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from kmodd.core.draft import Evidence, ObservedModules, Plan
 from kmodd.core.initramfs import Copies
@@ -17,6 +19,7 @@ from kmodd.daemon.survey import Findings
 from kmodd.errors import KmoddError
 from kmodd.events.trigger import Look
 from kmodd.model import Settings, User
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 
 _log = logging.getLogger(__name__)

@@ -1,12 +1,14 @@
 """What a pass leaves behind for everybody who shows something: one frozen record, replaced as a whole."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from typing import NamedTuple
 
 from kmodd.core.draft import ObservedModules, Plan
 from kmodd.core.initramfs import Copies
 from kmodd.core.status import Statuses, daemon_state
 from kmodd.model import Catalog, Security
+from kmodd.named_tuple import NamedTuple
 from kmodd.shown import EMPTY, Condition, DaemonState, Issue
 
 

@@ -1,9 +1,11 @@
 """Everything that a pass reads: conditions, the module tree, and the kernel. Reads only, changes nothing."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Collection, Container, Iterable, Mapping
 from contextlib import suppress
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from kmodd.core.against_kernel import kernel_issues
 from kmodd.core.conditions import asked_devices, asked_facts
@@ -20,6 +22,7 @@ from kmodd.kernel.facts import gather
 from kmodd.kernel.ports import KernelReader
 from kmodd.kernel.roots import Roots
 from kmodd.model import AskedFacts, Catalog, DeviceMatch, Facts, ModuleInfo, ObservedModule, Security
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import Issue, ModuleState
 

@@ -1,15 +1,18 @@
 """Which declared devices are present: an index from match to sys paths, built by a scan, kept by looks."""
 
+from __future__ import annotations
+
 import asyncio
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.match import DeviceView, fulfils
 from kmodd.events.trigger import Look
 from kmodd.model import DeviceMatch
+from kmodd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
     from kmodd.events.udev import Udev
@@ -62,7 +65,7 @@ class Presence(NamedTuple):
     plugged: frozenset[DeviceMatch] = frozenset()
 
 
-def open_udev(sys_root: str = "/sys") -> "Udev":
+def open_udev(sys_root: str = "/sys") -> Udev:
     """A libudev context. Raises FAILED without libudev or pyudev."""
     # Both take their time to be loaded, and most machines declare modules without asking for devices.
     try:

@@ -1,12 +1,15 @@
 """inotify(7) by ctypes: three calls and one structure."""
 
+from __future__ import annotations
+
 import ctypes
 import os
 import struct
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.named_tuple import NamedTuple
 
 READ_BYTES: Final = 16384
 """What one read takes at most: 64 to 1024 events, so a flood does not hold the loop."""

@@ -3,9 +3,12 @@
 What happened is only a hint, so hints are merged, never queued: memory is bounded whatever the flood.
 """
 
-import asyncio
-from typing import Final, NamedTuple
+from __future__ import annotations
 
+import asyncio
+from typing import Final
+
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 
 MOST_NAMES: Final = 1024
@@ -23,7 +26,7 @@ class Look(NamedTuple):
     modules: frozenset[ModuleName] = frozenset()
     parameters: frozenset[ModuleName] = frozenset()
 
-    def __or__(self, other: "Look") -> "Look":
+    def __or__(self, other: Look) -> Look:
         """Both hints as one: covers at least what either covers, and names at most MOST_NAMES of a kind."""
         modules = self.modules | other.modules
         parameters = self.parameters | other.parameters

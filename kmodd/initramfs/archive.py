@@ -5,10 +5,14 @@ that is compressed is taken to be, too, without padding, as every generator writ
 without keeping them, but for the few that are asked for.
 """
 
+from __future__ import annotations
+
 import re
 import stat
 from collections.abc import Callable, Iterator
-from typing import IO, Final, NamedTuple
+from typing import IO, Final
+
+from kmodd.named_tuple import NamedTuple
 
 LONGEST_NAME: Final = 4096
 LARGEST_KEPT: Final = 2**20

@@ -3,14 +3,17 @@
 It counts for the very image that it was made of, by size and time: one that somebody makes later has none.
 """
 
+from __future__ import annotations
+
 import json
 import os
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from kmodd.core.initramfs import Held
 from kmodd.files import write_atomically
 from kmodd.kernel.reading import read_bounded
+from kmodd.named_tuple import NamedTuple
 
 FORMAT: Final = 1
 LARGEST: Final = 4 << 20

@@ -3,10 +3,12 @@
 Imported by the loader: nothing heavy in here.
 """
 
+from __future__ import annotations
+
 import signal
 import socket
 import time
-from typing import Final, NamedTuple
+from typing import Final
 
 from kmodd.kernel.intents import process_state
 from kmodd.kernel.kmsg import KernelLog
@@ -14,6 +16,7 @@ from kmodd.kernel.operations import LOGGED, carry_out, rehearse
 from kmodd.kernel.tools import Tools
 from kmodd.kernel.verbs import SPARE
 from kmodd.kernel.wire import PACKET_LIMIT, Answer, Request, decode_request, encode_answer
+from kmodd.named_tuple import NamedTuple
 
 # Longer than a module tree needs to be read. A pass waits for that, so a child must have an end where a file
 # system does not answer, or where a FIFO lies among the files of modprobe.d.

@@ -8,10 +8,12 @@ module out only while the module has no softdeps, and of ``install`` and ``softd
 Imported by the loader: nothing heavy in here.
 """
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from kmodd.kernel import patterns
 from kmodd.kernel.conf_files import ConfFiles, line_row, read_lines
@@ -28,6 +30,7 @@ from kmodd.kernel.libkmod import (
 )
 from kmodd.kernel.modprobe_d import Line, Lines, refuses, softdeps
 from kmodd.kernel.wire import LineRow, Places, ProofRow, RestraintRow
+from kmodd.named_tuple import NamedTuple
 
 _WAYS_LIMIT: Final = 64
 _CULPRITS_LIMIT: Final = 64

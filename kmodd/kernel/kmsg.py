@@ -1,11 +1,14 @@
 """Kernel log records as /dev/kmsg gives them (Documentation/ABI/testing/dev-kmsg). Hostile text."""
 
+from __future__ import annotations
+
 import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import LOADER, printable
 
 KEPT_FIRST: Final = 32
@@ -71,7 +74,7 @@ class KernelLog:
         self._let_go = let_go
 
     @classmethod
-    def from_now(cls, fd: int, let_go: Callable[[int], None] = os.close) -> "KernelLog":
+    def from_now(cls, fd: int, let_go: Callable[[int], None] = os.close) -> KernelLog:
         """Everything that is logged after this call."""
         log = cls(fd, let_go)
         log.restart()

@@ -6,16 +6,19 @@ that a modprobe.d file was edited in place (kmod_validate_resources looks at dir
 Imported by the loader: nothing heavy in here. All text that the library returns is hostile.
 """
 
+from __future__ import annotations
+
 import ctypes
 import errno
 import os
 from collections.abc import Iterator
 from ctypes import byref, c_char_p, c_void_p
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel.libkmod_table import PRINT_ACTION, RUN_INSTALL, SIGNATURES, SONAME, Signature
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import printable
 
 _BUILTIN: Final = 0  # enum kmod_module_initstate
@@ -98,11 +101,11 @@ class Context:
         """Map modules.*.bin, as many lookups will follow. Raises OSError for a tree without them."""
         self.library.kmod_load_resources(self._handle)
 
-    def module(self, name: str) -> "Module":
+    def module(self, name: str) -> Module:
         """Module of that name, whether it exists or not."""
         return self._module(self.library.kmod_module_new_from_name, name)
 
-    def module_at(self, path: str) -> "Module":
+    def module_at(self, path: str) -> Module:
         """Module in the file ``path``. Raises OSError."""
         return self._module(self.library.kmod_module_new_from_path, path)
 
@@ -138,7 +141,7 @@ class Context:
         library.kmod_config_iter_free_iter(cursor)
         return frozenset(names)
 
-    def _module(self, constructor: Any, argument: str) -> "Module":
+    def _module(self, constructor: Any, argument: str) -> Module:
         handle = c_void_p()
         constructor(self._handle, os.fsencode(argument), byref(handle))
         return Module(self.library, handle.value)

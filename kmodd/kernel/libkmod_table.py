@@ -3,11 +3,15 @@
 Imported by the loader: nothing heavy in here.
 """
 
+from __future__ import annotations
+
 import ctypes
 import os
 from collections.abc import Callable
 from ctypes import POINTER, c_bool, c_char_p, c_int, c_uint, c_void_p
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
+
+from kmodd.named_tuple import NamedTuple
 
 SONAME: Final = "libkmod.so.2"
 LIST: Final = POINTER(c_void_p)

@@ -14,6 +14,8 @@ file in there that hangs or breaks libkmod costs one child too.
 Started as ``python -I -S loader_main.py FD [PLACES]``; nothing heavy is imported: no dataclasses, no asyncio.
 """
 
+from __future__ import annotations
+
 import ctypes
 import gc
 import os
@@ -24,7 +26,7 @@ import socket
 import sys
 import time
 from collections import deque
-from typing import Final, NamedTuple
+from typing import Final
 
 from kmodd.errors import ErrorKind
 from kmodd.kernel.children import CHANGES, Child, Job
@@ -42,6 +44,7 @@ from kmodd.kernel.wire import (
     encode_answer,
     encode_lost,
 )
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import LOADER, printable
 
 _PR_SET_NAME: Final = 15  # include/uapi/linux/prctl.h

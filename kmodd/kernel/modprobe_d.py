@@ -5,9 +5,13 @@ libkmod says what is in force, but not where it stands; this says where. Bytes, 
 Imported by the loader: nothing heavy in here.
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
+
+from kmodd.named_tuple import NamedTuple
 
 FILE_LIMIT: Final = 2**20
 # Everything up to a newline without a backslash in front of it.

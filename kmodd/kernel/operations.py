@@ -3,12 +3,14 @@
 Imported by the loader: nothing heavy in here.
 """
 
+from __future__ import annotations
+
 import errno
 import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from kmodd.action import ActionKind
 from kmodd.errors import KmoddError
@@ -30,6 +32,7 @@ from kmodd.kernel.wire import (
     encode_answer,
     encode_request,
 )
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import LOADER, ModuleName
 
 # Verbs whose child listens to the kernel log, and takes as long as the kernel does.

@@ -1,5 +1,7 @@
 """One running loader, seen from the daemon: its process, its socket, and the requests under way."""
 
+from __future__ import annotations
+
 import asyncio
 import errno
 import json
@@ -9,7 +11,7 @@ import socket
 import sys
 from collections import deque
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel.roots import Roots
@@ -23,6 +25,7 @@ from kmodd.kernel.wire import (
     encode_places,
     encode_request,
 )
+from kmodd.named_tuple import NamedTuple
 
 _LOADER_FD: Final = 3
 _BATCH: Final = 64  # packets read in one turn of the loop
@@ -34,7 +37,7 @@ _ENVIRONMENT: Final = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "KMOD_LOG": "0"}
 class _Exchange(NamedTuple):
     """A request under way and the slices of its answer so far."""
 
-    answer: "asyncio.Future[Answer]"
+    answer: asyncio.Future[Answer]
     slices: list[bytes]
 
 

@@ -4,12 +4,15 @@ Records lie in /sys/fs/pstore until systemd-pstore.service(8) moves them, as ear
 starts; so both places are looked at. Hostile text, and perhaps damaged: memory forgets.
 """
 
+from __future__ import annotations
+
 import os
 import stat
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from kmodd.kernel.reading import read_regular
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import printable
 
 FILES_LIMIT: Final = 64

@@ -1,6 +1,8 @@
 """Where the kernel shows itself and where modules lie; tests give other places."""
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from kmodd.named_tuple import NamedTuple
 
 
 class Roots(NamedTuple):

@@ -3,10 +3,13 @@
 Imported by the loader: nothing heavy in here.
 """
 
+from __future__ import annotations
+
 import os
 import stat
-from typing import Final, NamedTuple
+from typing import Final
 
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, is_parameter_name, printable
 
 _PAGE: Final = 4096  # no attribute is longer (fs/sysfs/file.c)

@@ -6,16 +6,19 @@ namespaces hold, and what the kernel holds by itself, is not seen. All text in h
 Imported by the loader: nothing heavy in here.
 """
 
+from __future__ import annotations
+
 import os
 import re
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
 from kmodd.kernel.owners import Node, Owners, Resolve, block_node
 from kmodd.kernel.reading import read_bounded
 from kmodd.kernel.sysfs import module_directory, read_attribute
 from kmodd.kernel.wire import Places, UserRow
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, printable
 
 _KIND_LIMIT: Final = 32

@@ -7,9 +7,13 @@ Numbers tell the answers of many children apart; the packets of one child come i
 Imported by the loader: nothing heavy in here (no dataclasses, no asyncio).
 """
 
+from __future__ import annotations
+
 import json
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, TypedDict
+from typing import Any, Final, TypedDict
+
+from kmodd.named_tuple import NamedTuple
 
 # Far below the default SO_SNDBUF (net.core.wmem_default, 212992), which bounds a packet (unix(7)).
 PACKET_LIMIT: Final = 32768

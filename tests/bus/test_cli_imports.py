@@ -23,7 +23,7 @@ sys.exit(status)
 """
 _OWN = """
 __future__ _collections _socket
-kmodd kmodd.errors kmodd.names kmodd.record
+kmodd kmodd.errors kmodd.named_tuple kmodd.names
 kmodd.bus kmodd.bus.address kmodd.bus.decode kmodd.bus.encode kmodd.bus.external kmodd.bus.kept
 kmodd.bus.message kmodd.bus.names kmodd.bus.outgoing kmodd.bus.signature kmodd.bus.values
 kmodd.cli kmodd.cli.bus kmodd.cli.bus.client kmodd.cli.bus.standing kmodd.cli.commands kmodd.cli.entry

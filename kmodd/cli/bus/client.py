@@ -17,8 +17,8 @@ from kmodd.bus.decode import Framer, decode_body, decode_message
 from kmodd.bus.encode import encode
 from kmodd.bus.message import ERROR, RETURN, SIGNAL, Message, WireError
 from kmodd.errors import ErrorKind, KmoddError, kind_of_bus_name
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import printable
-from kmodd.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _ERROR = "org.freedesktop.DBus.Error."
 _NOT_RUNNING = frozenset(_ERROR + name for name in ("ServiceUnknown", "NameHasNoOwner"))
 
 
-class Question(Record):
+class Question(NamedTuple):
     """A call of ``target`` (destination, path, interface, member), and the signature of its answer."""
 
     target: _Target

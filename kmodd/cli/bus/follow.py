@@ -1,7 +1,9 @@
 """What kmodd says as it happens: its signals (org.kmodd1(5)) as events, in their order."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from kmodd.bus import names
 from kmodd.bus.decode import decode_body
@@ -9,6 +11,7 @@ from kmodd.bus.message import Message
 from kmodd.cli.bus.manager import MODULE, Manager
 from kmodd.cli.bus.standing import OVERVIEW, Row, known
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.named_tuple import NamedTuple
 from kmodd.shown import Condition, OutcomeRow
 
 GONE = "not-running"

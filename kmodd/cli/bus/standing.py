@@ -11,7 +11,7 @@ import os
 from kmodd.bus import names
 from kmodd.bus.address import system_bus
 from kmodd.cli.bus.client import Client, Question
-from kmodd.record import Record
+from kmodd.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 MANAGER = (names.SERVICE, names.MANAGER_PATH, names.MANAGER_INTERFACE)
 
 
-class IssueText(Record):
+class IssueText(NamedTuple):
     """An issue as one text, hint included; with no file it is about kmodd itself."""
 
     location: Location
     message: str
 
 
-class Overview(Record):
+class Overview(NamedTuple):
     """Properties of the manager."""
 
     version: str = ""
@@ -48,7 +48,7 @@ class Overview(Record):
     config_issues: tuple[IssueText, ...] = ()
 
 
-class Row(Record):
+class Row(NamedTuple):
     """One managed module, in short."""
 
     name: str
@@ -65,7 +65,7 @@ def _issue(file: str, line: int, column: int, message: str) -> IssueText:
     return IssueText(Location(file, line, column), message)
 
 
-class Wire(Record):
+class Wire(NamedTuple):
     """How a property travels: its name and signature; ``row`` makes a record of each element."""
 
     name: str

@@ -1,7 +1,8 @@
 """``kmoddctl apply``: the files in force and carried out, with everything that happens meanwhile."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from kmodd.cli.bus.follow import Event, Follower
 from kmodd.cli.bus.manager import Manager, ask
@@ -15,6 +16,7 @@ from kmodd.cli.terminal.render import Style
 from kmodd.cli.terminal.rows import is_unsolved, result_lines
 from kmodd.cli.terminal.tones import in_order
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.named_tuple import NamedTuple
 from kmodd.shown import OutcomeRow
 
 

@@ -1,10 +1,11 @@
 """What the compiler says of files before they are in their place, beside all that are configured."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
 
 from kmodd.config.check import check
 from kmodd.config.compile import compile_files
@@ -12,6 +13,7 @@ from kmodd.config.last_good import LastGood
 from kmodd.config.layers import scan
 from kmodd.config.paths import ConfigPaths
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, printable
 from kmodd.shown import Issue, Severity
 

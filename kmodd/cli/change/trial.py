@@ -1,5 +1,7 @@
 """``kmoddctl try FILE...``: change with a net. What nobody keeps in time is taken back, files and kernel."""
 
+from __future__ import annotations
+
 import os
 import select
 import signal
@@ -8,7 +10,6 @@ import time
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from typing import NamedTuple
 
 from kmodd.cli.bus.manager import Manager, ask
 from kmodd.cli.bus.standing import Row
@@ -19,6 +20,7 @@ from kmodd.cli.change.trial_files import TrialFiles, read
 from kmodd.cli.terminal.output import NOT_IN_ORDER, Options, Output
 from kmodd.cli.terminal.tones import in_order
 from kmodd.errors import ErrorKind, KmoddError
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, is_module_name, module_name, printable
 from kmodd.shown import REPLACED, OutcomeRow
 

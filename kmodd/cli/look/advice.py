@@ -5,8 +5,8 @@ The tests hold the words to ``kmodd.shown``, as those of ``kmodd.cli.terminal.to
 
 from __future__ import annotations
 
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import printable
-from kmodd.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kmodd.cli.bus.standing import Overview
 
 
-class Advice(Record):
+class Advice(NamedTuple):
     """What to do, and ``look``: what the status of the module alone has to show beside that.
 
     ``is_kmodds``: what is to be done is kmodd's to do, which it does not while it may not.

@@ -1,9 +1,11 @@
 """Modules and what goes before each, in an order of loading. Pure."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
-from typing import NamedTuple
 
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, is_module_name, module_name
 from kmodd.shown import ModuleStatus
 

@@ -1,12 +1,14 @@
 """``kmoddctl memory``: how much of the kernel's memory the modules take that kmodd knows of."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from kmodd.cli.bus.manager import ask
 from kmodd.cli.look.module import bytes_text
 from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.render import BOLD, Cell, Style, columns, table
+from kmodd.named_tuple import NamedTuple
 
 _HEADER = ("MEMORY", "MODULE")
 

@@ -1,11 +1,13 @@
 """``kmoddctl symbols MODULE``: what a module's file needs of others, and what it gives."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
-from typing import NamedTuple
 
 from kmodd.cli.bus.manager import ask
 from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.render import BOLD, DIM, Cell, Style, columns, paint
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import module_name
 
 _KERNEL = "the kernel"

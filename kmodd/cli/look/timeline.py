@@ -1,8 +1,9 @@
 """``kmoddctl timeline``: which module was loaded when, and how long it took, as text or as a picture."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
-from typing import NamedTuple
 
 from kmodd.cli.bus.manager import ask
 from kmodd.cli.bus.modules import all_modules
@@ -10,6 +11,7 @@ from kmodd.cli.look.module import time_text
 from kmodd.cli.terminal.output import Options, Output
 from kmodd.cli.terminal.render import BOLD, DIM, GREEN, Cell, Style, columns, paint
 from kmodd.cli.terminal.svg import COLOURS, LETTER, LINE, box, label, picture
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import ModuleStatus, Stage
 

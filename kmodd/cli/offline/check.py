@@ -1,9 +1,10 @@
 """``kmoddctl check [FILE...]``: what is wrong with files, without a daemon. Only here pydantic is known."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from kmodd.cli.offline.findings import issue_line
 from kmodd.cli.offline.target import Target, infos_of, target_of
@@ -18,6 +19,7 @@ from kmodd.config.paths import ConfigPaths
 from kmodd.core.against_kernel import kernel_issues
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.model import Declaration, Settings
+from kmodd.named_tuple import NamedTuple
 from kmodd.shown import Issue, Severity
 
 # What the daemon does about a file that is wrong is no finding about the file.

@@ -3,9 +3,10 @@
 Who comes here compiles files, so pydantic is known.
 """
 
+from __future__ import annotations
+
 import os
 import sys
-from typing import NamedTuple
 
 from kmodd.cli.offline.findings import issue_line
 from kmodd.cli.offline.target import Target, infos_of, needed_kernel, target_of
@@ -26,6 +27,7 @@ from kmodd.errors import ErrorKind
 from kmodd.kernel.facts import gather
 from kmodd.kernel.reader import SystemReader
 from kmodd.model import Catalog, DeviceMatch, Facts, ObservedModule
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import Issue, ModuleState, Severity
 

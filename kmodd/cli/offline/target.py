@@ -1,9 +1,10 @@
 """Whose files and which kernel a command is about: this machine's, or those below a directory."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import NamedTuple
 
 from kmodd.cli.terminal.output import Options
 from kmodd.config.paths import ConfigPaths
@@ -16,6 +17,7 @@ from kmodd.kernel.roots import Roots
 from kmodd.kernel.rows import module_info
 from kmodd.kernel.wire import Places
 from kmodd.model import ModuleInfo, Settings
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, printable
 
 TREES = "/lib/modules"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from kmodd.cli.terminal.render import Style
-from kmodd.record import Record
+from kmodd.named_tuple import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Options:
             """Whatever kmodd.cli.commands says of the command."""
 
 
-class Output(Record):
+class Output(NamedTuple):
     """What a command writes to; ``json`` instead of text where it was asked for."""
 
     stream: TextIO

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from kmodd.named_tuple import NamedTuple
 from kmodd.names import printable
-from kmodd.record import Record
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ _BELOW = 4
 _HANGING = 2
 
 
-class Style(Record):
+class Style(NamedTuple):
     """How to write: ``width`` in columns, 0 for no end; ``unicode``: whether all characters can be shown."""
 
     colour: bool = False
@@ -27,7 +27,7 @@ class Style(Record):
     unicode: bool = True
 
 
-class Cell(Record):
+class Cell(NamedTuple):
     """A text from anywhere, and how it stands out; it is escaped where it is written."""
 
     text: str
@@ -104,7 +104,7 @@ def wrap(text: str, width: int) -> list[str]:
     return lines
 
 
-class _Layout(Record):
+class _Layout(NamedTuple):
     """Where columns begin, where the last one does and how wide it is (0: no end), and whether below."""
 
     starts: tuple[int, ...]

@@ -1,17 +1,18 @@
-"""Records, held against the named tuples of the standard library that they are to whoever checks types."""
+"""Named tuples, held against those of the standard library, which they are to whoever checks types."""
 
 from __future__ import annotations
 
 import pickle
+import typing
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
-from kmodd.record import Record
+from kmodd import named_tuple
 
 
-class Ours(Record):
+class Ours(named_tuple.NamedTuple):
     """One field that has to be given, two that need not."""
 
     name: str
@@ -27,7 +28,7 @@ class Ours(Record):
         return self.loud
 
 
-class Theirs(NamedTuple):
+class Theirs(typing.NamedTuple):
     """The same."""
 
     name: str
@@ -43,7 +44,7 @@ class Theirs(NamedTuple):
         return self.loud
 
 
-class Bare(Record):
+class Bare(named_tuple.NamedTuple):
     """No fields."""
 
 
@@ -78,18 +79,18 @@ _MISUSES: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize("use", _USES.values(), ids=_USES)
-def test_a_record_is_used_as_a_named_tuple(use: Callable[[Any], Any]) -> None:
+def test_one_of_ours_is_used_as_a_named_tuple(use: Callable[[Any], Any]) -> None:
     assert use(Ours) == use(Theirs)
 
 
 @pytest.mark.parametrize("misuse", _MISUSES.values(), ids=_MISUSES)
-def test_a_record_refuses_what_a_named_tuple_refuses(misuse: Callable[[Any], Any]) -> None:
+def test_one_of_ours_refuses_what_a_named_tuple_refuses(misuse: Callable[[Any], Any]) -> None:
     for of in (Ours, Theirs):
         with pytest.raises((TypeError, ValueError, AttributeError)):
             misuse(of)
 
 
-def test_a_record_is_matched_by_its_fields() -> None:
+def test_one_of_ours_is_matched_by_its_fields() -> None:
     match Ours("a", 4):
         case Ours(name, size=4):
             assert name == "a"
@@ -97,6 +98,6 @@ def test_a_record_is_matched_by_its_fields() -> None:
             pytest.fail(repr(other))
 
 
-def test_a_record_may_have_no_fields() -> None:
+def test_one_of_ours_may_have_no_fields() -> None:
     assert Bare() == ()
     assert repr(Bare()) == "Bare()"
