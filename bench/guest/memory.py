@@ -13,8 +13,8 @@ class Memory(NamedTuple):
 
 
 def memory_of(pids: Iterable[int]) -> Memory:
-    """Memory of all of ``pids`` (proc_pid_smaps(5))."""
-    texts = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
+    """Memory of all of ``pids`` (proc_pid_smaps(5)); who has ended has none, reaped or not."""
+    texts = [text for text in map(_smaps, pids) if text]
     return Memory(sum(_kib(text, "Pss") for text in texts), sum(_kib(text, "Rss") for text in texts))
 
 
@@ -25,6 +25,13 @@ def with_descendants(pid: int) -> tuple[int, ...]:
     for each in found:
         found += [child for child, parent in parents.items() if parent == each]
     return tuple(found)
+
+
+def _smaps(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def _kib(text: str, field: str) -> float:
