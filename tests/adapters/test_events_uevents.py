@@ -101,6 +101,72 @@ def test_any_other_error_ends_the_source() -> None:
     assert story("a", EBADF, "b") == [EBADF]
 
 
+def gathering(*entries: str | int | None) -> tuple[list[list[str] | int | None], bool, bool]:
+    """What a source has told when its first moment is over; whether it gathers on then, and listens."""
+    told: list[list[str] | int | None] = []
+
+    async def scenario() -> tuple[bool, bool]:
+        def lost(error: OSError | None) -> None:
+            told.append(error.errno if error else None)
+            if error:
+                source.close()
+
+        monitor = ScriptedMonitor(*entries)
+        source = Source(monitor, told.append, lost)
+        source._readable()
+        assert told == []
+        assert source._gathering is not None
+        assert not asyncio.get_running_loop().remove_reader(monitor.fileno())
+        source._gathering.cancel()
+        source._gathered()
+        goes_on = source._gathering is not None
+        listens = monitor.fileno() >= 0 and asyncio.get_running_loop().remove_reader(monitor.fileno())
+        if monitor.fileno() >= 0:
+            source.close()
+        return goes_on, listens
+
+    return told, *asyncio.run(scenario())
+
+
+def test_what_follows_an_event_that_concerns_nobody_is_left_to_gather() -> None:
+    assert gathering("", None, "", "a", "", "b") == ([["", "a", "", "b"]], False, True)
+
+
+def test_it_is_left_to_gather_as_long_as_nobody_is_concerned() -> None:
+    assert gathering("", None, "", "") == ([], True, False)
+
+
+def test_when_nothing_follows_the_next_event_is_heard_at_once() -> None:
+    assert gathering("", None) == ([], False, True)
+
+
+def test_a_loss_while_events_gather_is_told() -> None:
+    assert gathering("", None, ENOBUFS) == ([None], False, True)
+
+
+def test_a_source_that_dies_while_events_gather_listens_no_more() -> None:
+    assert gathering("", None, EBADF) == ([EBADF], False, False)
+
+
+def test_a_source_that_is_closed_while_events_gather_hears_nothing_more() -> None:
+    async def scenario() -> bool:
+        source = Source(ScriptedMonitor("", None, "a"), ignore_paths, ignore_loss)
+        source._readable()
+        moment = source._gathering
+        source.close()
+        return moment is not None and moment.cancelled()
+
+    assert asyncio.run(scenario())
+
+
+def ignore_paths(paths: list[str]) -> None:
+    pytest.fail(f"heard {paths}")
+
+
+def ignore_loss(error: OSError | None) -> None:
+    pytest.fail(f"lost {error}")
+
+
 def ignore(look: Look) -> None:
     """Nobody is interested in what is heard."""
 
