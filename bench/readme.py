@@ -18,9 +18,9 @@ _ABOUT = """\
 has moved since this run. Unless a row says otherwise the kernel is User Mode Linux with one processor, where
 forks and page faults are dear.
 
-Where kmodd is slower than modprobe: many small modules at once, whose init does next to nothing. A load of kmodd's
-is made in a process that nothing else hangs on, its intent is on the disk before it, and what came of it is read
-back. Where init waits for hardware, as most drivers' does, loads overlap.
+Where kmodd is slower than modprobe: many small modules at once, whose init does next to nothing. A load of
+kmodd's is made in a process that nothing else hangs on, its intent is on the disk before it, and what came of
+it is read back. Where init waits for hardware, as most drivers' does, loads overlap.
 """
 
 

@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 BATCH: Final = 64
 """Events read in one turn of the loop: 9 us each, so the loop is held for less than a millisecond."""
 
-GATHER_S: Final = 0.003
-"""How long those that follow an event which concerns nobody are left to gather: to wake for each is most of
-what it costs. A few times what udevd takes for one, and little beside what a device takes to appear."""
+GATHER_S: Final = (0.003, 0.006, 0.012)
+"""How long those that follow an event which concerns nobody are left to gather, at first and then: to wake
+for each is most of what it costs. A few times what udevd takes for one, little beside what a device takes."""
 
 BUFFER_BYTES: Final = 16 << 20
 """The kernel doubles it: 33 MB, which the events of several ``udevadm trigger`` do not fill."""
@@ -91,6 +91,8 @@ class Source:
         self._draining = False
         self._loop = asyncio.get_running_loop()
         self._gathering: asyncio.TimerHandle | None = None
+        self._moments = 0
+        """How often in a row nobody was concerned."""
         self._is_closed = False
         self._listen()
 
@@ -103,6 +105,7 @@ class Source:
         self._monitor.close()
 
     def _listen(self) -> None:
+        self._moments = 0
         self._loop.add_reader(self._monitor.fileno(), self._readable)
 
     def _readable(self) -> None:
@@ -111,7 +114,9 @@ class Source:
             self._gather()
 
     def _gather(self) -> None:
-        self._gathering = self._loop.call_later(GATHER_S, self._gathered)
+        moment_s = GATHER_S[min(self._moments, len(GATHER_S) - 1)]
+        self._moments += 1
+        self._gathering = self._loop.call_later(moment_s, self._gathered)
 
     def _gathered(self) -> None:
         self._gathering = None

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from errno import EBADF, EINVAL, ENOBUFS
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pyudev
@@ -20,11 +21,12 @@ from kmodd.events.devices import open_udev
 from kmodd.events.kernel_socket import KernelSocket, module_path
 from kmodd.events.trigger import Look
 from kmodd.events.udev import Udev, UdevMonitor
-from kmodd.events.uevents import BATCH, Source, Uevents
+from kmodd.events.uevents import BATCH, GATHER_S, Source, Uevents
 from kmodd.model import DeviceMatch
 from kmodd.names import ModuleName
 
 FULL = Look(full=True, all_devices=True)
+_NEVER_S = 600.0
 
 
 class ScriptedMonitor:
@@ -134,6 +136,30 @@ def test_what_follows_an_event_that_concerns_nobody_is_left_to_gather() -> None:
 
 def test_it_is_left_to_gather_as_long_as_nobody_is_concerned() -> None:
     assert gathering("", None, "", "") == ([], True, False)
+
+
+def test_moments_grow_while_nobody_is_concerned_and_begin_anew_with_quiet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> list[float]:
+        loop, moments = asyncio.get_running_loop(), list[float]()
+        later = loop.call_later
+
+        def noted(delay_s: float, *rest: Any) -> asyncio.TimerHandle:
+            moments.append(delay_s)
+            return later(_NEVER_S, *rest)
+
+        monkeypatch.setattr(loop, "call_later", noted)
+        source = Source(ScriptedMonitor(*["", None] * 5, None, "", None), ignore_paths, ignore_loss)
+        source._readable()
+        for _ in range(5):
+            source._gathered()
+        source._readable()
+        source.close()
+        return moments
+
+    first, second, longest = GATHER_S
+    assert asyncio.run(scenario()) == [first, second, longest, longest, longest, first]
 
 
 def test_when_nothing_follows_the_next_event_is_heard_at_once() -> None:

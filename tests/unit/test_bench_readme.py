@@ -12,7 +12,7 @@ RUN = Run({"cores": "2"}, (FAST, BIG))
 
 
 def test_a_row_for_each_comparison_and_what_misses_its_target_says_so() -> None:
-    assert readme.section(RUN).splitlines()[6:] == [
+    assert readme.section(RUN).splitlines()[-6:] == [
         "| what / beside | kmodd | beside | ratio | target |",
         "| --- | --- | --- | --- | --- |",
         "| a / b | 20 ms | 100 ms | 0.2 | 0.6 |",
