@@ -30,6 +30,7 @@ else:
             about = {
                 "_fields": fields,
                 "_field_defaults": defaults,
+                "_defaults": tuple(defaults.values()),
                 "_required": tuple(field for field in fields if field not in defaults),
                 "_unfilled": dict.fromkeys(fields, _MISSING) | defaults,
                 "__match_args__": fields,
@@ -41,9 +42,19 @@ else:
         """As typing.NamedTuple, without a docstring for each field."""
 
         def __new__(cls, *values, **named):
-            if named or len(values) != len(cls._fields):
+            if named:
                 values = cls._completed(values, named)
+            elif len(values) != len(cls._fields):
+                values = cls._followed_by_defaults(values)
             return _tuple(cls, values)
+
+        @classmethod
+        def _followed_by_defaults(cls, values):
+            """As _completed, for values without names."""
+            missing = len(cls._fields) - len(values)
+            if not 0 < missing <= len(cls._defaults):
+                raise cls._wrong()
+            return values + cls._defaults[-missing:]
 
         @classmethod
         def _completed(cls, values, named):

@@ -36,16 +36,12 @@ def parse_modules(text: str, only: Container[ModuleName] | None = None) -> dict[
         if refcount != "-" and int(refcount) > _REFCOUNT_LIMIT:
             continue
         canonical = _named(name)
-        modules[canonical] = ObservedModule(
-            name=canonical,
-            state=_STATES[state],
-            # "-" comes from a kernel that cannot unload, -1 from a module that is going.
-            refcount=0 if refcount == "-" else max(0, int(refcount)),
-            holders=() if holders == "-" else _holders(holders),
-            memory_bytes=int(size),
-            taint=taint,
-            permanent="[permanent]" in holders or refcount == "-",
-        )
+        # "-" comes from a kernel that cannot unload, -1 from a module that is going.
+        references = 0 if refcount == "-" else max(0, int(refcount))
+        holding = () if holders == "-" else _holders(holders)
+        seen = ObservedModule(canonical, _STATES[state], references, holding, int(size), taint)
+        permanent = "[permanent]" in holders or refcount == "-"
+        modules[canonical] = seen._replace(permanent=True) if permanent else seen
     return modules
 
 
