@@ -12,4 +12,4 @@ def measure(rounds: int) -> Finding:
     insertion = Insertion(sleepers.sleepers(many.COUNT))
     what = f"{many.COUNT} modules whose init sleeps {sleepers.SLEEP_MS} ms"
     loaded = many.loaded_in_turns(rounds, insertion)
-    return Finding(loaded.comparisons(what), (many.about(what, insertion),))
+    return Finding(many.beside_peers(what, *loaded), (many.about(what, insertion),))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from kmodd.core.memory import Change
 from kmodd.intent import Intent
-from kmodd.kernel.intents import start_ticks
+from kmodd.kernel.proc_stat import start_ticks
 
 
 class Watched:

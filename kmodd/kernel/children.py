@@ -10,9 +10,9 @@ import socket
 import time
 from typing import Final
 
-from kmodd.kernel.intents import process_state
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.operations import LOGGED, carry_out, rehearse
+from kmodd.kernel.proc_stat import process_state
 from kmodd.kernel.tools import Tools
 from kmodd.kernel.verbs import SPARE
 from kmodd.kernel.wire import PACKET_LIMIT, Answer, Request, decode_request, encode_answer

@@ -9,16 +9,12 @@ Imported by the loader: nothing heavy in here.
 import errno
 import os
 import time
-from typing import Final
 
 from kmodd.action import ActionKind
 from kmodd.files import write_atomically
 from kmodd.intent import Intent, Note, render
+from kmodd.kernel.proc_stat import start_ticks
 from kmodd.names import ModuleName, printable
-
-# proc_pid_stat(5): state is field 3, starttime 22; field 2 is a name in parentheses that may hold anything.
-_STATE: Final = 3 - 3
-_START_TICKS: Final = 22 - 3
 
 
 def intent_now(note: Note, module: ModuleName, kind: ActionKind, digest: str, options: str) -> Intent:
@@ -48,24 +44,6 @@ def write_down(note: Note, module: ModuleName, kind: ActionKind, digest: str, op
     except OSError as error:
         return error.errno or errno.EIO
     return 0
-
-
-def start_ticks(pid: int, proc: str = "/proc") -> int:
-    """When a process began, in clock ticks since boot: with its number, which it is. Raises OSError: none."""
-    return int(_stat(pid, proc)[_START_TICKS])
-
-
-def process_state(pid: int, proc: str = "/proc") -> str:
-    """What a process does (proc_pid_stat(5)): R runs or could, S and D sleep. Raises OSError: none."""
-    return _stat(pid, proc)[_STATE].decode("ascii")
-
-
-def _stat(pid: int, proc: str) -> list[bytes]:
-    with open(f"{proc}/{pid}/stat", "rb", buffering=0) as file:
-        fields = file.readall().rpartition(b")")[2].split()
-    if len(fields) <= _START_TICKS:
-        raise ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
-    return fields
 
 
 def read_boot_id(proc: str) -> str:

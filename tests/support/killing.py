@@ -12,7 +12,7 @@ from typing import NamedTuple, Self
 from kmodd.action import ActionKind
 from kmodd.daemon.intent_files import GuardFiles
 from kmodd.intent import file_name
-from kmodd.kernel.intents import start_ticks
+from kmodd.kernel.proc_stat import start_ticks
 from kmodd.model import Declaration, LoadRequest, Request, UnloadRequest
 from kmodd.shown import Condition
 from tests.support.clock import run

@@ -15,7 +15,7 @@ from kmodd.daemon.intent_files import GuardFiles
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import Look
 from kmodd.intent import Intent
-from kmodd.kernel.intents import start_ticks
+from kmodd.kernel.proc_stat import start_ticks
 from kmodd.model import Desired, LoadRequest
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, DaemonState, ModuleState

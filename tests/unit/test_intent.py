@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from kmodd.action import ActionKind
 from kmodd.intent import BadIntent, Intent, Note, file_name, parse, render, written
-from kmodd.kernel.intents import read_boot_id, read_kernel, start_ticks, write_down
+from kmodd.kernel.intents import read_boot_id, read_kernel, write_down
+from kmodd.kernel.proc_stat import start_ticks
 from kmodd.names import ModuleName
 
 DUMMY = ModuleName("dummy")
