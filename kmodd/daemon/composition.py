@@ -19,7 +19,6 @@ from kmodd.daemon.chronicle import Chronicle
 from kmodd.daemon.crash_guard import CrashGuard, Surroundings
 from kmodd.daemon.enforcement import Enforcement
 from kmodd.daemon.executor import Executor
-from kmodd.daemon.facade import Facade
 from kmodd.daemon.initramfs import InitramfsCopies
 from kmodd.daemon.intent_files import GuardFiles
 from kmodd.daemon.inventory import Inventory
@@ -27,7 +26,6 @@ from kmodd.daemon.later import import_rest
 from kmodd.daemon.modprobe_file import ModprobeFile
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
 from kmodd.daemon.override_files import OverrideFiles
-from kmodd.daemon.overrides import Overrides
 from kmodd.daemon.places import Places
 from kmodd.daemon.planner import Planner
 from kmodd.daemon.reconciler import Reconciler
@@ -51,6 +49,7 @@ from kmodd.shown import OutcomeRow
 
 if TYPE_CHECKING:
     from kmodd.daemon.examiner import Examiner
+    from kmodd.daemon.facade import Facade
 
 HEALTHY_AFTER_S = 60.0
 
@@ -130,9 +129,7 @@ class Daemon:
             self._checkpoints,
         )
         self.reconciler.kernel_release = reader.release()
-        overrides = Overrides(self._override_files, self.reconciler.recompile)
-        facade = Facade(self.reconciler, self._guard, loader, turns, overrides, self._checkpoints)
-        self._bus = BusLink(places.bus, facade)
+        self._bus = BusLink(places.bus, partial(self._facade, turns))
 
     def start(self) -> None:
         """Start every task; returns at once. Raises FAILED: no inotify; STATE_NOT_WRITABLE."""
@@ -197,6 +194,15 @@ class Daemon:
     async def _report_bus(self) -> None:
         await self._bus.tried.wait()
         self._report(summary(self.reconciler.snapshot))
+        if self._shown:
+            self._bus.show()
+
+    def _facade(self, turns: Turns) -> "Facade":
+        from kmodd.daemon.facade import Facade  # noqa: PLC0415  (later.py)
+        from kmodd.daemon.overrides import Overrides  # noqa: PLC0415  (later.py)
+
+        overrides = Overrides(self._override_files, self.reconciler.recompile)
+        return Facade(self.reconciler, self._guard, self._loader, turns, overrides, self._checkpoints)
 
     async def _compile(self) -> Catalog:
         paths, prepare_loader = self._places.config, self._loader.prepare

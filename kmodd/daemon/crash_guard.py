@@ -12,7 +12,7 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from errno import EIO
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from kmodd.action import ActionKind
 from kmodd.core.crash import UNHEALTHY_BOOTS, Boot, Quarantine, begun, examine
@@ -28,10 +28,13 @@ from kmodd.daemon.watched import Watched
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.intent import Intent, Note, file_name
 from kmodd.kernel.intents import read_boot_id, read_kernel
-from kmodd.kernel.ports import KernelReader
 from kmodd.model import Catalog, ModuleInfo, Report
 from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
+
+if TYPE_CHECKING:
+    from kmodd.daemon.roles import Digester
+    from kmodd.kernel.ports import KernelReader
 
 Runner = Callable[..., Awaitable[None]]
 
@@ -41,13 +44,6 @@ SAFE_MODE: Final = (
 )
 
 _log = logging.getLogger(__name__)
-
-
-class Digester(Protocol):
-    """Who reads module files (ports.Loader)."""
-
-    async def digests(self, paths: Iterable[str]) -> Mapping[str, str]:
-        """Digest of each file that can be read. Raises LOADER_LOST."""
 
 
 class Surroundings(NamedTuple):

@@ -3,10 +3,13 @@
 All of that is read anew: a pass may be older than the failure.
 """
 
+from __future__ import annotations
+
 import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
 from kmodd.action import ActionKind
 from kmodd.core.diagnose import Known
@@ -19,13 +22,15 @@ from kmodd.core.parameters import shown_of
 from kmodd.core.permission import FORBIDDEN
 from kmodd.daemon.chance import chance
 from kmodd.daemon.clock import now_us
-from kmodd.daemon.roles import Guard
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import KmoddError
-from kmodd.kernel.ports import KernelReader, Loader
 from kmodd.model import LoadRequest, ObservedModule, Report
 from kmodd.names import ModuleName
 from kmodd.shown import ModuleState, Outcome, Stage
+
+if TYPE_CHECKING:
+    from kmodd.daemon.roles import Guard
+    from kmodd.kernel.ports import KernelReader, Loader
 
 _log = logging.getLogger(__name__)
 

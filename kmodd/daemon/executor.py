@@ -3,6 +3,8 @@
 An action that has begun is never interrupted; what has not begun is replaced by the next plan.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections import deque
@@ -16,16 +18,16 @@ from kmodd.daemon.chance import chance
 from kmodd.daemon.clock import now_us
 from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
-from kmodd.daemon.roles import Guard
 from kmodd.daemon.store import MemoryStore
 from kmodd.errors import KmoddError
-from kmodd.kernel.ports import KernelReader, Performer
 from kmodd.model import Report
 from kmodd.names import ModuleName
 from kmodd.shown import Outcome, OutcomeRow
 
 if TYPE_CHECKING:
     from kmodd.daemon.examiner import Examiner
+    from kmodd.daemon.roles import Guard
+    from kmodd.kernel.ports import KernelReader, Performer
 
 _log = logging.getLogger(__name__)
 
@@ -67,7 +69,7 @@ class Executor:
         reader: KernelReader,
         store: MemoryStore,
         guard: Guard,
-        examiner: "Callable[[], Examiner]",
+        examiner: Callable[[], Examiner],
         changed: Callable[[], None],
     ) -> None:
         """``examiner`` is called when an action has ended, and may make one then."""

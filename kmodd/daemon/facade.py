@@ -1,8 +1,11 @@
 """What the bus sees of the daemon (``bus.interfaces.Manager``): the last snapshot, or the reconciler."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from kmodd import __version__
 from kmodd.config.override_text import override_text
@@ -15,7 +18,6 @@ from kmodd.daemon.shared import Shared
 from kmodd.daemon.turns import Turns
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.trigger import Look
-from kmodd.kernel.ports import Loader
 from kmodd.model import Security, Symbols
 from kmodd.names import ModuleName
 from kmodd.shown import (
@@ -29,6 +31,9 @@ from kmodd.shown import (
     Severity,
     Source,
 )
+
+if TYPE_CHECKING:
+    from kmodd.kernel.ports import Loader
 
 
 class Facade:

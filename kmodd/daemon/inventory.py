@@ -4,19 +4,23 @@ Kept in a file under /run as well, so that a restart asks nobody. The file is ou
 directory of root's); damaged or of another tree, it is as none.
 """
 
+from __future__ import annotations
+
 import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.files import BLOCKED, last_word, write_atomically
-from kmodd.kernel.ports import Loader
 from kmodd.model import ConfLine, ModuleInfo, Settings
 from kmodd.names import ModuleName, is_module_name
 from kmodd.shown import Location
+
+if TYPE_CHECKING:
+    from kmodd.kernel.ports import Loader
 
 FORMAT = 3
 _INDEXES = ("modules.dep.bin", "modules.builtin.bin", "modules.softdep", "modules.alias.bin")

@@ -4,6 +4,8 @@ A file is written only when its text changes, taken away when there is nothing t
 one that somebody else put there.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import os
@@ -12,15 +14,18 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from errno import ELOOP, ENXIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kmodd.core.draft import Evidence
 from kmodd.core.modprobe_conf import HEADER, Rendered, render
 from kmodd.core.resolve import DesiredState
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.files import last_word, write_atomically
-from kmodd.kernel.ports import Loader
 from kmodd.model import Restraint
 from kmodd.names import ModuleName, printable
+
+if TYPE_CHECKING:
+    from kmodd.kernel.ports import Loader
 
 Runner = Callable[..., Awaitable[bool]]
 _Stamp = tuple[int, ...] | None

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from kmodd.core.draft import Evidence, ObservedModules, Plan
 from kmodd.core.initramfs import Copies
@@ -18,32 +17,13 @@ from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings
 from kmodd.errors import KmoddError
 from kmodd.events.trigger import Look
-from kmodd.model import Settings, User
+from kmodd.model import Settings
 from kmodd.named_tuple import NamedTuple
-from kmodd.names import ModuleName
+
+if TYPE_CHECKING:
+    from kmodd.daemon.roles import Attributor, Restrainer
 
 _log = logging.getLogger(__name__)
-
-
-class Restrainer(Protocol):
-    """What keeps everybody else to what is desired (modprobe_file.ModprobeFile)."""
-
-    evidence: Evidence
-    problem: str
-    unsettled: bool
-    texts: tuple[str, ...] | None
-
-    async def apply(
-        self, desired: DesiredState, path: str, *, look: bool, changed: bool, enforce: bool
-    ) -> Evidence:
-        """Write what is to be written, and prove it; never raises."""
-
-
-class Attributor(Protocol):
-    """Who finds out what uses a module (ports.Loader)."""
-
-    async def users(self, names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
-        """What uses each of ``names`` and is no module. Raises LOADER_LOST."""
 
 
 class _Made(NamedTuple):

@@ -3,12 +3,14 @@
 Whatever woke it only says where to look; every pass reads the kernel anew.
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from kmodd.core.draft import Plan, only_reported
 from kmodd.core.initramfs import tell
@@ -23,7 +25,6 @@ from kmodd.daemon.kept_statuses import KeptStatuses
 from kmodd.daemon.log import fields
 from kmodd.daemon.message_id import MessageId
 from kmodd.daemon.planner import Planner
-from kmodd.daemon.roles import Audience, Net, Surveyor
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings, default_parallel
@@ -32,6 +33,9 @@ from kmodd.events.trigger import EVERYTHING, NOTHING, Look, Trigger
 from kmodd.model import Catalog, Facts, Settings
 from kmodd.names import ModuleName
 from kmodd.shown import Condition, DaemonState, ModuleStatus, OutcomeRow, Severity
+
+if TYPE_CHECKING:
+    from kmodd.daemon.roles import Audience, Net, Surveyor
 
 COMPILER_TRIES = 3
 PAUSE_AFTER_PROBLEM_S = 5.0

@@ -1,15 +1,22 @@
-"""Who reconciler and executor work with, as protocols: the real ones stand in the composition."""
+"""Who reconciler and executor work with, as protocols; only type checkers import them.
 
-from collections.abc import Callable, Collection, Container
+The real ones stand in the composition.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Container, Iterable, Mapping
 from typing import Protocol
 
-from kmodd.core.draft import Step
+from kmodd.core.draft import Evidence, Step
 from kmodd.core.memory import Memory
+from kmodd.core.resolve import DesiredState
 from kmodd.daemon.snapshot import Snapshot
 from kmodd.daemon.survey import Findings
+from kmodd.events.devices import Presence
 from kmodd.events.trigger import Look
 from kmodd.intent import Note
-from kmodd.model import Catalog, ModuleInfo, Report
+from kmodd.model import Catalog, DeviceMatch, ModuleInfo, Report, User
 from kmodd.names import ModuleName
 from kmodd.shown import OutcomeRow
 
@@ -79,3 +86,52 @@ class Net(Protocol):
         self, findings: Findings, why_not: str, idle: Callable[[], bool]
     ) -> tuple[Step, ...] | None:
         """Steps in the place of the plan's while a rollback lasts, else None."""
+
+
+class Listener(Protocol):
+    """Where device events come from (events.uevents.Uevents)."""
+
+    def listen(self, matches: Iterable[DeviceMatch]) -> None:
+        """Have events of devices that may fulfil one of ``matches``, and no others."""
+
+
+class Devices(Protocol):
+    """Which declared devices are present (events.devices.PresentDevices)."""
+
+    async def update(self, matches: Iterable[DeviceMatch], look: Look) -> Presence:
+        """How devices fulfil ``matches`` now."""
+
+
+class Hints(Protocol):
+    """Where hints from single files come from (events.hints.FileHints)."""
+
+    def follow(self, instances: Mapping[ModuleName, int], paths: Iterable[str]) -> None:
+        """Tell of writes to the parameters of these instances, and whether ``paths`` come or go."""
+
+
+class Restrainer(Protocol):
+    """What keeps everybody else to what is desired (modprobe_file.ModprobeFile)."""
+
+    evidence: Evidence
+    problem: str
+    unsettled: bool
+    texts: tuple[str, ...] | None
+
+    async def apply(
+        self, desired: DesiredState, path: str, *, look: bool, changed: bool, enforce: bool
+    ) -> Evidence:
+        """Write what is to be written, and prove it; never raises."""
+
+
+class Attributor(Protocol):
+    """Who finds out what uses a module (ports.Loader)."""
+
+    async def users(self, names: Iterable[ModuleName]) -> Mapping[ModuleName, tuple[User, ...]]:
+        """What uses each of ``names`` and is no module. Raises LOADER_LOST."""
+
+
+class Digester(Protocol):
+    """Who reads module files (ports.Loader)."""
+
+    async def digests(self, paths: Iterable[str]) -> Mapping[str, str]:
+        """Digest of each file that can be read. Raises LOADER_LOST."""

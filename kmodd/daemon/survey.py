@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Container, Iterable, Mapping
 from contextlib import suppress
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from kmodd.core.against_kernel import kernel_issues
 from kmodd.core.conditions import asked_devices, asked_facts
@@ -19,12 +19,15 @@ from kmodd.events.devices import Presence
 from kmodd.events.hints import SILENT
 from kmodd.events.trigger import Look
 from kmodd.kernel.facts import gather
-from kmodd.kernel.ports import KernelReader
 from kmodd.kernel.roots import Roots
 from kmodd.model import AskedFacts, Catalog, DeviceMatch, Facts, ModuleInfo, ObservedModule, Security
 from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 from kmodd.shown import Issue, ModuleState
+
+if TYPE_CHECKING:
+    from kmodd.daemon.roles import Devices, Hints, Listener
+    from kmodd.kernel.ports import KernelReader
 
 
 class Findings(NamedTuple):
@@ -81,27 +84,6 @@ class _Kept(NamedTuple):
     line: ObservedModule
     whole: ObservedModule
     look: int
-
-
-class Listener(Protocol):
-    """Where device events come from (events.uevents.Uevents)."""
-
-    def listen(self, matches: Iterable[DeviceMatch]) -> None:
-        """Have events of devices that may fulfil one of ``matches``, and no others."""
-
-
-class Devices(Protocol):
-    """Which declared devices are present (events.devices.PresentDevices)."""
-
-    async def update(self, matches: Iterable[DeviceMatch], look: Look) -> Presence:
-        """How devices fulfil ``matches`` now."""
-
-
-class Hints(Protocol):
-    """Where hints from single files come from (events.hints.FileHints)."""
-
-    def follow(self, instances: Mapping[ModuleName, int], paths: Iterable[str]) -> None:
-        """Tell of writes to the parameters of these instances, and whether ``paths`` come or go."""
 
 
 class Survey:

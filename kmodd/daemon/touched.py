@@ -1,21 +1,23 @@
 """What kmodd has touched since a checkpoint: noted before it is done, and the next steps back."""
 
+from __future__ import annotations
+
 import logging
 from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from kmodd.core.checkpoint import Before, Touched, noted
-from kmodd.daemon.planner import Attributor
 from kmodd.daemon.store import MemoryStore
 from kmodd.daemon.survey import Findings
 from kmodd.errors import KmoddError
-from kmodd.kernel.ports import KernelReader
 from kmodd.model import ObservedModule, Request, User
 from kmodd.names import ModuleName
 from kmodd.shown import EMPTY, ModuleState
 
 if TYPE_CHECKING:
     from kmodd.core.way_back import WayBack
+    from kmodd.daemon.roles import Attributor
+    from kmodd.kernel.ports import KernelReader
 
 _log = logging.getLogger(__name__)
 
@@ -39,7 +41,7 @@ class TouchedModules:
 
     def round(
         self, touched: Touched, findings: Findings, users: Mapping[ModuleName, tuple[User, ...]] = EMPTY
-    ) -> "WayBack":
+    ) -> WayBack:
         """The next steps, by what is there at this moment."""
         from kmodd.core.way_back import way_back  # noqa: PLC0415  (daemon/later.py)
 

@@ -1,10 +1,15 @@
 """Has each change of the kernel written down before it is made, while there is a checkpoint."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from kmodd.intent import Note
-from kmodd.kernel.ports import Performer
 from kmodd.model import Report, Request
+
+if TYPE_CHECKING:
+    from kmodd.kernel.ports import Performer
 
 
 class Witness:

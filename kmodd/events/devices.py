@@ -5,38 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Final, Protocol
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Final
 
 from kmodd.errors import ErrorKind, KmoddError
-from kmodd.events.match import DeviceView, fulfils
+from kmodd.events.match import fulfils
 from kmodd.events.trigger import Look
 from kmodd.model import DeviceMatch
 from kmodd.named_tuple import NamedTuple
 
 if TYPE_CHECKING:
+    from kmodd.events.roles import DeviceSource
     from kmodd.events.udev import Udev
 
 MOST_LOOKS: Final = 64
 """From so many single devices on a scan, which runs beside the loop, is the kinder way to look at them."""
-
-
-class Device(DeviceView, Protocol):
-    """A device that can be matched, and where it is."""
-
-    @property
-    def path(self) -> str:
-        """Its sys path."""
-
-
-class DeviceSource(Protocol):
-    """Where devices are read from; udev in a running system."""
-
-    def device(self, path: str) -> Device | None:
-        """The device at a sys path, None where there is none."""
-
-    def devices(self, subsystem: str = "", *, with_modalias: bool = False) -> Iterator[Device]:
-        """Every device present; only of subsystems that the glob names, only those with a modalias."""
 
 
 Index = Mapping[DeviceMatch, frozenset[str]]

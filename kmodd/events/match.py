@@ -1,30 +1,17 @@
 """Whether a device fulfils a ``when.device`` table: pure, whatever reads the device."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from kmodd.model import DeviceMatch
 
+if TYPE_CHECKING:
+    from kmodd.events.roles import DeviceView
+
 _GLOB = frozenset("*?[")
-
-
-class DeviceView(Protocol):
-    """A device as matching sees it; each question is answered when it is asked, hostile text included."""
-
-    @property
-    def subsystem(self) -> str:
-        """Name of its subsystem, "" where it has none."""
-
-    @property
-    def driver(self) -> str:
-        """Name of the driver bound to it, "" where none is."""
-
-    def property(self, name: str) -> str | None:
-        """A udev property, the kernel's uevent variables included; None where it is not set."""
-
-    def attribute(self, name: str) -> str | None:
-        """Text of a sysfs attribute without its last newline; None where it cannot be read."""
 
 
 def fulfils(match: DeviceMatch, device: DeviceView) -> bool:

@@ -6,6 +6,8 @@ when that is over. A lost event is a look at everything, after the socket has be
 netlink drops all others without telling again (net/netlink/af_netlink.c, NETLINK_S_CONGESTED).
 """
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import os
@@ -13,7 +15,7 @@ import select
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from errno import EINVAL, ENOBUFS, EOVERFLOW
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.devices import open_udev
@@ -25,6 +27,7 @@ from kmodd.model import DeviceMatch
 from kmodd.names import ModuleName, is_module_name, module_name
 
 if TYPE_CHECKING:
+    from kmodd.events.roles import Growing, Monitor
     from kmodd.events.udev import Group, Udev, UdevDevice
 
 BATCH: Final = 64
@@ -50,29 +53,6 @@ def _any_path(_path: str) -> bool:
 def _no_module(_name: ModuleName) -> bool:
     """Where nobody changes modules."""
     return False
-
-
-class Monitor(Protocol):
-    """A stream of uevents; a socket that is readable when there is one."""
-
-    def fileno(self) -> int:
-        """Descriptor for the event loop."""
-
-    def receive(self) -> str | None:
-        """Sys path of the next event's device, "" where it is no text or concerns nobody; None: nothing now.
-
-        Raises OSError: ENOBUFS when events were lost, EINVAL for a message that is no event.
-        """
-
-    def close(self) -> None:
-        """Close the socket; the event loop must have let go of it."""
-
-
-class _Growing(Monitor, Protocol):
-    """One whose receive buffer can be asked for."""
-
-    def enlarge(self, size_bytes: int) -> None:
-        """Raises OSError; keeps what it got until then."""
 
 
 class Source:
@@ -237,11 +217,11 @@ class Uevents:
             # The old socket may have held events that nobody has read.
             self._notify(Look(all_devices=True))
 
-    def _concerns(self, device: "UdevDevice") -> bool:
+    def _concerns(self, device: UdevDevice) -> bool:
         """Whether a pass has to look at ``device``, as far as its event can tell."""
         return self._known(device.path) or any(may_fulfil(match, device) for match in self._matches)
 
-    def _open_devices(self, group: "Group", wanted: frozenset[str]) -> Monitor:
+    def _open_devices(self, group: Group, wanted: frozenset[str]) -> Monitor:
         # Only udevd tells all properties of a device: the kernel's own event lacks those of the rules.
         concerns = self._concerns if group == "udev" else None
         self._udev = self._udev or open_udev(self._sys_root)
@@ -250,7 +230,7 @@ class Uevents:
         self._enlarge(monitor)
         return monitor
 
-    def _enlarge(self, monitor: _Growing) -> None:
+    def _enlarge(self, monitor: Growing) -> None:
         try:
             monitor.enlarge(BUFFER_BYTES)
         except OSError as error:

@@ -36,7 +36,8 @@ async def hear():
 
 asyncio.run(hear())
 later = {"ssl", "inspect", "kmodd.kernel.process", "kmodd.kernel.wire", "kmodd.daemon.examiner"}
-later |= {"kmodd.bus.introspection", "kmodd.kernel.pstore"}
+later |= {"kmodd.bus.introspection", "kmodd.kernel.pstore", "kmodd.bus.service", "kmodd.bus.interfaces"}
+later |= {"kmodd.daemon.facade", "kmodd.daemon.roles", "kmodd.events.roles", "kmodd.kernel.ports"}
 core = "denial diagnose judgement kernel_lines ladder load_failure parameter_types permission reload removals"
 later |= {f"kmodd.core.{name}" for name in (*core.split(), "users", "way_back")}
 print(*sorted(later & sys.modules.keys()))
