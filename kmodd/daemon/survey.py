@@ -78,12 +78,13 @@ class _Asked(NamedTuple):
 class _Kept(NamedTuple):
     """A module as last looked at: its ``line`` of /proc/modules, ``whole`` with all else that was read of it.
 
-    ``look`` is the number of the full look since which its parameters are read.
+    ``look`` is the number of the full look since which its parameters are read, ``files`` are their names.
     """
 
     line: ObservedModule
     whole: ObservedModule
     look: int
+    files: tuple[str, ...]
 
 
 class Survey:
@@ -256,8 +257,7 @@ class Survey:
         for name in resolved.builtin:
             observed.setdefault(name, ObservedModule(name, ModuleState.BUILTIN))
         managed = resolved.desired.modules
-        instance = self._reader.instance
-        instances = {name: instance(name) for name in observed if name in managed or name in included}
+        instances = self._reader.instances([n for n in observed if n in managed or n in included])
         declared = {n: i for n, i in instances.items() if n in included or n in resolved.with_parameters}
         self._follow(declared)
         for name, found in instances.items():
@@ -281,22 +281,22 @@ class Survey:
         kept = self._declared if declared else self._undeclared
         last = kept.get(seen.name)
         known = last if last is not None and _is_about(last, seen, instance) else None
-        if not declared and known is not None and known.look != self._full_looks:
-            known = None
-        if known is not None and (busy or not declared):
+        current = not declared and known is not None and known.look == self._full_looks
+        if known is not None and (busy or current or not known.files):
             if known.line == seen:
                 return known.whole
-            parameters, writable = known.whole.parameters, known.whole.writable
+            files, parameters, writable = known.files, known.whole.parameters, known.whole.writable
         elif busy or not instance:
             return seen._replace(instance=instance) if instance else seen
         else:
-            parameters, writable = self._reader.parameters(seen.name), seen.writable
+            files = known.files if known is not None else self._reader.parameter_files(seen.name)
+            parameters, writable = self._reader.parameters(seen.name, files), seen.writable
             if declared:
-                writable = known.whole.writable if known is not None else self._reader.writable(seen.name)
+                writable = known.whole.writable if known else self._reader.writable(seen.name, files)
         whole = seen._replace(instance=instance, parameters=parameters, writable=writable)
         if last is not None and last.whole == whole:  # one object is compared faster than two that are equal
             whole = last.whole
-        kept[seen.name] = _Kept(seen, whole, self._full_looks)
+        kept[seen.name] = _Kept(seen, whole, self._full_looks, files)
         return whole
 
 

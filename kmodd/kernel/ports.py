@@ -1,6 +1,6 @@
 """What the daemon needs of the kernel side, as protocols; a simulated kernel fits in here too."""
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from typing import Protocol
 
 from kmodd.intent import Note
@@ -20,11 +20,14 @@ class KernelReader(Protocol):
         Raises NO_MODULE_SUPPORT.
         """
 
-    def parameters(self, module: ModuleName) -> Mapping[str, str]:
-        """Text of each readable file under /sys/module/NAME/parameters; empty where there is none."""
+    def parameter_files(self, module: ModuleName) -> tuple[str, ...]:
+        """Names of its parameter files below /sys/module; one instance has the same as long as it lives."""
 
-    def writable(self, module: ModuleName) -> frozenset[str]:
-        """Names of the files under /sys/module/NAME/parameters that have a write bit."""
+    def parameters(self, module: ModuleName, files: Iterable[str] | None = None) -> Mapping[str, str]:
+        """Text of each of ``files`` that can be read, of all parameter files where none are given."""
+
+    def writable(self, module: ModuleName, files: Iterable[str] | None = None) -> frozenset[str]:
+        """Names of those that have a write bit, asked for as parameters() is."""
 
     def security(self) -> Security:
         """What the kernel permits at all."""
@@ -34,6 +37,9 @@ class KernelReader(Protocol):
 
         A builtin has one too if it has parameters or a version (kernel/params.c).
         """
+
+    def instances(self, modules: Collection[ModuleName]) -> Mapping[ModuleName, int]:
+        """The instance of each of ``modules``, in order."""
 
 
 class Performer(Protocol):

@@ -1,7 +1,7 @@
 """The running kernel, read anew with every call (``ports.KernelReader``)."""
 
 import os
-from collections.abc import Container, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 
 from kmodd.kernel import procfs, sysfs
 from kmodd.kernel.roots import Roots
@@ -30,17 +30,25 @@ class SystemReader:
         """
         return procfs.read_modules(self._roots.proc, only)
 
-    def parameters(self, module: ModuleName) -> Mapping[str, str]:
-        """Text of each readable file under /sys/module/NAME/parameters; empty where there is none."""
-        return sysfs.read_parameters(self._roots.sys, module)
+    def parameter_files(self, module: ModuleName) -> tuple[str, ...]:
+        """Names of its parameter files below /sys/module; one instance has the same as long as it lives."""
+        return sysfs.list_parameters(self._roots.sys, module)
 
-    def writable(self, module: ModuleName) -> frozenset[str]:
-        """Names of the files under /sys/module/NAME/parameters that have a write bit."""
-        return sysfs.read_writable(self._roots.sys, module)
+    def parameters(self, module: ModuleName, files: Iterable[str] | None = None) -> Mapping[str, str]:
+        """Text of each of ``files`` that can be read, of all parameter files where none are given."""
+        return sysfs.read_parameters(self._roots.sys, module, files)
+
+    def writable(self, module: ModuleName, files: Iterable[str] | None = None) -> frozenset[str]:
+        """Names of those that have a write bit, asked for as parameters() is."""
+        return sysfs.read_writable(self._roots.sys, module, files)
 
     def instance(self, module: ModuleName) -> int:
         """Inode of /sys/module/NAME, 0 where there is none."""
         return sysfs.read_instance(self._roots.sys, module)
+
+    def instances(self, modules: Collection[ModuleName]) -> Mapping[ModuleName, int]:
+        """The instance of each of ``modules``, in order."""
+        return sysfs.read_instances(self._roots.sys, modules)
 
     def attributes(self, module: ModuleName) -> sysfs.Attributes:
         """initstate, version, srcversion and taint of a module."""

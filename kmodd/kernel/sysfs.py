@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, is_parameter_name, printable
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
 _PAGE: Final = 4096  # no attribute is longer (fs/sysfs/file.c)
+_FEW: Final = 32
+"""For more modules than these, one listing of all is quicker than a question for each."""
 
 
 class Attributes(NamedTuple):
@@ -50,25 +55,32 @@ def read_attribute(path: str) -> str | None:
     return printable(raw.decode("utf-8", "replace").removesuffix("\n"))
 
 
-def read_parameters(sys: str, module: ModuleName) -> dict[str, str]:
-    """Text of each readable parameter; empty where there is none. A read waits for a write under way."""
-    texts = ((name, read_attribute(path)) for name, path in _parameter_files(sys, module))
+def list_parameters(sys: str, module: ModuleName) -> tuple[str, ...]:
+    """Names of the files under /sys/module/NAME/parameters, in order; empty where there is none.
+
+    They are made before init runs and go with the module (kernel/module/sysfs.c): an instance keeps them.
+    """
+    try:
+        return tuple(sorted(filter(is_parameter_name, os.listdir(_parameters(sys, module)))))
+    except OSError:
+        return ()
+
+
+def read_parameters(sys: str, module: ModuleName, files: Iterable[str] | None = None) -> dict[str, str]:
+    """Text of each readable parameter, or of those among ``files``. A read waits for a write under way."""
+    directory, names = _parameters(sys, module), list_parameters(sys, module) if files is None else files
+    texts = ((name, read_attribute(f"{directory}/{name}")) for name in names)
     return {name: text for name, text in texts if text is not None}
 
 
-def read_writable(sys: str, module: ModuleName) -> frozenset[str]:
+def read_writable(sys: str, module: ModuleName, files: Iterable[str] | None = None) -> frozenset[str]:
     """Names of the parameters whose file has a write bit. Reads none of them, so it never waits."""
-    return frozenset(name for name, path in _parameter_files(sys, module) if _has_write_bit(path))
+    directory, names = _parameters(sys, module), list_parameters(sys, module) if files is None else files
+    return frozenset(name for name in names if _has_write_bit(f"{directory}/{name}"))
 
 
-def _parameter_files(sys: str, module: ModuleName) -> list[tuple[str, str]]:
-    """Name and path of each parameter, in order; empty where there is none."""
-    directory = f"{module_directory(sys, module)}/parameters"
-    try:
-        names = sorted(filter(is_parameter_name, os.listdir(directory)))
-    except OSError:
-        return []
-    return [(name, f"{directory}/{name}") for name in names]
+def _parameters(sys: str, module: ModuleName) -> str:
+    return f"{module_directory(sys, module)}/parameters"
 
 
 def _has_write_bit(path: str) -> bool:
@@ -91,6 +103,18 @@ def read_instance(sys: str, module: ModuleName) -> int:
         return os.stat(module_directory(sys, module)).st_ino
     except OSError:
         return 0
+
+
+def read_instances(sys: str, modules: Collection[ModuleName]) -> dict[ModuleName, int]:
+    """The same for each of ``modules``, in order; a listing has the same numbers (fs/kernfs/dir.c)."""
+    if len(modules) <= _FEW:
+        return {module: read_instance(sys, module) for module in modules}
+    try:
+        with os.scandir(f"{sys}/module") as entries:
+            found = {entry.name: entry.inode() for entry in entries}
+    except OSError:
+        found = {}
+    return {module: found.get(module, 0) for module in modules}
 
 
 def read_lockdown(sys: str) -> str:

@@ -5,7 +5,7 @@ kmodd expects of it.
 """
 
 import errno
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from dataclasses import dataclass
 from itertools import count
 
@@ -21,7 +21,7 @@ from kmodd.model import (
 )
 from kmodd.names import ModuleName
 from kmodd.shown import ModuleState
-from tests.support.kernel_parameters import load_values, readable
+from tests.support.kernel_parameters import KernelParameter, load_values, readable
 from tests.support.simulated_module import SimulatedModule, module
 from tests.support.simulated_refusals import RELEASE, arguments, read, refusal
 
@@ -67,22 +67,29 @@ class SimulatedKernel:
         names = [name for name in reversed(self._live) if only is None or name in only]
         return {name: self._observed(name) for name in names}
 
-    def parameters(self, module: ModuleName) -> Mapping[str, str]:
-        """Text of every parameter file that root can read."""
-        known = self.tree.get(module)
-        if known is None:
-            return {}
-        if known.info.builtin:
-            return dict(readable(known.parameters, self._builtin[module]))
-        live = self._live.get(module)
-        return dict(readable(known.parameters, live.values)) if live else {}
+    def parameter_files(self, module: ModuleName) -> tuple[str, ...]:
+        """Parameters that have a file."""
+        return tuple(sorted(name for name, p in self._parameters(module).items() if p.mode))
 
-    def writable(self, module: ModuleName) -> frozenset[str]:
-        """Parameters whose file has a write bit."""
+    def parameters(self, module: ModuleName, files: Iterable[str] | None = None) -> Mapping[str, str]:
+        """Text of every parameter file that root can read, or of those among ``files``."""
+        known = self._parameters(module)
+        if not known:
+            return {}
+        values = self._builtin[module] if module in self._builtin else self._live[module].values
+        texts = dict(readable(known, values))
+        return texts if files is None else {name: texts[name] for name in files if name in texts}
+
+    def writable(self, module: ModuleName, files: Iterable[str] | None = None) -> frozenset[str]:
+        """Parameters whose file has a write bit, among ``files`` where they are given."""
+        names = frozenset(name for name, p in self._parameters(module).items() if p.mode & 0o222)
+        return names if files is None else names.intersection(files)
+
+    def _parameters(self, module: ModuleName) -> Mapping[str, KernelParameter]:
+        """Those of a module that is there."""
         known = self.tree.get(module)
-        if known is None or not (known.info.builtin or module in self._live):
-            return frozenset()
-        return frozenset(name for name, p in known.parameters.items() if p.mode & 0o222)
+        there = known is not None and (known.info.builtin or module in self._live)
+        return known.parameters if known is not None and there else {}
 
     def security(self) -> Security:
         """Nothing is forbidden, unless a test says so."""
@@ -95,6 +102,10 @@ class SimulatedKernel:
             return 1 if known.parameters else 0
         live = self._live.get(module)
         return live.instance if live else 0
+
+    def instances(self, modules: Collection[ModuleName]) -> Mapping[ModuleName, int]:
+        """The instance of each."""
+        return {module: self.instance(module) for module in modules}
 
     # ------------------------------------------------------------------------- what others do
 

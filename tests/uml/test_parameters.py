@@ -8,12 +8,24 @@ import pytest
 from tests.support.guest.conditions import FileHolds, PathExists, parameter_is
 from tests.support.guest.daemon_bus import Bus
 from tests.support.uml.machine import DAEMON_LOG, Machine, Role
+from tests.support.uml.process import REPOSITORY
 
 FILE = "40-scsi-debug.toml"
 DELAY = "[module.scsi_debug]\nparameters = { delay = 3, add_host = 0 }\n"
 AWAITED = '[module.st]\nwhen.device = { modalias = "scsi:t-0x01*" }\n'
 IDLE_WINDOWS = 3
 WRITTEN = r"^kmodd: write scsi_debug: done"
+
+
+_INSTANCES = """
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from kmodd.kernel import sysfs
+sysfs._FEW = 0
+names = sorted(os.listdir("/sys/module"))
+assert "scsi_debug" in names
+assert sysfs.read_instances("/sys", names) == {name: sysfs.read_instance("/sys", name) for name in names}
+"""
 
 
 def started(vm: Machine, text: str = DELAY) -> Bus:
@@ -33,6 +45,11 @@ def writes(vm: Machine) -> int:
 def wakeups(vm: Machine, roles: Iterable[Role]) -> dict[Role, int]:
     """How often each process has slept and woken up."""
     return {role: vm.wakeups_of(role) for role in roles}
+
+
+def test_a_listing_has_the_instances_that_stat_has(vm: Machine) -> None:
+    vm.run("modprobe", "scsi_debug", "add_host=0").check()
+    vm.run("python3", "-c", _INSTANCES, str(REPOSITORY)).check()
 
 
 def test_scsi_debug_delay_written_from_outside_is_healed(vm: Machine) -> None:

@@ -9,9 +9,11 @@ from kmodd.kernel.reader import SystemReader
 from kmodd.kernel.roots import Roots
 from kmodd.kernel.sysfs import (
     Attributes,
+    list_parameters,
     read_attribute,
     read_attributes,
     read_instance,
+    read_instances,
     read_parameters,
     read_writable,
 )
@@ -59,6 +61,7 @@ def test_what_cannot_be_read_is_left_out(parameters: Path) -> None:
 
 def test_a_module_without_parameters_has_none(tmp_path: Path) -> None:
     assert read_parameters(str(tmp_path), _LOOP) == {}
+    assert list_parameters(str(tmp_path), _LOOP) == ()
     assert read_instance(str(tmp_path), _LOOP) == 0
     assert read_attributes(str(tmp_path), _LOOP) == Attributes()
 
@@ -73,6 +76,25 @@ def test_attributes_are_single_files(parameters: Path) -> None:
 def test_a_directory_made_anew_is_another_instance(parameters: Path) -> None:
     sys = str(parameters.parents[2])
     assert read_instance(sys, _LOOP) == parameters.parent.stat().st_ino
+
+
+@pytest.mark.parametrize("count", [3, 100])
+def test_instances_of_many_are_those_of_each(tmp_path: Path, count: int) -> None:
+    names = [ModuleName(f"module_{number}") for number in range(count)]
+    for name in names[1:]:
+        (tmp_path / "module" / name).mkdir(parents=True)
+    expected = {name: read_instance(str(tmp_path), name) for name in names}
+    assert list(read_instances(str(tmp_path), names).items()) == list(expected.items())
+    assert read_instances(str(tmp_path / "module"), names) == dict.fromkeys(names, 0)
+
+
+def test_what_was_listed_before_is_not_listed_again(parameters: Path) -> None:
+    sys = str(parameters.parents[2])
+    for name in ("one", "two", "three"):
+        (parameters / name).write_text("1\n")
+    assert list_parameters(sys, _LOOP) == ("one", "three", "two")
+    assert read_parameters(sys, _LOOP, ("two", "gone")) == {"two": "1"}
+    assert read_writable(sys, _LOOP, ("one", "gone")) == {"one"}
 
 
 def test_an_attribute_that_is_not_there_is_none(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The loop never reads a parameter while a child of kmodd writes one: it would wait as long as that takes."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
@@ -19,10 +19,10 @@ def test_a_write_that_begins_while_the_module_tree_is_asked(
         read = daemon.kernel.parameters
         waited: list[ModuleName] = []
 
-        def parameters(module: ModuleName) -> Mapping[str, str]:
+        def parameters(module: ModuleName, files: Iterable[str] | None = None) -> Mapping[str, str]:
             if module == DUMMY and module in daemon.store.memory.in_flight:
                 waited.append(module)
-            return read(module)
+            return read(module, files)
 
         monkeypatch.setattr(daemon.kernel, "parameters", parameters)
         settings = daemon.catalog.settings._replace(parallel_loads=1)
