@@ -16,6 +16,7 @@ from kmodd.core.order import order
 from kmodd.core.plan import make_plan
 from kmodd.core.resolve import resolve
 from kmodd.core.status import module_statuses
+from kmodd.daemon import collector
 from kmodd.model import Catalog, Declaration, Facts, ModuleInfo, ObservedModule
 from kmodd.names import ModuleName
 from kmodd.shown import ModuleState
@@ -70,7 +71,7 @@ def planned(given: World) -> int:
 
 
 def _plans(rounds: int) -> Comparison:
-    with imports_frozen():
+    with collected_as_in_the_daemon():
         few, many = world(FEW), world(MANY)
         parts = {
             f"{MANY} modules": timed(lambda: planned(many)),
@@ -116,13 +117,15 @@ def _write(path: Path, text: str) -> None:
 
 
 @contextmanager
-def imports_frozen() -> Iterator[None]:
-    """As in the daemon (daemon/app.py): no plan has the collector look through what bench imports."""
-    gc.freeze()
+def collected_as_in_the_daemon() -> Iterator[None]:
+    """So that no plan has the collector look through what the bench imports."""
+    before = gc.get_threshold()
+    collector.settle()
     try:
         yield
     finally:
         gc.unfreeze()
+        gc.set_threshold(*before)
 
 
 @contextmanager

@@ -122,8 +122,7 @@ class Draft:
 
     ``reachable`` are modules that can be used or have a step that brings them there; ``coming`` are those
     with a step or with an action of ours in flight; ``leaving`` those of them that go. ``unsettled`` are
-    modules that others are to go after and that are not ready yet. ``builtin`` are those of this kernel, as
-    far as it was asked about.
+    modules that others are to go after and that are not ready yet.
     """
 
     def __init__(
@@ -154,8 +153,7 @@ class Draft:
         self.mended: set[ModuleName] = set()
         self.barred: set[ModuleName] = set()
         self.owed = set(memory.owed)
-        self.rivals = _rivals(desired.modules)
-        self.builtin = {name for name, info in self.infos.items() if info.builtin}
+        self.rivals = desired.rivals
 
     def options(self, module: DesiredModule) -> str:
         """What it is loaded with."""
@@ -167,8 +165,13 @@ class Draft:
 
     def is_in(self, name: ModuleName) -> bool:
         """Whether a module is in the kernel, in whatever state, or comes there by this plan."""
-        here = name in self.observed or name in self.coming or name in self.builtin
+        here = name in self.observed or name in self.coming or self.is_builtin(name)
         return here and name not in self.leaving
+
+    def is_builtin(self, name: ModuleName) -> bool:
+        """Whether a module is part of this kernel, as far as it was asked about."""
+        info = self.infos.get(name)
+        return info is not None and info.builtin
 
     def returns(self, name: ModuleName) -> bool:
         """Whether a module is out only to be loaded again; what fails at that has lost its place."""
@@ -179,7 +182,7 @@ class Draft:
     def is_live(self, name: ModuleName) -> bool:
         """Whether a module is in the kernel and its init has ended."""
         seen = self.observed.get(name)
-        return name in self.builtin or (seen is not None and seen.state is ModuleState.LOADED)
+        return (seen is not None and seen.state is ModuleState.LOADED) or self.is_builtin(name)
 
     def add(self, step: Step) -> None:
         """Put a step at the end."""
@@ -260,13 +263,3 @@ _DONE = {ActionKind.LOAD: "loaded", ActionKind.UNLOAD: "taken out", ActionKind.W
 
 def _often(times: int) -> str:
     return "a moment ago" if times == 1 else f"{times} times"
-
-
-def _rivals(modules: Mapping[ModuleName, DesiredModule]) -> dict[ModuleName, set[ModuleName]]:
-    """``conflicts``, which holds for both whoever declares it."""
-    rivals: dict[ModuleName, set[ModuleName]] = {}
-    for name, module in modules.items():
-        for other in module.declaration.conflicts if module.declaration else ():
-            rivals.setdefault(name, set()).add(other)
-            rivals.setdefault(other, set()).add(name)
-    return rivals

@@ -129,6 +129,5 @@ def _still_coming(draft: Draft, needs: tuple[ModuleName, ...]) -> tuple[ModuleNa
 
 
 def _not_builtin(draft: Draft, needs: tuple[ModuleName, ...]) -> tuple[ModuleName, ...]:
-    if draft.builtin.isdisjoint(needs):
-        return needs
-    return tuple(need for need in needs if need not in draft.builtin)
+    builtin = tuple(filter(draft.is_builtin, needs))
+    return tuple(need for need in needs if need not in builtin) if builtin else needs

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
-from kmodd.core.resolve import DesiredModule, DesiredState, followers, strong_needs, weak_needs
+from kmodd.core.resolve import DesiredModule, DesiredState, Infos, followers, strong_needs, weak_needs
 from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 
@@ -33,8 +33,12 @@ def order(desired: DesiredState) -> Order:
     """Order of loading for what is to be loaded; the same for the same desired state."""
     names = sorted(name for name, module in desired.modules.items() if module.to_load)
     loads = {name: desired.modules[name] for name in names}
-    strong = {name: _among(strong_needs(module, desired.infos), loads) for name, module in loads.items()}
-    return _obeyed(strong, _weak_edges(loads, desired))
+    strong: _Strong = {}
+    weak: _Sets = {}
+    for name, module in loads.items():
+        strong[name] = _among(strong_needs(module, desired.infos), loads)
+        _add_weak_edges(weak, module, loads, desired.infos)
+    return _obeyed(strong, weak)
 
 
 def removal_order(desired: DesiredState, holders: Edges) -> Order:
@@ -77,38 +81,45 @@ def _obeyed(strong: _Strong, weak: _Sets) -> Order:
 
 
 def _sequence(needs_of: Edges) -> tuple[ModuleName, ...]:
-    """As TopologicalSorter.static_order(): the same sequence, and the same CycleError where there is none.
+    """Each after all that it needs, and right after the last of them, else in order; raises CycleError.
 
-    That one looks for a cycle in any case, and has an object and a list for each node.
+    So those that belong together stand together, for a reader and for the processor's cache.
+    TopologicalSorter has all that need nothing first, looks for a cycle in any case and has an object each.
     """
     missing: dict[ModuleName, int] = {}
     needed_by: dict[ModuleName, list[ModuleName]] = {}
     for name, needs in needs_of.items():
-        missing.setdefault(name, len(needs))
+        missing[name] = len(needs)
         for need in needs:
-            missing.setdefault(need, len(needs_of[need]))
             needed_by.setdefault(need, []).append(name)
-    found = [name for name, count in missing.items() if not count]
-    for name in found:
-        for follower in needed_by.get(name, ()):
+    ready = [name for name, count in missing.items() if not count]
+    ready.reverse()
+    found: list[ModuleName] = []
+    while ready:
+        name = ready.pop()
+        found.append(name)
+        for follower in reversed(needed_by.get(name, ())):
             missing[follower] -= 1
             if not missing[follower]:
-                found.append(follower)  # this loop comes to it as well
+                ready.append(follower)
     return tuple(found if len(found) == len(missing) else TopologicalSorter(needs_of).static_order())
 
 
-def _weak_edges(loads: Mapping[ModuleName, DesiredModule], desired: DesiredState) -> _Sets:
-    """``after``, ``before``, ``wants`` and softdeps among the modules that are to be loaded."""
-    weak: _Sets = {}
-    for name, module in loads.items():
-        declaration = module.declaration
-        for need in (*weak_needs(module, desired.infos), *(declaration.after if declaration else ())):
-            if need in loads and need != name:
-                weak.setdefault(name, set()).add(need)
-        for follower in (*followers(module, desired.infos), *(declaration.before if declaration else ())):
-            if follower in loads and follower != name:
-                weak.setdefault(follower, set()).add(name)
-    return weak
+def _add_weak_edges(
+    weak: _Sets, module: DesiredModule, loads: Mapping[ModuleName, DesiredModule], infos: Infos
+) -> None:
+    """``after``, ``before``, ``wants`` and softdeps of one among the modules that are to be loaded.
+
+    Whom it replaces goes before it too: what keeps that one in place is what keeps this one out.
+    """
+    name, declaration = module.name, module.declaration
+    declared = (*declaration.after, *declaration.replaces) if declaration else ()
+    for need in (*weak_needs(module, infos), *declared):
+        if need in loads and need != name:
+            weak.setdefault(name, set()).add(need)
+    for follower in (*followers(module, infos), *(declaration.before if declaration else ())):
+        if follower in loads and follower != name:
+            weak.setdefault(follower, set()).add(name)
 
 
 def _break_cycle(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
+from itertools import chain, filterfalse
 from operator import itemgetter
 
 from kmodd.core.conditions import device_present, is_ready, unmet
@@ -11,6 +13,7 @@ from kmodd.core.switches import Switches, switches
 from kmodd.model import Catalog, Declaration, Desired, Facts, ModuleInfo, Parameter, WhenGone
 from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
+from kmodd.shown import EMPTY
 
 Infos = Mapping[ModuleName, ModuleInfo]
 
@@ -72,7 +75,7 @@ class DesiredState(NamedTuple):
     and others that decide something: look them up and resolve again, until it is empty.
 
     ``present``: those whose ``when.device`` is fulfilled. ``unready``: those whose ``ready`` is not.
-    ``unwanted``: those that are not to be in the kernel.
+    ``unwanted``: those that are not to be in the kernel. ``rivals``: who conflicts with whom, for both sides.
     """
 
     modules: Mapping[ModuleName, DesiredModule]
@@ -83,6 +86,7 @@ class DesiredState(NamedTuple):
     present: frozenset[ModuleName] = frozenset()
     unready: frozenset[ModuleName] = frozenset()
     unwanted: frozenset[ModuleName] = frozenset()
+    rivals: Mapping[ModuleName, AbstractSet[ModuleName]] = EMPTY
 
     @property
     def awaits_device(self) -> bool:
@@ -99,19 +103,27 @@ class DesiredState(NamedTuple):
 def resolve(catalog: Catalog, facts: Facts, infos: Infos, history: History | None = None) -> DesiredState:
     """Desired state of everything that the catalog names or pulls in."""
     past, given = history or History(), switches(facts.command_line)
-    modules = {d.name: _declared(d, facts, past, given) for d in catalog.declarations}
+    modules: _Modules = {}
+    particular, unwanted = list[Declaration](), set[ModuleName]()
+    for declaration in catalog.declarations:  # once: of thousands, each look at all of them costs
+        module = modules[declaration.name] = _declared(declaration, facts, past, given)
+        if module.to_remove:
+            unwanted.add(module.name)
+        if _is_particular(declaration):
+            particular.append(declaration)
     _pull_in(modules, infos, given, _pulls)
-    _replace(modules, infos)
+    unwanted |= _replace(modules, infos, particular)
     _owe(modules, infos, given, past.owed)
     return DesiredState(
         modules,
         infos,
-        frozenset(name for name in (*modules, *_mentioned(catalog)) if name not in infos),
+        frozenset(filterfalse(infos.__contains__, chain(modules, _mentioned(particular)))),
         facts,
         given.enforce,
-        frozenset(d.name for d in catalog.declarations if d.when.devices and device_present(d.when, facts)),
-        frozenset(d.name for d in catalog.declarations if d.ready and not is_ready(d.ready, facts)),
-        frozenset(name for name, module in modules.items() if module.to_remove),
+        frozenset(d.name for d in particular if device_present(d.when, facts)),
+        frozenset(d.name for d in particular if d.ready and not is_ready(d.ready, facts)),
+        frozenset(unwanted),
+        _rivals(particular),
     )
 
 
@@ -143,6 +155,12 @@ def followers(module: DesiredModule, infos: Infos) -> tuple[ModuleName, ...]:
     """Softdeps that are loaded after ``module``."""
     info = infos.get(module.name)
     return info.softdeps_after if info else ()
+
+
+def _is_particular(declaration: Declaration) -> bool:
+    """Whether it has to do with devices, readiness, or modules that it does not bring along."""
+    others = declaration.requires or declaration.conflicts or declaration.replaces
+    return bool(others or declaration.when.devices or declaration.ready)
 
 
 def _declared(declaration: Declaration, facts: Facts, past: History, given: Switches) -> DesiredModule:
@@ -201,14 +219,14 @@ def _owe(modules: _Modules, infos: Infos, given: Switches, owed: Iterable[Module
         _pull_in(modules, infos, given, strong_needs)
 
 
-def _replace(modules: _Modules, infos: Infos) -> None:
-    """Whom a module replaces is to be out, as long as that module can be loaded at all."""
+def _replace(modules: _Modules, infos: Infos, declarations: Iterable[Declaration]) -> set[ModuleName]:
+    """Whom a module replaces is to be out, as long as that module can be loaded at all; their names."""
+    replaced = set[ModuleName]()
     pairs = [
-        (name, other)
-        for name, module in modules.items()
-        if module.declaration and module.declaration.replaces and module.to_load and not module.barred
-        for other in module.declaration.replaces
-        if _is_there(name, infos)
+        (declaration.name, other)
+        for declaration in declarations
+        if declaration.replaces and _can_be_loaded(modules[declaration.name], infos)
+        for other in declaration.replaces
     ]
     for name, other in sorted(pairs, key=itemgetter(0)):
         known = modules.get(other) or DesiredModule(other, Desired.AUTO)
@@ -217,16 +235,29 @@ def _replace(modules: _Modules, infos: Infos) -> None:
             continue
         state = Desired.DENIED if known.desired is Desired.DENIED else Desired.UNLOADED
         modules[other] = known._replace(desired=state, unmet="", replaced_by=(*known.replaced_by, name))
+        replaced.add(other)
+    return replaced
 
 
-def _mentioned(catalog: Catalog) -> frozenset[ModuleName]:
+def _mentioned(declarations: Iterable[Declaration]) -> frozenset[ModuleName]:
     """Modules that need not be managed, and matter where they are built in."""
-    return frozenset(name for d in catalog.declarations for name in (*d.requires, *d.conflicts))
+    return frozenset(name for d in declarations for name in (*d.requires, *d.conflicts))
 
 
-def _is_there(name: ModuleName, infos: Infos) -> bool:
-    info = infos.get(name)
-    return info is not None and info.exists
+def _can_be_loaded(module: DesiredModule, infos: Infos) -> bool:
+    """Whether it is to be loaded, may be, and is there at all."""
+    info = infos.get(module.name)
+    return module.to_load and not module.barred and info is not None and info.exists
+
+
+def _rivals(declarations: Iterable[Declaration]) -> Mapping[ModuleName, AbstractSet[ModuleName]]:
+    """``conflicts``, which holds for both whoever declares it."""
+    rivals: dict[ModuleName, set[ModuleName]] = {}
+    for declaration in declarations:
+        for other in declaration.conflicts:
+            rivals.setdefault(declaration.name, set()).add(other)
+            rivals.setdefault(other, set()).add(declaration.name)
+    return rivals
 
 
 def _pulls(module: DesiredModule, infos: Infos) -> Iterable[ModuleName]:

@@ -22,7 +22,7 @@ if "asyncio" not in sys.modules:
     # dis and tokenize, inspect is a twentieth of the time until the daemon is ready (see signals.py too).
     sys.modules.setdefault("inspect", _WhenNeeded("inspect"))
     # What is imported stays: looking for garbage in it takes a tenth of the time until the daemon is ready.
-    # The rest of it is still to come; main() ends this (app.py).
+    # The rest of it is still to come; main() ends this (collector.py).
     gc.disable()
     import asyncio  # noqa: F401
 

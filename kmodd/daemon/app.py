@@ -2,14 +2,13 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from kmodd import __version__
-from kmodd.daemon import log
+from kmodd.daemon import collector, log
 from kmodd.daemon.composition import Daemon, Stop
 from kmodd.daemon.lock import InstanceLock
 from kmodd.daemon.message_id import MessageId
@@ -28,9 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What the units say needs no argparse, which takes 5 ms of each boot.
     once = list(given) == _ONE_PASS or (bool(given) and _asks_for_one_pass(given))
     log.configure(os.environ)
-    # What was imported stays; no collection need look through it again.
-    gc.freeze()
-    gc.enable()
+    collector.settle()
     try:
         return asyncio.run(serve(Places.of_environment(os.environ), once=once))
     except KmoddError as error:

@@ -53,8 +53,8 @@ def verdict(found: Planned, name: str) -> tuple[Condition, str]:
 
 def test_loads_in_order_each_with_what_it_must_wait_for() -> None:
     found = planned(kernel(), [declare("c"), declare("d", x="2", y="3 4")])
-    assert [step.module for step in found.plan.steps] == [A, D, B, C]
-    assert [step.strong for step in found.plan.steps] == [(), (), (A,), (A, B)]
+    assert [step.module for step in found.plan.steps] == [A, B, C, D]
+    assert [step.strong for step in found.plan.steps] == [(), (A,), (A, B), ()]
     request = next(step for step in found.plan.steps if step.module == D)
     assert request.request == LoadRequest(D, "/lib/modules/6.12.0-simulated/kernel/d.ko", 'x=2 y="3 4"')
     assert request.row == ActionRow(D, ActionKind.LOAD, 'x=2 y="3 4"', "declared")

@@ -1,4 +1,4 @@
-"""The names of an instance's parameter files are listed once; its values are read as often as they may change."""
+"""The names of an instance's parameter files are listed once, its values read as often as they may change."""
 
 from collections import Counter
 from pathlib import Path
