@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
@@ -31,13 +31,12 @@ class Order(NamedTuple):
 
 def order(desired: DesiredState) -> Order:
     """Order of loading for what is to be loaded; the same for the same desired state."""
-    names = sorted(name for name, module in desired.modules.items() if module.to_load)
-    loads = {name: desired.modules[name] for name in names}
-    strong: _Strong = {}
+    strong: _Strong = dict.fromkeys(sorted(n for n, module in desired.modules.items() if module.to_load), ())
     weak: _Sets = {}
-    for name, module in loads.items():
-        strong[name] = _among(strong_needs(module, desired.infos), loads)
-        _add_weak_edges(weak, module, loads, desired.infos)
+    for name in strong:
+        module = desired.modules[name]
+        strong[name] = _among(strong_needs(module, desired.infos), strong)
+        _add_weak_edges(weak, module, strong, desired.infos)
     return _obeyed(strong, weak)
 
 
@@ -76,7 +75,8 @@ def _obeyed(strong: _Strong, weak: _Sets) -> Order:
         except CycleError as error:
             _break_cycle(error.args[1], strong, weak, dropped, cyclic)
             continue
-        frozen = dict.fromkeys(strong, ()) | {name: tuple(sorted(weak[name])) for name in weak}
+        frozen: _Strong = dict.fromkeys(strong, ())
+        frozen.update((name, tuple(sorted(needs))) for name, needs in weak.items())
         return Order(strong, frozen, sequence, tuple(dropped), frozenset(cyclic))
 
 
@@ -105,9 +105,7 @@ def _sequence(needs_of: Edges) -> tuple[ModuleName, ...]:
     return tuple(found if len(found) == len(missing) else TopologicalSorter(needs_of).static_order())
 
 
-def _add_weak_edges(
-    weak: _Sets, module: DesiredModule, loads: Mapping[ModuleName, DesiredModule], infos: Infos
-) -> None:
+def _add_weak_edges(weak: _Sets, module: DesiredModule, loads: Container[ModuleName], infos: Infos) -> None:
     """``after``, ``before``, ``wants`` and softdeps of one among the modules that are to be loaded.
 
     Whom it replaces goes before it too: what keeps that one in place is what keeps this one out.
@@ -141,9 +139,7 @@ def _break_cycle(
         strong[then] = tuple(need for need in strong[then] if need != first)
 
 
-def _among(
-    names: tuple[ModuleName, ...], these: Mapping[ModuleName, DesiredModule]
-) -> tuple[ModuleName, ...]:
+def _among(names: tuple[ModuleName, ...], these: Mapping[ModuleName, object]) -> tuple[ModuleName, ...]:
     """Those of ``names`` that are among ``these``, each once, sorted; no copy where that is all of them."""
     if not names:
         return names
