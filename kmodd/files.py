@@ -1,7 +1,6 @@
 """Writing files so that a reader, or the start after a crash, finds the old or the new one, never half."""
 
 import os
-from contextlib import suppress
 
 LAST_WORD = "zz-kmodd.conf"
 BLOCKED = "00-kmodd-blocked.conf"
@@ -21,8 +20,7 @@ def write_atomically(
     try:
         os.replace(temporary, path)
     except OSError:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
+        _remove(temporary)
         raise
     if durable:
         sync_directory(os.path.dirname(path))
@@ -45,8 +43,7 @@ def stage(path: str | os.PathLike[str], content: bytes, *, durable: bool = False
                 file.flush()
                 os.fsync(file.fileno())
     except OSError:
-        with suppress(FileNotFoundError):
-            os.unlink(temporary)
+        _remove(temporary)
         raise
     return temporary
 
@@ -64,3 +61,10 @@ def sync_directory(directory: str | os.PathLike[str]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _remove(path: str) -> None:
+    try:  # noqa: SIM105  suppress would be all that the loader needs of contextlib
+        os.unlink(path)
+    except FileNotFoundError:
+        pass

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any, Final
 
 from kmodd.action import ActionKind
 from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, is_module_name, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 FORMAT: Final = 1
 SUFFIX: Final = ".json"

@@ -6,9 +6,8 @@ Imported by the loader: nothing heavy in here.
 from __future__ import annotations
 
 import signal
-import socket
 import time
-from typing import Final
+from _socket import MSG_DONTWAIT, MSG_PEEK, socket
 
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.operations import LOGGED, carry_out, rehearse
@@ -17,6 +16,10 @@ from kmodd.kernel.tools import Tools
 from kmodd.kernel.verbs import SPARE
 from kmodd.kernel.wire import PACKET_LIMIT, Answer, Request, decode_request, encode_answer
 from kmodd.named_tuple import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 # Longer than a module tree needs to be read. A pass waits for that, so a child must have an end where a file
 # system does not answer, or where a FIFO lies among the files of modprobe.d.
@@ -35,7 +38,7 @@ class Child:
 
     __slots__ = ("_left", "begun_s", "channel", "log", "pid", "unanswered")
 
-    def __init__(self, request: Request, log: KernelLog, channel: socket.socket) -> None:
+    def __init__(self, request: Request, log: KernelLog, channel: socket) -> None:
         self.pid = 0
         self.log = log
         self.channel = channel
@@ -56,7 +59,7 @@ class Child:
         try:
             if process_state(self.pid) == "R":
                 return False
-            self.channel.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+            self.channel.recv(1, MSG_PEEK | MSG_DONTWAIT)
         except BlockingIOError:
             return True
         except OSError:
@@ -97,9 +100,9 @@ class Job(NamedTuple):
 
     request: Request
     log: KernelLog
-    channel: socket.socket
+    channel: socket
 
-    def work(self, daemon: socket.socket, tools: Tools) -> None:
+    def work(self, daemon: socket, tools: Tools) -> None:
         """Do it, and what else comes. Raises OSError when nobody is left to tell."""
         request: Request | None = self.request
         if self.request.verb == SPARE:

@@ -3,10 +3,15 @@
 Imported by the loader: nothing heavy in here.
 """
 
+from __future__ import annotations
+
 import os
-from typing import Final
 
 from kmodd.digest import Digest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 _READ_SIZE: Final = 2**17
 

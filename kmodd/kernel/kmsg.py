@@ -6,10 +6,13 @@ import os
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
 
 from kmodd.named_tuple import NamedTuple
 from kmodd.names import LOADER, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 KEPT_FIRST: Final = 32
 KEPT_LAST: Final = 32

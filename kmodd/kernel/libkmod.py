@@ -13,13 +13,16 @@ import errno
 import os
 from collections.abc import Iterator
 from ctypes import byref, c_char_p, c_void_p
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Final, Self
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.kernel.libkmod_table import PRINT_ACTION, RUN_INSTALL, SIGNATURES, SONAME, Signature
 from kmodd.named_tuple import NamedTuple
 from kmodd.names import printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Final, Self
 
 _BUILTIN: Final = 0  # enum kmod_module_initstate
 _REMOVE_NOWAIT: Final = os.O_NONBLOCK  # enum kmod_remove; never KMOD_REMOVE_FORCE

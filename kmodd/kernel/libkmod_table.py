@@ -7,11 +7,16 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Callable
 from ctypes import POINTER, c_bool, c_char_p, c_int, c_uint, c_void_p
-from typing import Any, Final
 
 from kmodd.named_tuple import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Final
+
+    _Errcheck = Callable[[Any, Any, tuple[Any, ...]], Any]
 
 SONAME: Final = "libkmod.so.2"
 LIST: Final = POINTER(c_void_p)
@@ -20,8 +25,6 @@ LIST: Final = POINTER(c_void_p)
 # a page of the library a second time instead of making memory executable.
 PRINT_ACTION: Final = ctypes.CFUNCTYPE(None, c_void_p, c_bool, c_char_p)
 RUN_INSTALL: Final = ctypes.CFUNCTYPE(c_int, c_void_p, c_char_p, c_void_p)
-
-_Errcheck = Callable[[Any, Any, tuple[Any, ...]], Any]
 
 
 def _status(result: int, _function: object, _arguments: tuple[object, ...]) -> int:

@@ -22,11 +22,10 @@ import os
 import resource
 import select
 import signal
-import socket
 import sys
 import time
+from _socket import AF_UNIX, SOCK_SEQPACKET, socket, socketpair
 from collections import deque
-from typing import Final
 
 from kmodd.errors import ErrorKind
 from kmodd.kernel.children import CHANGES, Child, Job
@@ -46,6 +45,10 @@ from kmodd.kernel.wire import (
 )
 from kmodd.named_tuple import NamedTuple
 from kmodd.names import LOADER, printable
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 _PR_SET_NAME: Final = 15  # include/uapi/linux/prctl.h
 _FREE_MS: Final = 1000  # longer than the daemon needs from one change to the next of the same burst
@@ -69,7 +72,7 @@ class Server:
 
     def __init__(
         self,
-        daemon: socket.socket,
+        daemon: socket,
         logs: KernelLogs,
         children_limit: int,
         *,
@@ -186,7 +189,7 @@ class Server:
         """As ``_fork``. Raises OSError and ImportError."""
         if request.verb not in CHANGES:
             questions()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
         log = self._logs.from_now() if request.verb in CHANGES else KernelLog(None)
         child = Child(request, log, ours)
         try:
@@ -263,9 +266,8 @@ def main() -> None:
     children_limit = _settle(fd, kmsg_files)
     tools = Tools(places)
     tools.prepare()
-    gc.disable()
     gc.freeze()
-    daemon = socket.socket(fileno=fd)
+    daemon = socket(fileno=fd)
     logs = KernelLogs(places.kmsg, kmsg_files)
     try:
         # A fork, with all the pages that a child makes its own, costs about a quarter of what this start did.

@@ -10,7 +10,6 @@ import json
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
 
 from kmodd.action import ActionKind
 from kmodd.errors import KmoddError
@@ -34,6 +33,10 @@ from kmodd.kernel.wire import (
 )
 from kmodd.named_tuple import NamedTuple
 from kmodd.names import LOADER, ModuleName
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # Verbs whose child listens to the kernel log, and takes as long as the kernel does.
 LOGGED = frozenset((LOAD, UNLOAD, WRITE))

@@ -3,9 +3,14 @@
 Imported by the loader: nothing heavy in here.
 """
 
+from __future__ import annotations
+
 import errno
 import os
-from typing import Final
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 # state is field 3, starttime 22; field 2 is a name in parentheses that may hold anything.
 _STATE: Final = 3 - 3

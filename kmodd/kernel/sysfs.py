@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Final
 
 from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName, is_parameter_name, printable
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from typing import Final
 
 _PAGE: Final = 4096  # no attribute is longer (fs/sysfs/file.c)
 _FEW: Final = 32

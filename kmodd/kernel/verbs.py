@@ -1,6 +1,11 @@
 """What the loader can be asked for: the verbs of requests (kernel/wire.py)."""
 
-from typing import Final
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 LOAD: Final = b"load"
 UNLOAD: Final = b"unload"

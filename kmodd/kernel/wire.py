@@ -11,9 +11,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any, Final, TypedDict
 
 from kmodd.named_tuple import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final, TypedDict
 
 # Far below the default SO_SNDBUF (net.core.wmem_default, 212992), which bounds a packet (unix(7)).
 PACKET_LIMIT: Final = 32768
@@ -46,107 +49,103 @@ class Request(NamedTuple):
     body: bytes
 
 
-class ReportRow(TypedDict):
-    """What came of a load, an unload or a write; fields as in ``model.Report``."""
-
-    error: int
-    started_us: int
-    finished_us: int
-    stages: list[tuple[str, int]]
-    shown: list[tuple[str, str]]
-    messages: list[str]
-    unwritten: int
-    begun: bool
-
-
-class LineRow(TypedDict):
-    """A line of modprobe.d; as in ``model.ConfLine``."""
-
-    file: str
-    line: int
-    text: str
-
-
-class ModuleRow(TypedDict):
-    """What the module tree knows of one module; fields as in ``model.ModuleInfo``."""
-
-    name: str
-    path: str
-    builtin: bool
-    alias_of: list[str]
-    dependencies: list[str]
-    softdeps_before: list[str]
-    softdeps_after: list[str]
-    options: str
-    install_command: str
-    remove_command: str
-    blacklisted: bool
-    has_modinfo: bool
-    parameter_types: list[tuple[str, str]]
-    version: str
-    srcversion: str
-    vermagic: str
-    signer: str
-    aliases: list[str]
-    similar: list[str]
-    conf_lines: list[LineRow]
-
-
-class ProofRow(TypedDict):
-    """Whether a denied module is kept out; fields as in ``model.Proof``."""
-
-    module: str
-    checked: int
-    open_ways: list[str]
-    culprits: list[LineRow]
-    init_functions: list[str]
-
-
-class RestraintRow(TypedDict):
-    """What the generated file comes to; fields as in ``model.Restraint``."""
-
-    proofs: list[ProofRow]
-    options: dict[str, str]
-
-
-class SymbolsRow(TypedDict):
-    """Symbols of a module's file; fields as in ``model.Symbols``."""
-
-    needed: list[tuple[str, str]]
-    exported: list[str]
-
-
 # kind, text, references; as in ``model.User``.
 UserRow = tuple[str, str, int]
 
+if TYPE_CHECKING:
 
-class Failure(TypedDict):
-    """A ``KmoddError`` on its way to the daemon; ``kind`` is the code of its kind."""
+    class ReportRow(TypedDict):
+        """What came of a load, an unload or a write; fields as in ``model.Report``."""
 
-    kind: str
-    message: str
-    hint: str
+        error: int
+        started_us: int
+        finished_us: int
+        stages: list[tuple[str, int]]
+        shown: list[tuple[str, str]]
+        messages: list[str]
+        unwritten: int
+        begun: bool
 
+    class LineRow(TypedDict):
+        """A line of modprobe.d; as in ``model.ConfLine``."""
 
-class LostRow(TypedDict):
-    """The child (``died``), or the whole loader, ended without a word; what the kernel logged meanwhile."""
+        file: str
+        line: int
+        text: str
 
-    died: bool
-    messages: list[str]
+    class ModuleRow(TypedDict):
+        """What the module tree knows of one module; fields as in ``model.ModuleInfo``."""
 
+        name: str
+        path: str
+        builtin: bool
+        alias_of: list[str]
+        dependencies: list[str]
+        softdeps_before: list[str]
+        softdeps_after: list[str]
+        options: str
+        install_command: str
+        remove_command: str
+        blacklisted: bool
+        has_modinfo: bool
+        parameter_types: list[tuple[str, str]]
+        version: str
+        srcversion: str
+        vermagic: str
+        signer: str
+        aliases: list[str]
+        similar: list[str]
+        conf_lines: list[LineRow]
 
-class Answer(TypedDict, total=False):
-    """What one child has to say, or what is said for it (``lost``): exactly one of these."""
+    class ProofRow(TypedDict):
+        """Whether a denied module is kept out; fields as in ``model.Proof``."""
 
-    lost: LostRow
-    report: ReportRow
-    modules: list[ModuleRow]
-    parameters: dict[str, dict[str, str]]
-    restraint: RestraintRow
-    users: dict[str, list[UserRow]]
-    symbols: SymbolsRow
-    digests: dict[str, str]
-    failure: Failure
+        module: str
+        checked: int
+        open_ways: list[str]
+        culprits: list[LineRow]
+        init_functions: list[str]
+
+    class RestraintRow(TypedDict):
+        """What the generated file comes to; fields as in ``model.Restraint``."""
+
+        proofs: list[ProofRow]
+        options: dict[str, str]
+
+    class SymbolsRow(TypedDict):
+        """Symbols of a module's file; fields as in ``model.Symbols``."""
+
+        needed: list[tuple[str, str]]
+        exported: list[str]
+
+    class Failure(TypedDict):
+        """A ``KmoddError`` on its way to the daemon; ``kind`` is the code of its kind."""
+
+        kind: str
+        message: str
+        hint: str
+
+    class LostRow(TypedDict):
+        """The child (``died``) or the whole loader ended without a word; what the kernel logged meanwhile."""
+
+        died: bool
+        messages: list[str]
+
+    class Answer(TypedDict, total=False):
+        """What one child has to say, or what is said for it (``lost``): exactly one of these."""
+
+        lost: LostRow
+        report: ReportRow
+        modules: list[ModuleRow]
+        parameters: dict[str, dict[str, str]]
+        restraint: RestraintRow
+        users: dict[str, list[UserRow]]
+        symbols: SymbolsRow
+        digests: dict[str, str]
+        failure: Failure
+else:
+    # Calling a TypedDict makes a dict; nine such classes are a twelfth of the loader's start.
+    ReportRow = LineRow = ModuleRow = ProofRow = RestraintRow = SymbolsRow = Failure = LostRow = Answer = dict
 
 
 def encode_places(places: Places) -> str:

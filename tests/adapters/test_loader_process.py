@@ -233,6 +233,7 @@ def test_it_imports_nothing_heavy(sandbox: Sandbox) -> None:
     script = (
         "import sys; sys.path.append(sys.argv[1]); import kmodd.kernel.loader;"
         "print(*{'asyncio', 'dataclasses', 'inspect', 'ssl', 'pydantic', 'subprocess',"
+        " 'typing', 'socket', 'selectors', 'contextlib',"
         " 'kmodd.shown', 'kmodd.kernel.questions'} & set(sys.modules))"
     )
 
