@@ -289,7 +289,10 @@ class Survey:
         elif busy or not instance:
             return seen._replace(instance=instance) if instance else seen
         else:
-            files = known.files if known is not None else self._reader.parameter_files(seen.name)
+            listed = known.files if known is not None else self._reader.parameter_files(seen.name)
+            if listed is None:
+                return seen._replace(instance=instance)
+            files = listed
             parameters, writable = self._reader.parameters(seen.name, files), seen.writable
             if declared:
                 writable = known.whole.writable if known else self._reader.writable(seen.name, files)

@@ -70,6 +70,10 @@ class TouchedModules:
                 continue
             found[name] = seen._replace(instance=instance)
             if name not in busy:
-                parameters, writable = self._reader.parameters(name), self._reader.writable(name)
+                files = self._reader.parameter_files(name)
+                parameters, writable = (
+                    self._reader.parameters(name, files),
+                    self._reader.writable(name, files),
+                )
                 found[name] = found[name]._replace(parameters=parameters, writable=writable)
         return found

@@ -20,8 +20,8 @@ class KernelReader(Protocol):
         Raises NO_MODULE_SUPPORT.
         """
 
-    def parameter_files(self, module: ModuleName) -> tuple[str, ...]:
-        """Names of its parameter files below /sys/module; one instance has the same as long as it lives."""
+    def parameter_files(self, module: ModuleName) -> tuple[str, ...] | None:
+        """Names of its parameter files, the same as long as the instance lives; None: not to be had now."""
 
     def parameters(self, module: ModuleName, files: Iterable[str] | None = None) -> Mapping[str, str]:
         """Text of each of ``files`` that can be read, of all parameter files where none are given."""

@@ -30,8 +30,8 @@ class SystemReader:
         """
         return procfs.read_modules(self._roots.proc, only)
 
-    def parameter_files(self, module: ModuleName) -> tuple[str, ...]:
-        """Names of its parameter files below /sys/module; one instance has the same as long as it lives."""
+    def parameter_files(self, module: ModuleName) -> tuple[str, ...] | None:
+        """Names of its parameter files, the same as long as the instance lives; None: not to be had now."""
         return sysfs.list_parameters(self._roots.sys, module)
 
     def parameters(self, module: ModuleName, files: Iterable[str] | None = None) -> Mapping[str, str]:

@@ -56,28 +56,36 @@ def read_attribute(path: str) -> str | None:
     return printable(raw.decode("utf-8", "replace").removesuffix("\n"))
 
 
-def list_parameters(sys: str, module: ModuleName) -> tuple[str, ...]:
-    """Names of the files under /sys/module/NAME/parameters, in order; empty where there is none.
+def list_parameters(sys: str, module: ModuleName) -> tuple[str, ...] | None:
+    """Names of the files under /sys/module/NAME/parameters, in order; empty where there is no such directory.
 
     They are made before init runs and go with the module (kernel/module/sysfs.c): an instance keeps them.
+    None: they cannot be listed now (EMFILE, ENOMEM), which says nothing of the instance.
     """
     try:
         return tuple(sorted(filter(is_parameter_name, os.listdir(_parameters(sys, module)))))
-    except OSError:
+    except FileNotFoundError:
         return ()
+    except OSError:
+        return None
 
 
 def read_parameters(sys: str, module: ModuleName, files: Iterable[str] | None = None) -> dict[str, str]:
     """Text of each readable parameter, or of those among ``files``. A read waits for a write under way."""
-    directory, names = _parameters(sys, module), list_parameters(sys, module) if files is None else files
-    texts = ((name, read_attribute(f"{directory}/{name}")) for name in names)
+    texts = ((name, read_attribute(path)) for name, path in _paths(sys, module, files))
     return {name: text for name, text in texts if text is not None}
 
 
 def read_writable(sys: str, module: ModuleName, files: Iterable[str] | None = None) -> frozenset[str]:
     """Names of the parameters whose file has a write bit. Reads none of them, so it never waits."""
-    directory, names = _parameters(sys, module), list_parameters(sys, module) if files is None else files
-    return frozenset(name for name in names if _has_write_bit(f"{directory}/{name}"))
+    return frozenset(name for name, path in _paths(sys, module, files) if _has_write_bit(path))
+
+
+def _paths(sys: str, module: ModuleName, files: Iterable[str] | None) -> list[tuple[str, str]]:
+    """Name and path of each of ``files``, of all parameters where none are given."""
+    directory = _parameters(sys, module)
+    names = list_parameters(sys, module) or () if files is None else files
+    return [(name, f"{directory}/{name}") for name in names]
 
 
 def _parameters(sys: str, module: ModuleName) -> str:
@@ -108,14 +116,14 @@ def read_instance(sys: str, module: ModuleName) -> int:
 
 def read_instances(sys: str, modules: Collection[ModuleName]) -> dict[ModuleName, int]:
     """The same for each of ``modules``, in order; a listing has the same numbers (fs/kernfs/dir.c)."""
-    if len(modules) <= _FEW:
-        return {module: read_instance(sys, module) for module in modules}
-    try:
-        with os.scandir(f"{sys}/module") as entries:
-            found = {entry.name: entry.inode() for entry in entries}
-    except OSError:
-        found = {}
-    return {module: found.get(module, 0) for module in modules}
+    if len(modules) > _FEW:
+        try:
+            with os.scandir(f"{sys}/module") as entries:
+                found = {entry.name: entry.inode() for entry in entries}
+            return {module: found.get(module, 0) for module in modules}
+        except OSError:
+            pass  # a listing needs a file descriptor, which a question does not
+    return {module: read_instance(sys, module) for module in modules}
 
 
 def read_lockdown(sys: str) -> str:

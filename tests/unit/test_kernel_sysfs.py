@@ -1,7 +1,9 @@
 """/sys/module below a root of our own: what can be read, and what cannot."""
 
 import os
+from errno import EMFILE
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -86,6 +88,23 @@ def test_instances_of_many_are_those_of_each(tmp_path: Path, count: int) -> None
     expected = {name: read_instance(str(tmp_path), name) for name in names}
     assert list(read_instances(str(tmp_path), names).items()) == list(expected.items())
     assert read_instances(str(tmp_path / "module"), names) == dict.fromkeys(names, 0)
+
+
+def test_without_a_free_descriptor_each_instance_is_asked_for_and_nothing_is_said_of_files(
+    parameters: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: str) -> NoReturn:
+        raise OSError(EMFILE, os.strerror(EMFILE), path)
+
+    sys = str(parameters.parents[2])
+    names = [_LOOP, *(ModuleName(f"module_{number}") for number in range(100))]
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "scandir", refused)
+        patched.setattr(os, "listdir", refused)
+        instances = read_instances(sys, names)
+        files, texts = list_parameters(sys, _LOOP), read_parameters(sys, _LOOP)
+    assert instances[_LOOP] == parameters.parent.stat().st_ino
+    assert (files, texts) == (None, {})
 
 
 def test_what_was_listed_before_is_not_listed_again(parameters: Path) -> None:

@@ -38,3 +38,21 @@ def test_an_instance_is_listed_once_and_the_next_one_again(
         assert listed == {BASE: 1, DUMMY: 2}
 
     play(tmp_path, scenario)
+
+
+def test_what_could_not_be_listed_once_is_listed_by_the_next_look(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        files = daemon.kernel.parameter_files
+        daemon.kernel.insert("dummy", "level=2")
+        monkeypatch.setattr(daemon.kernel, "parameter_files", lambda _module: None)
+        daemon.declare(declare("dummy"))
+        await daemon.reconciler.reconcile()
+        assert not daemon.reconciler.snapshot.statuses[DUMMY].parameters
+        monkeypatch.setattr(daemon.kernel, "parameter_files", files)
+        daemon.trigger.notify(EVERYTHING)
+        await daemon.reconciler.reconcile()
+        assert daemon.reconciler.snapshot.statuses[DUMMY].parameters["level"] == "2"
+
+    play(tmp_path, scenario)
