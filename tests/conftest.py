@@ -7,11 +7,12 @@ import signal
 import threading
 from asyncio import runners
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+from tests.support.agent.processes import scan
 
 if TYPE_CHECKING:
     from tests.support.debian_packages import PackageFiles
@@ -88,17 +89,8 @@ def _new_threads(before: set[threading.Thread]) -> list[threading.Thread]:
 
 
 def _children() -> set[str]:
-    """Every child process as "pid (name)", zombies included (proc_pid_stat(5))."""
-    found = set()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            pid, rest = stat.read_text().split(" ", 1)
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        name, fields = rest.rsplit(") ", 1)
-        if int(fields.split()[1]) == os.getpid():
-            found.add(f"{pid} {name})")
-    return found
+    """Every child process as "pid (name)", zombies included."""
+    return {f"{process.pid} ({process.name})" for process in scan() if process.parent == os.getpid()}
 
 
 def _descriptors() -> set[str]:

@@ -20,7 +20,7 @@ def memory_of(pids: Iterable[int]) -> Memory:
 
 def with_descendants(pid: int) -> tuple[int, ...]:
     """``pid`` and every process below it (proc_pid_stat(5))."""
-    parents = dict(filter(None, map(_parent, Path("/proc").glob("[0-9]*/stat"))))
+    parents = dict(filter(None, map(_parent, Path("/proc").glob("[0-9]*"))))
     found = [pid]
     for each in found:
         found += [child for child, parent in parents.items() if parent == each]
@@ -41,10 +41,10 @@ def _kib(text: str, field: str) -> float:
     raise LookupError(f"smaps_rollup has no {field}")
 
 
-def _parent(stat: Path) -> tuple[int, int] | None:
+def _parent(process: Path) -> tuple[int, int] | None:
     """(pid, pid of the parent); None for a process that has just gone."""
     try:
-        text = stat.read_text(errors="replace")
+        text = (process / "stat").read_text(errors="replace")
     except (FileNotFoundError, ProcessLookupError):
         return None
     return int(text.split(" ", 1)[0]), int(text.rsplit(") ", 1)[1].split()[1])

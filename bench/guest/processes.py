@@ -13,7 +13,7 @@ _SWITCHES = re.compile(r"^voluntary_ctxt_switches:\s*(\d+)$", re.MULTILINE)
 
 def named(name: str) -> int:
     """Pid of the oldest process with this name (its first 15 letters). Raises LookupError."""
-    pids = [int(path.parent.name) for path in Path("/proc").glob("[0-9]*/comm") if _is(path, name)]
+    pids = [int(path.name) for path in Path("/proc").glob("[0-9]*") if _is(path / "comm", name)]
     if not pids:
         raise LookupError(f"there is no {name}")
     return min(pids)

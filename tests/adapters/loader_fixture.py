@@ -11,6 +11,7 @@ from kmodd.kernel.client import LoaderClient
 from kmodd.kernel.roots import Roots
 from kmodd.model import Parameter, Report, UnloadRequest, WriteRequest
 from kmodd.names import ModuleName
+from tests.support.agent.processes import scan
 
 # Nobody has this module: whatever the host's kernel is, unloading it fails and harms nothing.
 ABSENT = ModuleName("kmodd_test_absent")
@@ -68,16 +69,8 @@ async def settled(client: LoaderClient) -> Report:
 
 
 def children_of(pid: int) -> list[int]:
-    """Process ids of the children that have not ended (proc_pid_stat(5))."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = stat.read_text().rsplit(") ", 1)[1].split()
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(fields[1]) == pid and fields[0] not in "ZX":
-            found.append(int(stat.parent.name))
-    return found
+    """Process ids of the children that have not ended."""
+    return [process.pid for process in scan() if process.parent == pid and process.state not in "ZX"]
 
 
 def files_of(pid: int) -> set[str]:
