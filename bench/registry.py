@@ -48,7 +48,7 @@ MEASUREMENTS = (
     ),
     Measurement(
         "many-asleep",
-        "50 modules whose init sleeps, on two processors",
+        "50 modules whose init sleeps with all that they need, on two processors",
         3,
         InVirtualMachine(many_asleep.measure),
     ),

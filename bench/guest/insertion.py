@@ -3,9 +3,10 @@
 import ctypes
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from errno import EEXIST
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeVar
 
 from bench.guest import modules
@@ -30,8 +31,10 @@ T = TypeVar("T")
 class Insertion:
     """Modules with all that they need, none of which is in the kernel to begin with."""
 
-    def __init__(self, names: Sequence[str]) -> None:
+    def __init__(self, names: Sequence[str], options: Mapping[str, str] = MappingProxyType({})) -> None:
+        """``options``: what the modules that have some get of modprobe; by hand they get the same."""
         self.names = tuple(names)
+        self._options = options
         self._files = modules.files(names)
         self._modules = tuple(map(modules.module_of, self._files))
 
@@ -42,7 +45,7 @@ class Insertion:
 
     def by_hand(self) -> float:
         """Insert all, needs first; the seconds inside of finit_module(2)."""
-        return sum(map(insert, self._files))
+        return sum(insert(file, self._options.get(modules.module_of(file), "")) for file in self._files)
 
     def wait(self, poll_s: float = _POLL_S) -> None:
         """Until all are live; one after the other, because who has become live stays so."""
@@ -84,13 +87,13 @@ def insertable(count: int) -> Insertion:
     return Insertion(names)
 
 
-def insert(file: Path) -> float:
-    """finit_module(2) without options; the seconds that it takes. Raises OSError."""
+def insert(file: Path, options: str = "") -> float:
+    """finit_module(2) with ``options``; the seconds that it takes. Raises OSError."""
     flags = 0 if file.suffix == ".ko" else _COMPRESSED_FILE
     descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     try:
         began_s = time.perf_counter()
-        result = _LIBC.syscall(_FINIT_MODULE, descriptor, b"", flags)
+        result = _LIBC.syscall(_FINIT_MODULE, descriptor, options.encode(), flags)
         seconds = time.perf_counter() - began_s
     finally:
         os.close(descriptor)

@@ -5,7 +5,6 @@ import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 
 from bench.guest import daemon, modules
 from bench.guest.bus import Client, client
@@ -24,30 +23,30 @@ _QUIET_S = 0.6
 
 def measure(rounds: int) -> Finding:
     """In a guest with one processor, where nothing is gained by loading several at once."""
-    return compared(rounds, "50 modules")
+    return compared(rounds, "50 modules", insertable(COUNT))
 
 
-def compared(rounds: int, what: str) -> Finding:
+def compared(rounds: int, what: str, insertion: Insertion) -> Finding:
     """Beside the peers, and beside the part that every loader has: init, and udevd's work for the events."""
-    insertion, cores = insertable(COUNT), os.cpu_count() or 1
+    cores = os.cpu_count() or 1
     floors = {
         "their init, on all cores": lambda: insertion.by_hand() / cores,
         "init and udevd, on all cores": lambda: _inevitable_s(insertion) / cores,
     }
-    *loaded, init, both = loaded_in_turns(rounds, insertion, floors)
+    *loaded, init, both = _loaded_in_turns(rounds, insertion, floors)
     at_work, _, modprobe, _ = loaded
     return Finding(
         (
-            *beside_peers(what, *loaded),
+            *_beside_peers(what, *loaded),
             Comparison(f"{what} / their init", at_work, init, target=1.15),
             Comparison(f"{what} / init and udevd", at_work, both),
             Comparison(f"{what}, modprobe --all / init and udevd", modprobe, both),
         ),
-        (about(what, insertion),),
+        (_about(what, insertion),),
     )
 
 
-def beside_peers(
+def _beside_peers(
     what: str, at_work: Series, once: Series, modprobe: Series, modules_load: Series
 ) -> tuple[Comparison, ...]:
     """kmodd's two beside the peer of each."""
@@ -57,7 +56,7 @@ def beside_peers(
     )
 
 
-def about(what: str, insertion: Insertion) -> str:
+def _about(what: str, insertion: Insertion) -> str:
     """What was loaded, as a sentence."""
     return (
         f"{what}: {insertion.count} with all that they need; processors: {os.cpu_count()};"
@@ -65,8 +64,8 @@ def about(what: str, insertion: Insertion) -> str:
     )
 
 
-def loaded_in_turns(
-    rounds: int, insertion: Insertion, others: Mapping[str, Callable[[], float]] = MappingProxyType({})
+def _loaded_in_turns(
+    rounds: int, insertion: Insertion, others: Mapping[str, Callable[[], float]]
 ) -> tuple[Series, ...]:
     """The same modules, each time from nothing: by a daemon that is told to go on, by ``kmodd --once`` from
     exec to exit, as a boot has it, by the two peers, then by ``others``.

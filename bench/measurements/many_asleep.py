@@ -1,7 +1,6 @@
 """Many modules at once whose init mostly sleeps, on two processors."""
 
 from bench.guest import sleepers, units
-from bench.guest.insertion import Insertion
 from bench.measurements import many
 from bench.series import Finding
 
@@ -9,7 +8,5 @@ from bench.series import Finding
 def measure(rounds: int) -> Finding:
     """As ``many.measure``, for what drivers do; who loads one after the other waits for each."""
     units.stop("kmodd.service")
-    insertion = Insertion(sleepers.sleepers(many.COUNT))
     what = f"{many.COUNT} modules whose init sleeps {sleepers.SLEEP_MS} ms"
-    loaded = many.loaded_in_turns(rounds, insertion)
-    return Finding(many.beside_peers(what, *loaded), (many.about(what, insertion),))
+    return many.compared(rounds, what, sleepers.sleepers(many.COUNT))
