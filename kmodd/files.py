@@ -36,12 +36,13 @@ def stage(path: str | os.PathLike[str], content: bytes, *, durable: bool = False
         temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW, mode
     )
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        try:
             os.fchmod(descriptor, mode)  # whatever the process's umask would make of it
-            file.write(content)
+            _write(descriptor, content)
             if durable:
-                file.flush()
-                os.fsync(file.fileno())
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
     except OSError:
         _remove(temporary)
         raise
@@ -61,6 +62,12 @@ def sync_directory(directory: str | os.PathLike[str]) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    """All of it, where write(2) may take a part. Raises OSError."""
+    while content:
+        content = content[os.write(descriptor, content) :]
 
 
 def _remove(path: str) -> None:

@@ -1,4 +1,4 @@
-"""Modules whose init sleeps, as that of a driver that waits for its hardware does; copies of the tests' own."""
+"""Modules whose init sleeps, as that of a driver that waits for its hardware does; copies of the tests'."""
 
 import os
 import subprocess

@@ -58,7 +58,8 @@ async def serve(places: Places, *, once: bool) -> int:
     make_runtime_dir(places)
     lock = InstanceLock(places.config.runtime_dir / "lock")
     files = passed_files(os.environ, os.getpid())
-    loader = LoaderClient(places.roots, files.get("kmsg", ()))
+    rehearsals = str(places.config.runtime_dir / "rehearsals")
+    loader = LoaderClient(places.roots, files.get("kmsg", ()), rehearsals)
     status = 0
     with contextlib.ExitStack() as at_the_end:
         at_the_end.callback(lock.release)

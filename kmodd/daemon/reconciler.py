@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kmodd.core.draft import Plan, only_reported
 from kmodd.core.initramfs import tell
-from kmodd.core.memory import Retry, overtaken
+from kmodd.core.memory import Memory, Retry, overtaken
 from kmodd.core.resolve import with_needs
 from kmodd.core.status import converged, daemon_state, informed, unmanaged_status
 from kmodd.daemon.clock import now_us
@@ -243,11 +243,16 @@ class Reconciler:
             if steps:
                 self._executor.parallel = catalog.settings.parallel_loads or default_parallel()
             self._executor.replace(() if why_not else steps)
+            memory, idle = self._store.memory, self._executor.idle
             if why_not:
                 plan = only_reported(plan, self._enforcement.remark)
-            self._show(catalog, findings, plan, included)
+            if not idle:
+                # What has been begun reaches the loader before it is shown: a device waits for its module.
+                await asyncio.sleep(0)
+            self._settled |= idle
+            self._show(catalog, findings, plan, included, memory)
         self._wake(catalog.settings, plan, look)
-        if self._executor.idle and back is None:
+        if idle and back is None:
             self._finish()
 
     async def _catalog(self, look: Look) -> Catalog:
@@ -291,12 +296,17 @@ class Reconciler:
             self._store.forget_failures(frozenset(Retry), plan.mended)
 
     def _show(
-        self, catalog: Catalog, findings: Findings, plan: Plan, included: frozenset[ModuleName]
+        self,
+        catalog: Catalog,
+        findings: Findings,
+        plan: Plan,
+        included: frozenset[ModuleName],
+        memory: Memory,
     ) -> None:
+        """``memory``: as the pass has left it; what has ended since is the next pass's."""
         old = self.snapshot
         offset_us = time.clock_gettime_ns(time.CLOCK_REALTIME) // 1000 - now_us()
         copies = self._planner.copies
-        memory = self._store.memory
         statuses = self._statuses.of(findings.desired, findings.observed, plan, memory, offset_us)
         tell(statuses, copies)
         guard = self._guard.safe_mode or self._guard.problem
@@ -309,7 +319,6 @@ class Reconciler:
         for name in self._included & included - statuses.keys():
             facts = findings.desired.facts
             statuses[name] = unmanaged_status(findings.infos[name], findings.observed[name], facts)
-        self._settled |= self._executor.idle
         # Not by key: a catalog of files that moved while they were compiled has none.
         changed = catalog != old.catalog
         issues = (*catalog.issues, *findings.issues)

@@ -48,7 +48,7 @@ class Presence(NamedTuple):
     plugged: frozenset[DeviceMatch] = frozenset()
 
 
-def open_udev(sys_root: str = "/sys") -> Udev:
+def open_udev() -> Udev:
     """A libudev context. Raises FAILED without libudev or pyudev."""
     # Both take their time to be loaded, and most machines declare modules without asking for devices.
     try:
@@ -57,15 +57,24 @@ def open_udev(sys_root: str = "/sys") -> Udev:
         raise KmoddError(
             ErrorKind.FAILED, f"pyudev cannot be used: {error}", "install python3-pyudev"
         ) from error
-    return Udev(sys_root)
+    return Udev()
 
 
 class PresentDevices:
     """The index, for one caller at a time."""
 
-    def __init__(self, open_source: Callable[[], DeviceSource] = open_udev) -> None:
-        """``open_source`` is called for each look and scan: libudev contexts are for one thread."""
+    def __init__(
+        self,
+        open_source: Callable[[], DeviceSource] = open_udev,
+        open_near: Callable[[], DeviceSource] | None = None,
+    ) -> None:
+        """``open_source`` is called for each scan, which has a thread of its own as a libudev context has.
+
+        ``open_near`` is called for each look, in the loop's thread, and may give the same one each time: what
+        is read of a device is not kept there.
+        """
         self._open_source = open_source
+        self._open_near = open_near or open_source
         self._index: dict[DeviceMatch, frozenset[str]] = {}
         self._scanning = False
 
@@ -116,7 +125,7 @@ class PresentDevices:
         """Look at single devices: appeared, changed or gone."""
         if not paths or not self._index:
             return
-        source = self._open_source()
+        source = self._open_near()
         for path in paths:
             device = source.device(path)
             for match, known in self._index.items():

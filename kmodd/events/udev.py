@@ -40,9 +40,8 @@ with _libraries_named():
 class UdevDevice:
     """One device; answers are read when asked. Text that is not UTF-8 counts as absent."""
 
-    def __init__(self, device: Any, sys_root: str) -> None:
+    def __init__(self, device: Any) -> None:
         self._device = device
-        self._sys_root = sys_root
         self.path = _text(device, "sys_path")
 
     @property
@@ -65,7 +64,7 @@ class UdevDevice:
 
     def attribute(self, name: str) -> str | None:
         """Text of a sysfs attribute; not through libudev, which reads without a bound."""
-        return read_attribute(self.path, name, self._sys_root)
+        return read_attribute(self.path, name)
 
 
 Concerns = Callable[[UdevDevice], bool]
@@ -93,7 +92,7 @@ class UdevMonitor:
             raise OSError(EOVERFLOW, str(error)) from error
         if device is None or self._concerns is None or device.action == "remove":
             return None if device is None else _text(device, "sys_path")
-        told = UdevDevice(device, "")
+        told = UdevDevice(device)
         return told.path if self._concerns(told) else ""
 
     def enlarge(self, size_bytes: int) -> None:
@@ -108,9 +107,8 @@ class UdevMonitor:
 class Udev:
     """A libudev context. Not thread-safe: one for each thread."""
 
-    def __init__(self, sys_root: str = "/sys") -> None:
+    def __init__(self) -> None:
         """Raises FAILED without libudev."""
-        self._sys_root = sys_root
         try:
             self._context = pyudev.Context()
         except (OSError, ImportError) as error:
@@ -135,7 +133,7 @@ class Udev:
     def device(self, path: str) -> UdevDevice | None:
         """The device at sys path ``path``; None where there is none (any more)."""
         try:
-            return UdevDevice(pyudev.Devices.from_sys_path(self._context, path), self._sys_root)
+            return UdevDevice(pyudev.Devices.from_sys_path(self._context, path))
         except pyudev.DeviceNotFoundError:
             return None
 
@@ -147,7 +145,7 @@ class Udev:
         if with_modalias:
             enumerator.match_property("MODALIAS", "*")
         for device in enumerator:
-            yield UdevDevice(device, self._sys_root)
+            yield UdevDevice(device)
 
 
 def _text(device: Any, name: str) -> str:

@@ -106,7 +106,7 @@ class Job(NamedTuple):
         """Do it, and what else comes. Raises OSError when nobody is left to tell."""
         request: Request | None = self.request
         if self.request.verb == SPARE:
-            rehearse(tools, self.log)
+            rehearse(self.request, tools, self.log)
             self.channel.send(_FREE)
             request = self._next()
         while request is not None:

@@ -57,9 +57,16 @@ class LoaderClient:
     Cancelling a call forgets the answer; what the kernel has begun goes on.
     """
 
-    def __init__(self, roots: Roots | None = None, kmsg_files: Sequence[int] = ()) -> None:
-        """``kmsg_files``: the kernel's log, open, where the loader may not open it; not closed here."""
+    def __init__(
+        self, roots: Roots | None = None, kmsg_files: Sequence[int] = (), rehearsals: str = ""
+    ) -> None:
+        """``kmsg_files``: the kernel's log, open, where the loader may not open it; not closed here.
+
+        ``rehearsals``: absolute path of a directory where a child that is kept ready may write for a moment
+        what nobody reads; "" for nowhere.
+        """
         self._roots = roots or Roots()
+        self._rehearsals = rehearsals
         self.modprobe_file = ""
         """The file of modprobe.d that kmodd generates (setting ``modprobe_file``); may change at any time."""
         self._kmsg_files = kmsg_files
@@ -82,7 +89,7 @@ class LoaderClient:
             self._rest_later()
         if soon and not self._is_busy and not (self._has_spare and self.pid):
             with suppress(KmoddError, OSError):  # who wants a change will hear of it
-                self._running().tell(SPARE)
+                self._running().tell(SPARE, {"directory": self._rehearsals})
                 self._has_spare = True
 
     def prepare(self) -> None:

@@ -12,7 +12,7 @@ import time
 
 from kmodd.action import ActionKind
 from kmodd.files import write_atomically
-from kmodd.intent import Intent, Note, render
+from kmodd.intent import Intent, Note, file_name, render
 from kmodd.kernel.proc_stat import start_ticks
 from kmodd.names import ModuleName, printable
 
@@ -39,11 +39,23 @@ def write_down(note: Note, module: ModuleName, kind: ActionKind, digest: str, op
     """Have the intent of this very process on the disk; 0, or the errno of what kept it from being so."""
     try:
         intent = intent_now(note, module, kind, digest, options)
-        os.makedirs(note.directory, 0o700, exist_ok=True)
-        write_atomically(f"{note.directory}/{intent.file_name}", render(intent), durable=True)
+        path, content = f"{note.directory}/{intent.file_name}", render(intent)
+        try:
+            write_atomically(path, content, durable=True)
+        except FileNotFoundError:
+            os.makedirs(note.directory, 0o700, exist_ok=True)
+            write_atomically(path, content, durable=True)
     except OSError as error:
         return error.errno or errno.EIO
     return 0
+
+
+def rehearse_writing(note: Note, module: ModuleName, kind: ActionKind, digest: str, options: str) -> None:
+    """As ``write_down``, and taken away again; without a directory nothing is written. Raises OSError."""
+    if not note.directory:
+        render(intent_now(note, module, kind, digest, options))
+    elif not write_down(note, module, kind, digest, options):
+        os.unlink(f"{note.directory}/{file_name(kind, module)}")
 
 
 def read_boot_id(proc: str) -> str:

@@ -13,10 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 from kmodd.action import ActionKind
 from kmodd.errors import KmoddError
-from kmodd.intent import Note, render, written
+from kmodd.intent import Note, written
 from kmodd.kernel import sysfs
 from kmodd.kernel.file_cache import read_into_cache
-from kmodd.kernel.intents import intent_now, write_down
+from kmodd.kernel.intents import rehearse_writing, write_down
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.libkmod import Context, Library
 from kmodd.kernel.tools import Tools, checked_name, checked_parameter
@@ -90,12 +90,12 @@ class Record:
 
 
 class Rehearsal(Record):
-    """The record of a change that is not made: everything is ready, and nothing is written."""
+    """The record of a change that is not made: everything is ready, and nothing stays."""
 
     def write(self, options: str, digest: str = "") -> bool:
-        """As ``Record.write`` as far as nobody can see it."""
+        """As ``Record.write``, and taken away again."""
         if self._note is not None:
-            render(intent_now(self._note, self.module, ActionKind(self._verb), digest, options))
+            rehearse_writing(self._note, self.module, ActionKind(self._verb), digest, options)
         return False
 
 
@@ -122,16 +122,16 @@ def carry_out(request: Request, tools: Tools, log: KernelLog, recorded_by: type[
         return Answer(failure=Failure(kind=error.kind.code, message=error.message, hint=error.hint))
 
 
-def rehearse(tools: Tools, log: KernelLog) -> None:
-    """Go the whole way of a load but for its intent and the insertion.
+def rehearse(request: Request, tools: Tools, log: KernelLog) -> None:
+    """Go the whole way of a load but for the insertion, with its intent in the directory of ``request``.
 
     What is touched on it is this process's own then: the copies of six hundred pages are a third of the time
     from a device to its module.
     """
-    note = Note(directory="", boot_id="", kernel="")._asdict()
+    note = Note(json.loads(request.body)["directory"], boot_id="", kernel="")._asdict()
     body = {"module": LOADER.replace("-", "_"), "path": os.devnull, "options": "", "note": note}
-    request = decode_request(encode_request(0, LOAD, body))
-    list(encode_answer(request.number, carry_out(request, tools, log, Rehearsal)))
+    load = decode_request(encode_request(0, LOAD, body))
+    list(encode_answer(load.number, carry_out(load, tools, log, Rehearsal)))
 
 
 def _change(verb: bytes, body: dict[str, Any], tools: Tools, record: Record) -> Callable[[Stages], Done]:

@@ -87,9 +87,9 @@ class LoaderProcess:
         """Whether it has been asked for something that it has not answered."""
         return bool(self._exchanges)
 
-    def tell(self, verb: bytes) -> None:
-        """Send a request that has no answer."""
-        self._outbox.append(encode_request(self._next_number, verb, {}))
+    def tell(self, verb: bytes, body: dict[str, Any]) -> None:
+        """Send a request that has no answer; one that fits into a packet."""
+        self._outbox.append(encode_request(self._next_number, verb, body))
         self._next_number += 1
         self._send()
 

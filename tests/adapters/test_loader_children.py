@@ -15,13 +15,14 @@ import pytest
 
 from kmodd.intent import Intent, render
 from kmodd.kernel import client as client_module
+from kmodd.kernel import intents as intents_module
 from kmodd.kernel import operations
 from kmodd.kernel.client import LoaderClient
 from kmodd.kernel.kmsg import KernelLog
 from kmodd.kernel.libkmod import Module
 from kmodd.kernel.tools import Tools
 from kmodd.kernel.verbs import SPARE, WRITE
-from kmodd.kernel.wire import PACKET_LIMIT, Places, encode_request
+from kmodd.kernel.wire import PACKET_LIMIT, Places, decode_request, encode_request
 from kmodd.model import Report
 from tests.adapters.loader_fixture import ABSENT, MODULE, Sandbox, children_of, ended, running
 
@@ -112,7 +113,7 @@ from kmodd.kernel.kmsg import KernelLogs
 from kmodd.kernel.loader import Server
 from kmodd.kernel.tools import Tools
 from kmodd.kernel.verbs import WRITE
-from kmodd.kernel.wire import PACKET_LIMIT, Places, encode_request
+from kmodd.kernel.wire import PACKET_LIMIT, Places, decode_request, encode_request
 os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
 daemon = socket.socket(fileno=int(sys.argv[2]))
 places = Places(sys=sys.argv[3], kmsg=sys.argv[4])
@@ -169,7 +170,9 @@ def answered(server: socket.socket) -> int:
 
 def test_on_one_processor_changes_wait_for_the_two_children_that_are_there(sandbox: Sandbox) -> None:
     with one_processor(sandbox) as (server, pid):
-        server.send(encode_request(99, SPARE, {}))  # that child stays when it has nothing to do
+        server.send(
+            encode_request(99, SPARE, {"directory": ""})
+        )  # that child stays when it has nothing to do
         for number in range(6):
             server.send(written(number))
         answers = sorted(answered(server) for _ in range(6))
@@ -331,10 +334,33 @@ def test_a_spare_child_has_rehearsed_all_but_what_can_be_seen(
         return render(intent)
 
     monkeypatch.setattr(Module, "insert", insert)
-    monkeypatch.setattr(operations, "render", rendered)
-    operations.rehearse(Tools(Places()), KernelLog(None))
-    assert [(each.module, each.kind, each.pid) for each in intents] == [("kmodd_loader", "load", os.getpid())]
-    assert (inserted, list(tmp_path.iterdir())) == ([], [])
+    monkeypatch.setattr(intents_module, "render", rendered)
+    for directory in ("", str(tmp_path / "rehearsals")):
+        request = decode_request(encode_request(0, SPARE, {"directory": directory}))
+        operations.rehearse(request, Tools(Places()), KernelLog(None))
+        (intent,) = intents
+        assert (intent.module, intent.kind, intent.pid) == ("kmodd_loader", "load", os.getpid())
+        intents.clear()
+    assert inserted == []
+    assert [path.name for path in tmp_path.rglob("*")] == ["rehearsals"]
+
+
+def test_a_child_that_cannot_rehearse_writing_is_ready_all_the_same(sandbox: Sandbox, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    async def spare() -> None:
+        client = LoaderClient(sandbox.roots, rehearsals=str(tmp_path / "file" / "rehearsals"))
+        try:
+            client.expect(soon=True)
+            await client.parameters([ABSENT])  # the server has forked for what it was told before
+            (child,) = children_of(client.pid)
+            report = await client.perform(sandbox.write("easy"))
+            assert (report.error, report.lost) == (0, False)
+            assert children_of(client.pid) == [child]
+        finally:
+            await client.close()
+
+    asyncio.run(spare())
 
 
 def test_one_child_stays_when_nothing_comes_but_may(sandbox: Sandbox) -> None:

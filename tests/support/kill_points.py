@@ -11,8 +11,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.files import write_atomically
@@ -63,10 +62,10 @@ class KillPoints:
     @contextmanager
     def armed(self) -> Iterator[None]:
         """Every change of a file made inside is a point; nothing waits for a disk."""
-        real = {name: getattr(os, name) for name in ("open", "fdopen", *_PLAIN)}
+        real = {name: getattr(os, name) for name in ("open", "write", *_PLAIN)}
         try:
             os.open = self._open(real["open"])
-            os.fdopen = self._fdopen(real["fdopen"])
+            os.write = self._write(real["write"])
             for name in _PLAIN:
                 setattr(os, name, self._plain(name, real[name]))
             yield
@@ -82,12 +81,18 @@ class KillPoints:
 
         return open_
 
-    def _fdopen(self, real: Any) -> Any:
-        def fdopen(descriptor: int, mode: str = "r", *rest: Any, **named: Any) -> Any:
-            file = real(descriptor, mode, *rest, **named)
-            return _File(self, file) if "w" in mode else file
+    def _write(self, real: Any) -> Any:
+        """Who is killed before its end leaves half of what was to be written."""
 
-        return fdopen
+        def write(descriptor: int, content: bytes) -> int:
+            try:
+                self.reach(f"write {len(content)} bytes")
+            except OSError:
+                real(descriptor, content[: len(content) // 2])
+                raise
+            return int(real(descriptor, content))
+
+        return write
 
     def _plain(self, name: str, real: Any) -> Any:
         def plain(*arguments: Any, **named: Any) -> Any:
@@ -98,35 +103,7 @@ class KillPoints:
         return plain
 
 
-_PLAIN = ("fchmod", "fsync", "replace", "unlink", "mkdir", "rmdir", "ftruncate", "write")
-
-
-class _File:
-    """A file that is written; who is killed before its end leaves half of what was to be in it."""
-
-    def __init__(self, points: KillPoints, file: Any) -> None:
-        self._points = points
-        self._file = file
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._file, name)
-
-    def write(self, content: bytes) -> None:
-        """As much as is written before the kill."""
-        try:
-            self._points.reach(f"write {len(content)} bytes")
-        except OSError:
-            self._file.write(content[: len(content) // 2])
-            raise
-        self._file.write(content)
+_PLAIN = ("fchmod", "fsync", "replace", "unlink", "mkdir", "rmdir", "ftruncate")
 
 
 class KilledKernel(SimulatedKernel):

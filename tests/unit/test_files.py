@@ -19,6 +19,13 @@ def test_writes_and_replaces(tmp_path: Path, durable: bool) -> None:
     assert os.listdir(tmp_path) == ["state.json"]
 
 
+def test_what_a_write_leaves_is_written_next(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, content: write(descriptor, content[:3]))
+    write_atomically(tmp_path / "state.json", b"more than three")
+    assert (tmp_path / "state.json").read_bytes() == b"more than three"
+
+
 def test_a_reader_keeps_the_file_that_it_opened(tmp_path: Path) -> None:
     path = tmp_path / "state.json"
     write_atomically(path, b"old")
