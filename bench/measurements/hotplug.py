@@ -43,7 +43,10 @@ def measure(rounds: int) -> Finding:
             Comparison("device to module / rule of udev", subject, peer, target=1.2),
             Comparison("device to first module / rule of udev", first, peer, target=1.2),
         ),
-        ("device to module: what the kernel needs to make the device is in the time of both",),
+        (
+            "device to module: what the kernel needs to make the device is in the time of both; a rule of"
+            " udev waits for its probe too, where kmodd follows the kernel's own event",
+        ),
     )
 
 

@@ -85,6 +85,8 @@ class Reconciler:
         self._surveying = asyncio.Lock()
         self._settled = False
         self._missed = NOTHING
+        self._plugged_too_late: frozenset[ModuleName] = frozenset()
+        """Under way when a device came: if they find none, that one is tried when they have ended."""
         self._tree_changed = False
         self._resync_at = math.inf
         self._not_compiled: KmoddError | None = None
@@ -284,9 +286,11 @@ class Reconciler:
         if asked or findings.tree_changed or catalog != self.snapshot.catalog:
             self._store.forget_failures(frozenset(Retry))
             self._store.forget_successes()
-        if findings.plugged:
-            needed = with_needs(findings.desired, findings.plugged)
+        plugged = findings.plugged | self._plugged_too_late
+        if plugged:
+            needed = with_needs(findings.desired, plugged)
             self._store.forget_failures(frozenset((Retry.EVENT,)), needed)
+            self._plugged_too_late = frozenset(name for name in needed if name in self._store.busy)
         self._store.forget_failures(frozenset(Retry), overtaken(self._store.memory, findings.observed))
 
     def _settle(self, findings: Findings, plan: Plan) -> None:

@@ -98,6 +98,7 @@ class PresentDevices:
         if look.full or look.all_devices or len(look.devices) > MOST_LOOKS:
             await self._scan(wanted)
         else:
+            self._believe(look.told)
             self._look(look.devices)
             await self._scan(wanted - self._index.keys())
         present = self._present()
@@ -120,6 +121,12 @@ class PresentDevices:
 
     def _scan_anew(self, matches: frozenset[DeviceMatch]) -> Index:
         return scan(matches, self._open_source())
+
+    def _believe(self, told: Iterable[tuple[str, DeviceMatch]]) -> None:
+        """Of the kernel; to look at a device may wait until its driver has probed it."""
+        for path, match in told:
+            if match in self._index:
+                self._index[match] |= {path}
 
     def _look(self, paths: frozenset[str]) -> None:
         """Look at single devices: appeared, changed or gone."""

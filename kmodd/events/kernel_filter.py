@@ -1,4 +1,4 @@
-"""A socket filter that lets module uevents of the kernel through and nothing else.
+"""A socket filter that lets uevents of the kernel through that begin as wanted, and nothing else.
 
 libudev filters in the kernel only what udevd sends; on the kernel's own group it drops the rest after waking
 the process. These messages begin with "ACTION@DEVPATH" (lib/kobject_uevent.c), and the devpath of a module is
@@ -22,8 +22,8 @@ _WHOLE_PACKET: Final = 0xFFFFFFFF
 MODULE_PREFIXES: Final = (b"add@/module/", b"remove@/module/")
 
 
-def program(prefixes: tuple[bytes, ...] = MODULE_PREFIXES) -> bytes:
-    """The filter, as an array of struct sock_filter (code u16, jt u8, jf u8, k u32)."""
+def program(prefixes: tuple[bytes, ...]) -> bytes:
+    """The filter, shorter ones first, as an array of struct sock_filter (code u16, jt u8, jf u8, k u32)."""
     instructions = b"".join(_accept(prefix) for prefix in prefixes)
     return instructions + _instruction(_RETURN, 0)
 

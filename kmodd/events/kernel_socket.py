@@ -1,11 +1,12 @@
-"""Module uevents from the kernel's own netlink group (lib/kobject_uevent.c), without libudev.
+"""Uevents from the kernel's own netlink group (lib/kobject_uevent.c), without libudev.
 
-Every start listens to them before its first pass; libudev and its binding are a twelfth of what a start
-takes, and only who asks for devices needs them. What libudev does for this group is little: it believes the
-kernel and nobody else, and passes over what is of another subsystem.
+Every start listens to those of modules before its first pass; libudev and its binding are a twelfth of what
+a start takes, and only who asks for devices needs them. What libudev does for this group is little: it
+believes the kernel and nobody else, and passes over what is of another subsystem.
 """
 
 import socket
+from collections.abc import Callable
 from errno import EINVAL
 from typing import Final
 
@@ -22,13 +23,17 @@ _SUBSYSTEM: Final = b"SUBSYSTEM=module"
 
 
 class KernelSocket:
-    """A ``uevents.Monitor`` of modules that come and go: from the kernel, or from who may speak for it.
+    """A ``uevents.Monitor`` of what comes from the kernel, or from who may speak for it.
 
     That is whoever has CAP_SYS_ADMIN where the network namespace belongs (uevent_net_rcv()).
     """
 
-    def __init__(self) -> None:
-        """Raises OSError where netlink sockets are refused."""
+    def __init__(self, path_of: Callable[[bytes], str]) -> None:
+        """``path_of``: sys path of what a message is about, "" where it concerns nobody.
+
+        Raises OSError where netlink sockets are refused.
+        """
+        self._path_of = path_of
         kind = socket.SOCK_RAW | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
         self._socket = socket.socket(socket.AF_NETLINK, kind, _PROTOCOL)
 
@@ -50,7 +55,7 @@ class KernelSocket:
             return ""
         if flags & socket.MSG_TRUNC:
             raise OSError(EINVAL, "a uevent is longer than the kernel makes them")
-        return module_path(data)
+        return self._path_of(data)
 
     def enlarge(self, size_bytes: int) -> None:
         """Ask for a receive buffer (the kernel doubles it). Raises OSError; keeps what it got until then."""

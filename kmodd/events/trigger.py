@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+from kmodd.model import DeviceMatch
 from kmodd.named_tuple import NamedTuple
 from kmodd.names import ModuleName
 
@@ -16,13 +17,17 @@ MOST_NAMES: Final = 1024
 
 
 class Look(NamedTuple):
-    """What to read again. ``full``: the whole kernel, not the files; ``retry``: the wake-up time has come."""
+    """What to read again. ``full``: the whole kernel, not the files; ``retry``: the wake-up time has come.
+
+    ``told``: sys paths with what the kernel says that the device there fulfils; udevd's event comes later.
+    """
 
     config: bool = False
     full: bool = False
     retry: bool = False
     all_devices: bool = False
     devices: frozenset[str] = frozenset()
+    told: frozenset[tuple[str, DeviceMatch]] = frozenset()
     modules: frozenset[ModuleName] = frozenset()
     parameters: frozenset[ModuleName] = frozenset()
 
@@ -31,14 +36,18 @@ class Look(NamedTuple):
         modules = self.modules | other.modules
         parameters = self.parameters | other.parameters
         devices = self.devices | other.devices
+        told = self.told | other.told
         full = self.full or other.full or max(len(modules), len(parameters)) > MOST_NAMES
-        all_devices = full or self.all_devices or other.all_devices or len(devices) > MOST_NAMES
+        all_devices = (
+            full or self.all_devices or other.all_devices or max(len(devices), len(told)) > MOST_NAMES
+        )
         return Look(
             config=self.config or other.config,
             full=full,
             retry=self.retry or other.retry,
             all_devices=all_devices,
             devices=frozenset() if all_devices else devices,
+            told=frozenset() if all_devices else told,
             modules=frozenset() if full else modules,
             parameters=frozenset() if full else parameters,
         )

@@ -1,5 +1,7 @@
 """Uevents from netlink to the trigger: modules from the kernel, devices from udevd (without it, the kernel).
 
+A device that comes is heard of from the kernel too, which does not wait for udevd's rules.
+
 An event is a hint, so what is passed on is a name or a path, never its content; that serves only to pass over
 devices that nobody asks for. Modules on which kmodd itself is at work are passed over too: they are looked at
 when that is over. A lost event is a look at everything, after the socket has been read empty: until then
@@ -19,8 +21,9 @@ from typing import TYPE_CHECKING, Final
 
 from kmodd.errors import ErrorKind, KmoddError
 from kmodd.events.devices import open_udev
-from kmodd.events.kernel_filter import attach, program
-from kmodd.events.kernel_socket import KernelSocket
+from kmodd.events.kernel_device import DEVICE_PREFIXES, is_told, told
+from kmodd.events.kernel_filter import MODULE_PREFIXES, attach, program
+from kmodd.events.kernel_socket import KernelSocket, module_path
 from kmodd.events.match import may_fulfil, subsystems
 from kmodd.events.trigger import Look
 from kmodd.model import DeviceMatch
@@ -167,6 +170,9 @@ class Uevents:
         self._open_udev = open_udev  # called when devices are asked for, not before
         self._modules: Source | None = None
         self._devices: Source | None = None
+        self._added: Source | None = None
+        self._told: set[tuple[str, DeviceMatch]] = set()
+        """What the messages say that are just being read."""
         self._devices_key: tuple[Group, frozenset[str]] | None = None
         self._matches: frozenset[DeviceMatch] = frozenset()
         self._known = known
@@ -182,23 +188,29 @@ class Uevents:
         if self._modules is None:
             self._modules = self._open_modules()
         self._follow_devices(frozenset(matches))
+        self._follow_added()
 
     def close(self) -> None:
         """Stop listening; ``listen`` starts anew."""
         self._close_modules()
         self._close_devices()
+        self._close_added()
 
     def _open_modules(self) -> Source:
+        monitor = self._open_kernel(module_path, MODULE_PREFIXES)
+        return Source(monitor, self._modules_heard, self._modules_lost)
+
+    def _open_kernel(self, path_of: Callable[[bytes], str], prefixes: tuple[bytes, ...]) -> KernelSocket:
         with _refusal_explained():
-            monitor = KernelSocket()
+            monitor = KernelSocket(path_of)
             self._enlarge(monitor)
-            _filter(monitor)
+            _filter(monitor, prefixes)
             try:
                 monitor.start()
             except OSError:
                 monitor.close()
                 raise
-        return Source(monitor, self._modules_heard, self._modules_lost)
+        return monitor
 
     def _follow_devices(self, matches: frozenset[DeviceMatch]) -> None:
         group: Group = "udev" if os.path.exists(self._control) else "kernel"
@@ -216,9 +228,23 @@ class Uevents:
             # The old socket may have held events that nobody has read.
             self._notify(Look(all_devices=True))
 
+    def _follow_added(self) -> None:
+        """Without udevd the kernel's events are heard anyway."""
+        from_udevd = self._devices_key is not None and self._devices_key[0] == "udev"
+        if not from_udevd or not any(map(is_told, self._matches)):
+            self._close_added()
+        elif self._added is None:
+            monitor = self._open_kernel(self._path_of_added, DEVICE_PREFIXES)
+            self._added = Source(monitor, self._added_heard, self._added_lost)
+
     def _concerns(self, device: UdevDevice) -> bool:
         """Whether a pass has to look at ``device``, as far as its event can tell."""
         return self._known(device.path) or any(may_fulfil(match, device) for match in self._matches)
+
+    def _path_of_added(self, message: bytes) -> str:
+        path, matches = told(message, self._matches)
+        self._told.update((path, match) for match in matches)
+        return path
 
     def _open_devices(self, group: Group, wanted: frozenset[str]) -> Monitor:
         # Only udevd tells all properties of a device: the kernel's own event lacks those of the rules.
@@ -258,6 +284,15 @@ class Uevents:
         if error is not None:
             self._close_devices()
 
+    def _added_heard(self, _paths: list[str]) -> None:
+        heard, self._told = frozenset(self._told), set()
+        self._notify(Look(told=heard))
+
+    def _added_lost(self, error: OSError | None) -> None:
+        """udevd tells of them too; a dead source is opened again by the next pass."""
+        if error is not None:
+            self._close_added()
+
     def _lost(self, which: str, error: OSError | None) -> None:
         """Whatever was lost, one look at everything mends it; that pass also opens a dead source again."""
         self.overflows += 1
@@ -278,12 +313,17 @@ class Uevents:
             self._devices.close()
         self._devices, self._devices_key = None, None
 
+    def _close_added(self) -> None:
+        if self._added is not None:
+            self._added.close()
+        self._added = None
 
-def _filter(monitor: KernelSocket) -> None:
+
+def _filter(monitor: KernelSocket, prefixes: tuple[bytes, ...]) -> None:
     try:
-        attach(monitor.fileno(), program())
+        attach(monitor.fileno(), program(prefixes))
     except OSError as error:  # the socket still drops the rest, at the price of waking up for it
-        _log.warning("module events cannot be filtered in the kernel: %s", error)
+        _log.warning("events cannot be filtered in the kernel: %s", error)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from kmodd.events.trigger import Look
 from kmodd.events.uevents import Uevents
 from kmodd.model import DeviceMatch
 from kmodd.names import ModuleName
-from tests.adapters.events_scenario import Looks, main
+from tests.adapters.events_scenario import Looks, main, root_with_udevd
 
 NETLINK_KOBJECT_UEVENT = 15
 NLMSG_MIN_TYPE = 0x10
@@ -123,6 +123,34 @@ async def devices_without_udevd_come_from_the_kernel() -> None:
     kernel.close()
 
 
+async def devices_are_told_of_before_udevd_has_looked() -> None:
+    looks, kernel = Looks(), Kernel()
+    listener = Uevents(looks, run_root=root_with_udevd())
+    disk, usb = DeviceMatch(subsystem="scsi", modalias="scsi:t-0x00*"), DeviceMatch(modalias="usb:v10C4*")
+    later = (
+        DeviceMatch(),
+        DeviceMatch(subsystem="scsi", driver="sd"),
+        DeviceMatch(subsystem="scsi", attributes=(("vendor", "*"),)),
+        DeviceMatch(subsystem="scsi", properties=(("ID_BUS", "*"),)),
+    )
+    for asked in ((disk, *later), (disk, usb, *later)):
+        listener.listen(asked)
+        kernel.send("change", "/devices/0:0:0:1", "scsi", "MODALIAS=scsi:t-0x00")
+        kernel.send("add", "/devices/0:0:0:2", "scsi", "MODALIAS=scsi:t-0x05")
+        kernel.send("add", "/bus/scsi/drivers/sd", "drivers", "MODALIAS=scsi:t-0x00")
+        kernel.send("add", "/devices/0:0:0:3", "scsi", "MODALIAS=scsi:t-0x00", "ID_OTHER=x")
+        told = await looks.next()
+        while told.all_devices:  # other matches are looked at
+            told = await looks.next()
+        assert told == Look(told=frozenset((("/sys/devices/0:0:0:3", disk),)))
+    kernel.send("add", "/devices/usb1", "usb", "MODALIAS=usb:v10C4pEA60")
+    assert await looks.next() == Look(told=frozenset((("/sys/devices/usb1", usb),)))
+    listener.listen(later[:-1])
+    assert listener._added is None, "nothing of that can be told"
+    listener.close()
+    kernel.close()
+
+
 async def a_burst_is_read_in_batches() -> None:
     looks, kernel = Looks(), Kernel()
     listener = Uevents(looks, run_root=NO_UDEVD)
@@ -157,6 +185,7 @@ SCENARIOS = {
         nothing_else_wakes_the_daemon,
         an_overflow_is_one_full_look,
         devices_without_udevd_come_from_the_kernel,
+        devices_are_told_of_before_udevd_has_looked,
         a_burst_is_read_in_batches,
         processes_are_not_believed,
     )

@@ -2,7 +2,9 @@
 
 import asyncio
 import sys
+import tempfile
 from collections.abc import Callable, Coroutine, Mapping
+from pathlib import Path
 from typing import Any
 
 from kmodd.events.trigger import Look
@@ -31,6 +33,14 @@ class Looks:
                 self._news.clear()
                 await self._news.wait()
         return self.told.pop(0)
+
+
+def root_with_udevd() -> str:
+    """A /run in which udevd seems to be running."""
+    root = tempfile.mkdtemp()
+    (Path(root) / "udev").mkdir()
+    (Path(root) / "udev/control").touch()
+    return root
 
 
 def main(scenarios: Mapping[str, Scenario]) -> None:

@@ -13,7 +13,7 @@ from kmodd.events.trigger import EVERYTHING, NOTHING, Look
 from kmodd.events.udev import Udev
 from kmodd.events.uevents import Uevents
 from kmodd.model import DeviceMatch
-from tests.adapters.events_scenario import Looks, main
+from tests.adapters.events_scenario import Looks, main, root_with_udevd
 
 CP210X = DeviceMatch(subsystem="usb", attributes=(("idVendor", "10c4"),))
 SERIAL = DeviceMatch(modalias="usb:v10C4pEA60*")
@@ -72,14 +72,6 @@ class Testbed:
 def _pairs(values: Mapping[str, str]) -> ctypes.Array[ctypes.c_char_p]:
     flat = [text.encode() for pair in values.items() for text in pair]
     return (ctypes.c_char_p * (len(flat) + 1))(*flat, None)
-
-
-def root_with_udevd() -> str:
-    """A /run in which udevd seems to be running."""
-    root = tempfile.mkdtemp()
-    (Path(root) / "udev").mkdir()
-    (Path(root) / "udev/control").touch()
-    return root
 
 
 async def device_events_come_from_udevd() -> None:

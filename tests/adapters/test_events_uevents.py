@@ -331,7 +331,7 @@ def received(
     monkeypatch: pytest.MonkeyPatch, message: bytes, flags: int, sender: tuple[int, int]
 ) -> str | None:
     """What a KernelSocket makes of one message."""
-    listening = KernelSocket()
+    listening = KernelSocket(module_path)
     monkeypatch.setattr(socket.socket, "recvmsg", lambda *_: (message, [], flags, sender))
     try:
         return listening.receive()
@@ -407,7 +407,7 @@ def test_one_file_imports_pyudev() -> None:
 def test_the_kernel_runs_the_filter(message: bytes, passes: bool) -> None:
     receiver, sender = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM)
     with receiver, sender:
-        kernel_filter.attach(receiver.fileno(), kernel_filter.program())
+        kernel_filter.attach(receiver.fileno(), kernel_filter.program(kernel_filter.MODULE_PREFIXES))
         sender.send(message)
         receiver.setblocking(False)
         if passes:

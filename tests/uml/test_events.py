@@ -83,6 +83,21 @@ def test_4_device_through_udevd(vm: Machine) -> None:
     bus.wait_for_condition("ifb", "in-sync")
 
 
+def test_4_device_that_udevd_has_not_looked_at_yet(vm: Machine) -> None:
+    vm.drop("40-disk.toml", DISK)
+    vm.start_daemon()
+    bus = Bus(vm)
+    bus.wait_for_condition("ifb", "condition-unmet")
+    vm.run("udevadm", "control", "--stop-exec-queue").check()
+    try:
+        vm.plug_scsi()
+        vm.wait_for(module_live("ifb"))
+    finally:
+        vm.run("udevadm", "control", "--start-exec-queue").check()
+    vm.settle()
+    bus.wait_for_condition("ifb", "in-sync")
+
+
 def test_4_device_by_each_kind_of_match(vm: Machine) -> None:
     vm.drop(
         "40-matches.toml",

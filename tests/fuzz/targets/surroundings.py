@@ -68,7 +68,7 @@ def _entries(datagram_: bytes) -> Iterator[tuple[str, str]]:
 def uevent(data: bytes) -> None:
     """The filter lets through what begins as it should; events of a whole read; matches of any text."""
     passes = any(data.startswith(prefix) for prefix in kernel_filter.MODULE_PREFIXES)
-    assert _filtered(kernel_filter.program(), data) is passes
+    assert _filtered(kernel_filter.program(kernel_filter.MODULE_PREFIXES), data) is passes
     events = [_event(part) for part in data.split(b"\0")]
     assert [event.name.encode("utf-8", "surrogateescape") for event in inotify.decode(b"".join(events))] == [
         part.rstrip(b"\0") for part in data.split(b"\0")
