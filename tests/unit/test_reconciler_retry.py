@@ -138,6 +138,25 @@ def test_hardware_brings_its_module_and_enodev_waits_for_hardware(tmp_path: Path
     play(tmp_path, scenario)
 
 
+@pytest.mark.shows("fault: ENODEV")
+def test_hardware_that_comes_while_its_module_looks_for_it_in_vain_brings_it_again(tmp_path: Path) -> None:
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        serial = ModuleName("serial")
+        daemon.loader.faults[serial] = [Fault(error=errno.ENODEV), Fault(error=errno.ENODEV), Fault()]
+        gate = daemon.loader.gates[serial] = asyncio.Event()
+        daemon.declare(declare("serial", when=When(devices=(USB,))))
+        for present in ({USB}, set[DeviceMatch](), {USB}):
+            daemon.devices.present = present
+            await daemon.look(Look(devices=frozenset(("/sys/devices/usb1",))))
+        assert daemon.loader.begun() == [serial]
+        gate.set()
+        await daemon.second()
+        assert daemon.loader.begun() == [serial] * 2, "once more, and then it waits for another event"
+        assert daemon.status("serial").condition is Condition.WAITING_FOR_HARDWARE
+
+    play(tmp_path, scenario)
+
+
 def test_hardware_gives_what_its_module_needs_another_chance_too(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.loader.faults[ModuleName("base")] = [Fault(error=errno.ENODEV), Fault()]

@@ -13,6 +13,7 @@ from kmodd.daemon.log import StreamHandler, datagram, fields
 from kmodd.daemon.notify import Notifier, watchdog_interval_s
 from kmodd.errors import KmoddError
 from kmodd.events import inotify, kernel_filter
+from kmodd.events.kernel_device import told
 from kmodd.events.match import fulfils, subsystems
 from kmodd.model import DeviceMatch
 from tests.fuzz import promises
@@ -66,7 +67,9 @@ def _entries(datagram_: bytes) -> Iterator[tuple[str, str]]:
 
 
 def uevent(data: bytes) -> None:
-    """The filter lets through what begins as it should; events of a whole read; matches of any text."""
+    """The filter lets through what begins as it should; events of a whole read; matches of any text; what the
+    kernel tells of a device.
+    """
     passes = any(data.startswith(prefix) for prefix in kernel_filter.MODULE_PREFIXES)
     assert _filtered(kernel_filter.program(kernel_filter.MODULE_PREFIXES), data) is passes
     events = [_event(part) for part in data.split(b"\0")]
@@ -76,6 +79,8 @@ def uevent(data: bytes) -> None:
     texts = list(map(promises.text, promises.parts(data, 3)))
     match = DeviceMatch(texts[0], texts[1], texts[2], ((texts[0], texts[1]),), ((texts[1], texts[2]),))
     fulfils(match, _Device(texts[1]))
+    path, fulfilled = told(data, (match, DeviceMatch(subsystem="*")))
+    assert bool(path) is bool(fulfilled)
     subsystems((match,))
 
 
