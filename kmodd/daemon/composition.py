@@ -6,7 +6,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
-from functools import cache, partial
+from functools import partial
 from typing import TYPE_CHECKING
 
 from kmodd.bus.signature import prepare
@@ -37,7 +37,7 @@ from kmodd.daemon.touched import TouchedModules
 from kmodd.daemon.turns import Turns
 from kmodd.daemon.witness import Witness
 from kmodd.errors import KmoddError
-from kmodd.events.devices import PresentDevices, open_udev
+from kmodd.events.devices import PresentDevices
 from kmodd.events.files import FileWatcher, Interest
 from kmodd.events.hints import FileHints
 from kmodd.events.trigger import EVERYTHING, Look, Trigger
@@ -90,12 +90,9 @@ class Daemon:
         self._tree = places.modules / reader.release()
         inventory = Inventory(loader, runtime / "inventory.json", self._tree, places.modprobe_dirs)
         self._loader = loader
-        open_here = cache(open_udev)  # one libudev context in the loop's thread
-        devices = PresentDevices(open_near=open_here)
+        devices = PresentDevices()
         store = MemoryStore(runtime / "loads.json")
-        self._uevents = Uevents(
-            self._trigger.notify, known=devices.knows, busy=store.is_busy, open_udev=open_here
-        )
+        self._uevents = Uevents(self._trigger.notify, known=devices.knows, busy=store.is_busy)
         hints = FileHints(self._trigger.notify, places.roots.sys)
         self._hints = hints
         survey = Survey(places.roots, reader, inventory, self._uevents, devices, hints)

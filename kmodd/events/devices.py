@@ -63,27 +63,19 @@ def open_udev() -> Udev:
 class PresentDevices:
     """The index, for one caller at a time."""
 
-    def __init__(
-        self,
-        open_source: Callable[[], DeviceSource] = open_udev,
-        open_near: Callable[[], DeviceSource] | None = None,
-    ) -> None:
-        """``open_source`` is called for each scan, which has a thread of its own as a libudev context has.
-
-        ``open_near`` is called for each look, in the loop's thread, and may give the same one each time: what
-        is read of a device is not kept there.
-        """
+    def __init__(self, open_source: Callable[[], DeviceSource] = open_udev) -> None:
+        """``open_source`` is called for each look and scan: libudev contexts are for one thread."""
         self._open_source = open_source
-        self._open_near = open_near or open_source
         self._index: dict[DeviceMatch, frozenset[str]] = {}
         self._scanning = False
+        self._looking: frozenset[str] = frozenset()
 
     def knows(self, path: str) -> bool:
-        """Whether the device at ``path`` fulfilled a match at the last look; true of all during a scan.
+        """Whether the device at ``path`` fulfilled a match at the last look; true of what is being read.
 
-        What a scan has read is in the index only when it has ended, and may have changed by then.
+        That is in the index only when reading has ended, and may have changed by then.
         """
-        return self._scanning or any(path in paths for paths in self._index.values())
+        return self._scanning or path in self._looking or any(path in paths for paths in self._index.values())
 
     async def update(self, matches: Iterable[DeviceMatch], look: Look) -> Presence:
         """How devices fulfil ``matches`` now; reads what ``look`` names and what is newly asked.
@@ -99,7 +91,7 @@ class PresentDevices:
             await self._scan(wanted)
         else:
             self._believe(look.told)
-            self._look(look.devices)
+            await self._look(look.devices)
             await self._scan(wanted - self._index.keys())
         present = self._present()
         plugged = {
@@ -115,29 +107,43 @@ class PresentDevices:
             return
         self._scanning = True
         try:
-            self._index |= await asyncio.to_thread(self._scan_anew, matches)
+            self._index |= await asyncio.to_thread(self._scanned, matches)
         finally:
             self._scanning = False
 
-    def _scan_anew(self, matches: frozenset[DeviceMatch]) -> Index:
+    def _scanned(self, matches: frozenset[DeviceMatch]) -> Index:
         return scan(matches, self._open_source())
 
     def _believe(self, told: Iterable[tuple[str, DeviceMatch]]) -> None:
-        """Of the kernel; to look at a device may wait until its driver has probed it."""
+        """What the kernel says needs no look."""
         for path, match in told:
             if match in self._index:
                 self._index[match] |= {path}
 
-    def _look(self, paths: frozenset[str]) -> None:
-        """Look at single devices: appeared, changed or gone."""
+    async def _look(self, paths: frozenset[str]) -> None:
+        """Look at single devices: appeared, changed or gone.
+
+        In a thread: one may be in the hands of its driver's probe, which holds the device's lock for as long
+        as it takes, and on some kernels who reads its ``uevent`` waits for that (drivers/base/core.c).
+        """
         if not paths or not self._index:
             return
-        source = self._open_near()
-        for path in paths:
-            device = source.device(path)
-            for match, known in self._index.items():
-                there = device is not None and fulfils(match, device)
-                self._index[match] = known | {path} if there else known - {path}
+        self._looking = paths
+        try:
+            found = await asyncio.to_thread(self._seen, paths, tuple(self._index))
+        finally:
+            self._looking = frozenset()
+        for match, known in self._index.items():
+            self._index[match] = known - paths | found[match]
+
+    def _seen(self, paths: frozenset[str], matches: Iterable[DeviceMatch]) -> Index:
+        """Which of ``paths`` fulfil each of ``matches``."""
+        source = self._open_source()
+        found = {path: source.device(path) for path in paths}
+        return {
+            match: frozenset(path for path, device in found.items() if device and fulfils(match, device))
+            for match in matches
+        }
 
     def _present(self) -> frozenset[DeviceMatch]:
         """Matches that still have a device: an event that nobody received must not keep one alive."""

@@ -158,7 +158,6 @@ class Uevents:
         run_root: str = "/run",
         known: Callable[[str], bool] = _any_path,
         busy: Callable[[ModuleName], bool] = _no_module,
-        open_udev: Callable[[], Udev] = open_udev,
     ) -> None:
         """``known``: whether the device at a sys path fulfilled a match; its events always count.
 
@@ -167,7 +166,7 @@ class Uevents:
         self.overflows = 0
         self._notify = notify
         self._control = os.path.join(run_root, "udev/control")
-        self._open_udev = open_udev  # called when devices are asked for, not before
+        self._udev: Udev | None = None  # not before devices are asked for
         self._modules: Source | None = None
         self._devices: Source | None = None
         self._added: Source | None = None
@@ -249,9 +248,9 @@ class Uevents:
     def _open_devices(self, group: Group, wanted: frozenset[str]) -> Monitor:
         # Only udevd tells all properties of a device: the kernel's own event lacks those of the rules.
         concerns = self._concerns if group == "udev" else None
-        udev = self._open_udev()
+        self._udev = self._udev or open_udev()
         with _refusal_explained():
-            monitor = udev.monitor(group, wanted, concerns)
+            monitor = self._udev.monitor(group, wanted, concerns)
         self._enlarge(monitor)
         return monitor
 

@@ -144,8 +144,19 @@ def test_4_device_without_udevd(vm: Machine) -> None:
 
 @pytest.mark.shows("P6", "fault: lost events")
 def test_4_device_after_an_overflow_of_the_socket(vm: Machine) -> None:
-    """The daemon is stopped while more events come than its buffer holds; the plug is among the lost ones."""
-    vm.drop("40-disk.toml", DISK + '[module.veth]\nwhen.device = { subsystem = "mem" }\n')
+    """The daemon is stopped while more events come than its buffer holds; the plug is among the lost ones.
+
+    What asks for an attribute hears of a device from udevd only.
+    """
+    vm.drop(
+        "40-disk.toml",
+        """
+        [module.ifb]
+        when.device = { subsystem = "scsi", attributes = { vendor = "Linux*" } }
+        [module.veth]
+        when.device = { subsystem = "mem" }
+        """,
+    )
     daemon = vm.start_daemon(wrapper=SMALL_BUFFER)
     vm.wait_for(module_live("veth"))
     vm.run("modprobe", "scsi_debug", "add_host=0").check()

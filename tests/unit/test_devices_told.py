@@ -1,6 +1,7 @@
 """What the kernel says of a device that has just been made, and what a pass makes of that."""
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +74,33 @@ def test_the_kernel_is_believed_without_a_look_while_the_path_is_there(tmp_path:
         await present.update((DISK,), look)
         path.rmdir()
         assert (await present.update((DISK,), Look())).present == frozenset()
+
+    asyncio.run(passes())
+
+
+def test_a_device_that_cannot_be_read_yet_holds_up_its_pass_and_nothing_else() -> None:
+    async def passes() -> None:
+        loop, reading, probed = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+        class BeingProbed(NoDevices):
+            def device(self, path: str) -> None:
+                loop.call_soon_threadsafe(reading.set)
+                probed.wait()
+                super().device(path)
+
+        source = BeingProbed()
+        present = PresentDevices(lambda: source)
+        await present.update((DISK,), Look(full=True))
+        update = asyncio.create_task(present.update((DISK,), Look(devices=frozenset(("/sys/devices/a",)))))
+        try:
+            await reading.wait()
+            assert present.knows("/sys/devices/a"), "its events count while it is being read"
+            assert not present.knows("/sys/devices/b")
+        finally:
+            probed.set()
+        assert (await update).present == frozenset()
+        assert source.looked == ["/sys/devices/a"]
+        assert not present.knows("/sys/devices/a")
 
     asyncio.run(passes())
 
