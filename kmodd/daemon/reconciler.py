@@ -1,6 +1,7 @@
 """The pass: compile, survey, plan, hand over to the executor, show. One at a time, level-triggered.
 
-Whatever woke it only says where to look; every pass reads the kernel anew.
+Whatever woke it only says where to look (but for devices that the kernel tells of, events/kernel_device.py);
+every pass reads the kernel anew.
 """
 
 from __future__ import annotations
@@ -286,11 +287,13 @@ class Reconciler:
         if asked or findings.tree_changed or catalog != self.snapshot.catalog:
             self._store.forget_failures(frozenset(Retry))
             self._store.forget_successes()
-        plugged = findings.plugged | self._plugged_too_late
-        if plugged:
-            needed = with_needs(findings.desired, plugged)
+        if findings.plugged:
+            needed = with_needs(findings.desired, findings.plugged)
             self._store.forget_failures(frozenset((Retry.EVENT,)), needed)
-            self._plugged_too_late = frozenset(name for name in needed if name in self._store.busy)
+            self._plugged_too_late |= needed
+        under_way = frozenset(name for name in self._plugged_too_late if name in self._store.busy)
+        self._store.forget_failures(frozenset((Retry.EVENT,)), self._plugged_too_late - under_way)
+        self._plugged_too_late = under_way
         self._store.forget_failures(frozenset(Retry), overtaken(self._store.memory, findings.observed))
 
     def _settle(self, findings: Findings, plan: Plan) -> None:

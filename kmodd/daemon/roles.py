@@ -91,8 +91,11 @@ class Net(Protocol):
 class Listener(Protocol):
     """Where device events come from (events.uevents.Uevents)."""
 
-    def listen(self, matches: Iterable[DeviceMatch]) -> None:
-        """Have events of devices that may fulfil one of ``matches``, and no others."""
+    def listen(self, matches: Iterable[DeviceMatch], ready: Container[DeviceMatch] = ()) -> None:
+        """Have events of devices that may fulfil one of ``matches``, and no others.
+
+        ``ready``: those that are not fulfilled before udevd says so.
+        """
 
 
 class Devices(Protocol):

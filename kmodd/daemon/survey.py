@@ -64,13 +64,15 @@ class _Resolved(NamedTuple):
 class _Asked(NamedTuple):
     """What the declarations of a catalog ask for.
 
-    ``devices``: by whom each match is asked for. ``spoken_for``: modules with a ``when.device``. ``silent``:
-    paths of ``ready`` that inotify says nothing about.
+    ``devices``: by whom each match is asked for. ``ready``: those that show that a module is ready.
+    ``spoken_for``: modules with a ``when.device``. ``silent``: paths of ``ready`` that inotify says nothing
+    about.
     """
 
     catalog: Catalog
     facts: AskedFacts
     devices: Mapping[DeviceMatch, frozenset[ModuleName]]
+    ready: frozenset[DeviceMatch]
     spoken_for: frozenset[ModuleName]
     silent: tuple[str, ...]
 
@@ -108,6 +110,7 @@ class Survey:
         self._resolved: _Resolved | None = None
         self._security = Security()
         self._plugged: frozenset[ModuleName] = frozenset()
+        self._waiting: tuple[ModuleName, ...] = ()
         self._asked = _asked(Catalog())
         self._facts: tuple[AskedFacts, Facts] | None = None
         self._followed: Mapping[ModuleName, int] = {}
@@ -202,7 +205,7 @@ class Survey:
         self, askers: Mapping[DeviceMatch, frozenset[ModuleName]], silent: Iterable[DeviceMatch], look: Look
     ) -> Presence:
         """Which devices fulfil what is asked, with events of ``silent`` heard as well. Raises FAILED."""
-        self._uevents.listen([*askers, *silent])
+        self._uevents.listen([*askers, *silent], self._asked.ready)
         presence = await self._devices.update(askers, look)
         self._plugged |= frozenset(name for match in presence.plugged for name in askers[match])
         return presence
@@ -211,6 +214,9 @@ class Survey:
         """Modules that found no device, and that no ``when.device`` speaks for: their own aliases do."""
         spoken_for = self._asked.spoken_for
         waiting = [n for n, a in memory.attempts.items() if a.retry is Retry.EVENT and n not in spoken_for]
+        # Who is being tried again may fail once more, and an event that came meanwhile is one for it.
+        waiting += [n for n in self._waiting if n in memory.in_flight and n not in memory.attempts]
+        self._waiting = tuple(waiting)
         await self._inventory.complete(waiting, frozenset(waiting))
         return waiting
 
@@ -318,6 +324,7 @@ def _asked(catalog: Catalog) -> _Asked:
         catalog,
         asked_facts(catalog.declarations),
         {match: frozenset(names) for match, names in devices.items()},
+        frozenset(d.ready.device for d in catalog.declarations if d.ready and d.ready.device),
         frozenset(d.name for d in catalog.declarations if d.when.devices),
         tuple(path for path in paths if path.startswith(SILENT)),
     )

@@ -7,14 +7,23 @@ in the kernel's own event, and only there can it be had at once: to read it may 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from kmodd.events.match import may_fulfil
 from kmodd.model import DeviceMatch
 
 DEVICE_PREFIXES: Final = (b"add@/devices/",)
-"""``udevadm trigger`` says "change" of what is there, so that is not heard twice."""
+
+_RENAMED: Final = frozenset(("net", "infiniband"))
+"""Subsystems whose devices udevd gives another name, and so another path, before it tells of them."""
+
+_OF_THE_EVENT: Final = frozenset(("ACTION", "SEQNUM"))
+"""Variables that are none of the device's properties."""
+
+_ON_DEMAND: Final = "SYNTH_UUID"
+"""In an event that somebody asked for (Documentation/ABI/testing/sysfs-uevent), as ``udevadm trigger`` does for
+all devices at boot: they are not new."""
 
 NOBODY: Final = ("", frozenset[DeviceMatch]())
 
@@ -34,8 +43,9 @@ class _Told:
         return self._variables.get("DRIVER", "")
 
     def property(self, name: str) -> str | None:
-        """None for what udevd's rules add."""
-        return self._variables.get(name)
+        """As libudev has it; None for what udevd's rules add."""
+        value = None if name in _OF_THE_EVENT else self._variables.get(name)
+        return f"/dev/{value}" if value is not None and name == "DEVNAME" else value
 
     def attribute(self, _name: str) -> str | None:
         """None: that takes a look at the device."""
@@ -62,9 +72,22 @@ def told(message: bytes, matches: Iterable[DeviceMatch]) -> tuple[str, frozenset
         return NOBODY
     try:
         path = f"/sys{head.partition(b'@')[2].decode('utf-8')}"
-        texts = rest.decode("utf-8").split("\0")
     except UnicodeDecodeError:
         return NOBODY
-    device = _Told(dict(text.split("=", 1) for text in texts if "=" in text))
+    variables = dict(_variables(rest))
+    if _ON_DEMAND in variables or variables.get("SUBSYSTEM") in _RENAMED:
+        return NOBODY
+    device = _Told(variables)
     fulfilled = frozenset(match for match in matches if is_told(match) and may_fulfil(match, device))
     return (path, fulfilled) if fulfilled else NOBODY
+
+
+def _variables(rest: bytes) -> Iterator[tuple[str, str]]:
+    """Those that are text; what is not counts as absent, as it does of a device that is looked at."""
+    for each in rest.split(b"\0"):
+        name, equals, value = each.partition(b"=")
+        if equals:
+            try:
+                yield name.decode("utf-8"), value.decode("utf-8")
+            except UnicodeDecodeError:
+                continue

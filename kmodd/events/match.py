@@ -24,7 +24,7 @@ def fulfils(match: DeviceMatch, device: DeviceView) -> bool:
 
 
 def may_fulfil(match: DeviceMatch, device: DeviceView) -> bool:
-    """Whether ``device`` answers what an event of udevd tells of it: subsystem, modalias and properties."""
+    """Whether ``device`` answers what an event tells of it: subsystem, modalias and properties."""
     return (
         (not match.subsystem or fnmatchcase(device.subsystem, match.subsystem))
         and (not match.modalias or _globs(device.property("MODALIAS"), match.modalias))

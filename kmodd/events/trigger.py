@@ -19,7 +19,8 @@ MOST_NAMES: Final = 1024
 class Look(NamedTuple):
     """What to read again. ``full``: the whole kernel, not the files; ``retry``: the wake-up time has come.
 
-    ``told``: sys paths with what the kernel says that the device there fulfils; udevd's event comes later.
+    ``told``: sys paths with what the kernel says that the device there fulfils, which is believed without a
+    look; udevd's event, and a look, come later.
     """
 
     config: bool = False

@@ -2,10 +2,11 @@
 
 A device that comes is heard of from the kernel too, which does not wait for udevd's rules.
 
-An event is a hint, so what is passed on is a name or a path, never its content; that serves only to pass over
-devices that nobody asks for. Modules on which kmodd itself is at work are passed over too: they are looked at
-when that is over. A lost event is a look at everything, after the socket has been read empty: until then
-netlink drops all others without telling again (net/netlink/af_netlink.c, NETLINK_S_CONGESTED).
+An event is a hint, so what is passed on is a name or a path; its content serves only to pass over devices
+that nobody asks for, and tells which matches a device that has just been made fulfils. Modules on which kmodd
+itself is at work are passed over too: they are looked at when that is over. A lost event is a look at
+everything, after the socket has been read empty: until then netlink drops all others without telling again
+(net/netlink/af_netlink.c, NETLINK_S_CONGESTED).
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import asyncio
 import logging
 import os
 import select
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import contextmanager, suppress
 from errno import EINVAL, ENOBUFS, EOVERFLOW
 from typing import TYPE_CHECKING, Final
 
@@ -170,6 +171,7 @@ class Uevents:
         self._modules: Source | None = None
         self._devices: Source | None = None
         self._added: Source | None = None
+        self._tellable: frozenset[DeviceMatch] = frozenset()
         self._told: set[tuple[str, DeviceMatch]] = set()
         """What the messages say that are just being read."""
         self._devices_key: tuple[Group, frozenset[str]] | None = None
@@ -178,8 +180,10 @@ class Uevents:
         self._busy = busy
         self._small_buffer = ""
 
-    def listen(self, matches: Iterable[DeviceMatch]) -> None:
+    def listen(self, matches: Iterable[DeviceMatch], ready: Container[DeviceMatch] = ()) -> None:
         """Listen to module events, and to those of the devices that ``matches`` may mean.
+
+        ``ready``: those that are not fulfilled before udevd is through with a device.
 
         What happens from now on is heard; look at what is there after this call. Raises FAILED where the
         kernel gives no netlink socket, and without libudev where devices are asked for.
@@ -187,7 +191,7 @@ class Uevents:
         if self._modules is None:
             self._modules = self._open_modules()
         self._follow_devices(frozenset(matches))
-        self._follow_added()
+        self._follow_added(frozenset(m for m in self._matches if is_told(m) and m not in ready))
 
     def close(self) -> None:
         """Stop listening; ``listen`` starts anew."""
@@ -227,21 +231,25 @@ class Uevents:
             # The old socket may have held events that nobody has read.
             self._notify(Look(all_devices=True))
 
-    def _follow_added(self) -> None:
-        """Without udevd the kernel's events are heard anyway."""
-        from_udevd = self._devices_key is not None and self._devices_key[0] == "udev"
-        if not from_udevd or not any(map(is_told, self._matches)):
+    def _follow_added(self, matches: frozenset[DeviceMatch]) -> None:
+        """Have the kernel tell of devices that fulfil ``matches``; without udevd all is heard from it anyway.
+
+        What keeps that from being so costs time only: udevd tells of them too.
+        """
+        self._tellable = matches
+        if not matches or self._devices_key is None or self._devices_key[0] != "udev":
             self._close_added()
         elif self._added is None:
-            monitor = self._open_kernel(self._path_of_added, DEVICE_PREFIXES)
-            self._added = Source(monitor, self._added_heard, self._added_lost)
+            with suppress(KmoddError):
+                monitor = self._open_kernel(self._path_of_added, DEVICE_PREFIXES)
+                self._added = Source(monitor, self._added_heard, self._added_lost)
 
     def _concerns(self, device: UdevDevice) -> bool:
         """Whether a pass has to look at ``device``, as far as its event can tell."""
         return self._known(device.path) or any(may_fulfil(match, device) for match in self._matches)
 
     def _path_of_added(self, message: bytes) -> str:
-        path, matches = told(message, self._matches)
+        path, matches = told(message, self._tellable)
         self._told.update((path, match) for match in matches)
         return path
 
@@ -289,6 +297,7 @@ class Uevents:
 
     def _added_lost(self, error: OSError | None) -> None:
         """udevd tells of them too; a dead source is opened again by the next pass."""
+        self._told.clear()
         if error is not None:
             self._close_added()
 
@@ -316,6 +325,7 @@ class Uevents:
         if self._added is not None:
             self._added.close()
         self._added = None
+        self._told.clear()
 
 
 def _filter(monitor: KernelSocket, prefixes: tuple[bytes, ...]) -> None:

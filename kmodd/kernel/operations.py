@@ -128,7 +128,7 @@ def rehearse(request: Request, tools: Tools, log: KernelLog) -> None:
     What is touched on it is this process's own then: the copies of six hundred pages are a third of the time
     from a device to its module.
     """
-    note = Note(json.loads(request.body)["directory"], boot_id="", kernel="")._asdict()
+    note = Note(json.loads(request.body).get("directory", ""), boot_id="", kernel="")._asdict()
     body = {"module": LOADER.replace("-", "_"), "path": os.devnull, "options": "", "note": note}
     load = decode_request(encode_request(0, LOAD, body))
     list(encode_answer(load.number, carry_out(load, tools, log, Rehearsal)))

@@ -123,6 +123,14 @@ async def devices_without_udevd_come_from_the_kernel() -> None:
     kernel.close()
 
 
+async def last(looks: Looks) -> Look:
+    """The next that is not the look at all devices which other matches bring."""
+    told = await looks.next()
+    while told.all_devices:
+        told = await looks.next()
+    return told
+
+
 async def devices_are_told_of_before_udevd_has_looked() -> None:
     looks, kernel = Looks(), Kernel()
     listener = Uevents(looks, run_root=root_with_udevd())
@@ -139,12 +147,13 @@ async def devices_are_told_of_before_udevd_has_looked() -> None:
         kernel.send("add", "/devices/0:0:0:2", "scsi", "MODALIAS=scsi:t-0x05")
         kernel.send("add", "/bus/scsi/drivers/sd", "drivers", "MODALIAS=scsi:t-0x00")
         kernel.send("add", "/devices/0:0:0:3", "scsi", "MODALIAS=scsi:t-0x00", "ID_OTHER=x")
-        told = await looks.next()
-        while told.all_devices:  # other matches are looked at
-            told = await looks.next()
-        assert told == Look(told=frozenset((("/sys/devices/0:0:0:3", disk),)))
+        assert await last(looks) == Look(told=frozenset((("/sys/devices/0:0:0:3", disk),)))
     kernel.send("add", "/devices/usb1", "usb", "MODALIAS=usb:v10C4pEA60")
     assert await looks.next() == Look(told=frozenset((("/sys/devices/usb1", usb),)))
+    listener.listen((disk, usb), ready=(usb,))
+    kernel.send("add", "/devices/usb1", "usb", "MODALIAS=usb:v10C4pEA60")
+    kernel.send("add", "/devices/0:0:0:4", "scsi", "MODALIAS=scsi:t-0x00")
+    assert await last(looks) == Look(told=frozenset((("/sys/devices/0:0:0:4", disk),)))
     listener.listen(later[:-1])
     assert listener._added is None, "nothing of that can be told"
     listener.close()

@@ -1,7 +1,7 @@
 """The daemon's inside on a simulated kernel: real survey, executor, trigger and store; no udev, no bus."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Container, Coroutine, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,8 +63,9 @@ class StubDevices:
         self.seen: frozenset[DeviceMatch] = frozenset()
         self.asked: frozenset[DeviceMatch] = frozenset()
 
-    def listen(self, matches: Iterable[DeviceMatch]) -> None:
+    def listen(self, matches: Iterable[DeviceMatch], ready: Container[DeviceMatch] = ()) -> None:
         """Remember what the survey wants to hear of."""
+        del ready
         self.listened = frozenset(matches)
 
     async def update(self, matches: Iterable[DeviceMatch], look: Look) -> Presence:

@@ -44,7 +44,9 @@ class NoDevices:
         DISK_ADDED.replace(b"0x00", b"0x05"),
         DISK_ADDED.replace(b"=scsi\0", b"\0"),
         DISK_ADDED.replace(b"/a", b"/\xff"),
-        DISK_ADDED + b"MODALIAS=\xff\0",
+        DISK_ADDED.replace(b"t-0x00", b"t-0x00\xff"),
+        DISK_ADDED + b"SYNTH_UUID=0\0",
+        DISK_ADDED.replace(b"=scsi", b"=net"),
     ],
 )
 def test_what_tells_of_no_such_device_is_about_nobody(message: bytes) -> None:
@@ -53,7 +55,16 @@ def test_what_tells_of_no_such_device_is_about_nobody(message: bytes) -> None:
 
 def test_each_match_that_the_message_fulfils_is_told() -> None:
     usb, both = DeviceMatch(subsystem="usb"), DeviceMatch(subsystem="s*")
-    assert told(DISK_ADDED, (DISK, usb, both)) == ("/sys/devices/a", frozenset((DISK, both)))
+    damaged = DISK_ADDED + b"NAME=\xff\0"
+    for message in (DISK_ADDED, damaged):
+        assert told(message, (DISK, usb, both)) == ("/sys/devices/a", frozenset((DISK, both)))
+
+
+def test_properties_are_those_that_udevd_will_have() -> None:
+    message = HEAD + b"ACTION=add\0SUBSYSTEM=tty\0DEVNAME=ttyUSB0\0SEQNUM=1\0"
+    asked = (("DEVNAME", "/dev/ttyUSB*"), ("DEVNAME", "ttyUSB*"), ("ACTION", "*"), ("SEQNUM", "*"))
+    matches = [DeviceMatch(properties=(each,)) for each in asked]
+    assert told(message, matches) == ("/sys/devices/a", frozenset(matches[:1]))
 
 
 def test_the_kernel_is_believed_without_a_look_while_the_path_is_there(tmp_path: Path) -> None:

@@ -157,6 +157,28 @@ def test_hardware_that_comes_while_its_module_looks_for_it_in_vain_brings_it_aga
     play(tmp_path, scenario)
 
 
+def test_hardware_that_comes_late_is_no_reason_to_try_again_and_again(tmp_path: Path) -> None:
+    """What its module wants has found nothing either; the module itself takes its time."""
+
+    async def scenario(daemon: SimulatedDaemon) -> None:
+        upper, base = ModuleName("upper"), ModuleName("base")
+        daemon.loader.faults[base] = [Fault(error=errno.ENODEV)]
+        gate = daemon.loader.gates[upper] = asyncio.Event()
+        daemon.declare(declare("upper", when=When(devices=(USB,)))._replace(wants=(base,)), declare("other"))
+        for present in ({USB}, set[DeviceMatch](), {USB}):
+            daemon.devices.present = present
+            await daemon.look(Look(devices=frozenset(("/sys/devices/usb1",))))
+        tries = daemon.loader.begun().count(base)
+        for _ in range(5):
+            await daemon.look(Look(full=True))
+        assert daemon.loader.begun().count(base) == tries
+        gate.set()
+        await daemon.second()
+        assert daemon.loader.begun().count(base) <= tries + 1
+
+    play(tmp_path, scenario)
+
+
 def test_hardware_gives_what_its_module_needs_another_chance_too(tmp_path: Path) -> None:
     async def scenario(daemon: SimulatedDaemon) -> None:
         daemon.loader.faults[ModuleName("base")] = [Fault(error=errno.ENODEV), Fault()]
