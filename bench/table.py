@@ -1,6 +1,7 @@
 """A run as a table for a terminal."""
 
 from collections.abc import Mapping, Sequence
+from math import floor, log10
 
 from bench.documents import Run
 from bench.series import Comparison, Series
@@ -60,7 +61,9 @@ def figures(value: float) -> str:
     """Three significant figures, without an exponent."""
     if value >= 100:
         return f"{value:.0f}"
-    return f"{value:.3g}" if value >= 0.001 else f"{value:.5f}"
+    if not 0 < value < 0.001:
+        return f"{value:.3g}"
+    return f"{value:.{2 - floor(log10(value))}f}"
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -22,8 +22,8 @@ _OF_THE_EVENT: Final = frozenset(("ACTION", "SEQNUM"))
 """Variables that are none of the device's properties."""
 
 _ON_DEMAND: Final = "SYNTH_UUID"
-"""In an event that somebody asked for (Documentation/ABI/testing/sysfs-uevent), as ``udevadm trigger`` does for
-all devices at boot: they are not new."""
+"""In an event that somebody asked for (Documentation/ABI/testing/sysfs-uevent), as ``udevadm trigger`` does
+for all devices at boot: they are not new."""
 
 NOBODY: Final = ("", frozenset[DeviceMatch]())
 
