@@ -25,7 +25,7 @@ SERIAL = ModuleName("serial")
 def _no_libudev(monkeypatch: pytest.MonkeyPatch) -> None:
     found = StubDevices.update
 
-    def listen(_: StubDevices, matches: Iterable[DeviceMatch]) -> None:
+    def listen(_: StubDevices, matches: Iterable[DeviceMatch], _ready: object = ()) -> None:
         if list(matches):
             raise NO_LIBUDEV
 
