@@ -65,7 +65,7 @@ def told(message: bytes, matches: Iterable[DeviceMatch]) -> tuple[str, frozenset
     """Sys path of the device that a message tells of as added, and which of ``matches`` it fulfils.
 
     "ACTION@DEVPATH", a NUL byte, then the variables, each with one behind it (lib/kobject_uevent.c). NOBODY
-    for any other message, and where it fulfils none.
+    for any other message, and where it fulfils none. ``matches`` are such that can be told (``is_told``).
     """
     head, _, rest = message.partition(b"\0")
     if not head.startswith(DEVICE_PREFIXES):
@@ -78,7 +78,7 @@ def told(message: bytes, matches: Iterable[DeviceMatch]) -> tuple[str, frozenset
     if _ON_DEMAND in variables or variables.get("SUBSYSTEM") in _RENAMED:
         return NOBODY
     device = _Told(variables)
-    fulfilled = frozenset(match for match in matches if is_told(match) and may_fulfil(match, device))
+    fulfilled = frozenset(match for match in matches if may_fulfil(match, device))
     return (path, fulfilled) if fulfilled else NOBODY
 
 
